@@ -1,0 +1,1 @@
+//! Measurements: criterion benches with the comparison in the same run.

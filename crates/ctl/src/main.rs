@@ -1,0 +1,2 @@
+//! `tgmctl`: status, decoders and scenarios on the command line.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The kernel's dpll netlink family: typed messages, dump, monitor, resync.

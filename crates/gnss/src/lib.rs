@@ -1,0 +1,1 @@
+//! GNSS receivers: sources, NMEA and UBX demultiplexer, receiver state.

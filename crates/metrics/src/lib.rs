@@ -1,0 +1,1 @@
+//! Prometheus text of openshift_ptp_* and tgm_* metrics.

@@ -1,0 +1,1 @@
+//! The hardware thread: one epoll loop from sources through the core to shared memory.

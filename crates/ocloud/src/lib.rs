@@ -1,0 +1,1 @@
+//! O-RAN O-Cloud notification API v2: resources, events, subscriptions, delivery queues, store.

@@ -1,0 +1,1 @@
+//! PTP hardware clocks: capabilities, offsets to the system clock, external timestamps.

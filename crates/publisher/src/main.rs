@@ -1,0 +1,2 @@
+//! `tgmd`: the T-GM node and its publisher.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Tests against a real timing card, or a simulated one behind a real kernel.

@@ -1,0 +1,1 @@
+//! POSIX clocks of character devices: FD_TO_CLOCKID and clock_adjtime.

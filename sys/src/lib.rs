@@ -1,0 +1,9 @@
+//! The only unsafe code of tgm, one kernel interface per module.
+//!
+//! Each module wraps its interface so that safe code above cannot misuse it; each `unsafe` block says why it is sound.
+
+pub mod clock;
+pub mod dpll;
+pub mod netlink;
+pub mod ptp;
+pub mod shm;

@@ -1,0 +1,1 @@
+//! Netlink socket options that safe crates do not offer.

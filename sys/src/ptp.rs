@@ -1,0 +1,1 @@
+//! The PTP character device: structures, ioctl numbers, calls.

@@ -1,0 +1,1 @@
+//! Tests that span the workspace: floors, zero allocation, differential, end to end.
