@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod dpll;
+pub mod ethtool;
 pub mod netlink;
 pub mod ptp;
 pub mod shm;
