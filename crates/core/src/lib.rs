@@ -1,1 +1,38 @@
-//! The T-GM event core: observations in, events and desired state out; no clock, no I/O, no allocation.
+//! The T-GM event core: observations in, events and desired state out.
+//!
+//! * [`Observation`] says what a source saw, and when; [`Core::step`] takes it with the present [`Now`] and hands [`Event`]s to the
+//!   caller; [`Core::deadline`] says when to call [`Core::tick`] although nothing came.
+//! * The core has no clock, does no I/O, allocates nothing and cannot panic: a recorded run replays to the same events.
+//! * Everything is keyed by [`Instance`] (one per ptp4l/ts2phc configuration) and [`Port`] (an interned interface).
+//! * An instance is judged by `Tgm` (from its cards' hardware) or by `Relay` (another daemon's verdict); see [`config::Judge`].
+//!
+//! Follow the data: [`observation`] → `gnss`, `dpll`, `limit`, `tod` (one judge per input) → `card` (the T-GM state machine) →
+//! `node` (worst of cards, OS clock, edges) → [`event`] and [`view`].
+#![no_std]
+#![forbid(unsafe_code)]
+
+pub mod announce;
+mod card;
+pub mod config;
+mod dpll;
+pub mod event;
+mod gnss;
+pub mod holdover;
+pub mod ids;
+mod limit;
+mod node;
+pub mod observation;
+mod osclock;
+mod relay;
+pub mod status;
+mod tod;
+pub mod view;
+
+pub use announce::{Announce, TgmState};
+pub use config::Config;
+pub use event::{Cause, Event, EventKind, TimeSource};
+pub use ids::{Instance, Port};
+pub use node::{Core, Now};
+pub use observation::{GnssEpoch, Observation, Origin, Reading};
+pub use status::{Antenna, ClockClass, ClockState, DpllKind, GnssFix, GnssState, Jamming, LockStatus, Spoofing};
+pub use view::{CardView, InstanceView, Names, NodeView, Picture};

@@ -39,7 +39,7 @@ scale! {
     Utc, "UTC"
 }
 scale! {
-    /// `CLOCK_MONOTONIC`, or a simulator's own: time that only passes. Its zero means nothing.
+    /// Time that only passes: `CLOCK_BOOTTIME` on a node (it goes on through a suspend), a simulator's own elsewhere. Its zero means nothing.
     Mono, "mono"
 }
 scale! {

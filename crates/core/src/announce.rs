@@ -1,0 +1,198 @@
+//! Class, flags and accuracy that follow from a state: computed here and nowhere else (requirements 2).
+
+use tgm_time::Seconds;
+
+use crate::config::OutOfSpec;
+use crate::status::{ClockClass, ClockState};
+
+/// State of a T-GM (G.8275 Amd.1 VIII.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[repr(u8)]
+pub enum TgmState {
+    /// Never locked, or lost for good.
+    #[default]
+    FreeRun = 0,
+    /// Everything good.
+    Locked = 1,
+    /// Coasting within the specification.
+    HoldoverInSpec = 2,
+    /// Coasting beyond it, still better than nothing.
+    HoldoverOutOfSpec = 3,
+}
+
+impl TgmState {
+    /// What consumers call it.
+    pub const fn clock_state(self) -> ClockState {
+        match self {
+            TgmState::FreeRun => ClockState::Freerun,
+            TgmState::Locked => ClockState::Locked,
+            TgmState::HoldoverInSpec | TgmState::HoldoverOutOfSpec => ClockState::Holdover,
+        }
+    }
+
+    /// Back from the number in shared memory; `None` for any other.
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(TgmState::FreeRun),
+            1 => Some(TgmState::Locked),
+            2 => Some(TgmState::HoldoverInSpec),
+            3 => Some(TgmState::HoldoverOutOfSpec),
+            _ => None,
+        }
+    }
+
+    /// The word in status and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            TgmState::FreeRun => "Free-Run",
+            TgmState::Locked => "Locked",
+            TgmState::HoldoverInSpec => "Holdover-In-Spec",
+            TgmState::HoldoverOutOfSpec => "Holdover-Out-Of-Spec",
+        }
+    }
+
+    /// The worse of two: Free-Run < Out-Of-Spec < In-Spec < Locked.
+    pub const fn worst(self, other: Self) -> Self {
+        if self.trust() <= other.trust() { self } else { other }
+    }
+
+    const fn trust(self) -> u8 {
+        match self {
+            TgmState::FreeRun => 0,
+            TgmState::HoldoverOutOfSpec => 1,
+            TgmState::HoldoverInSpec => 2,
+            TgmState::Locked => 3,
+        }
+    }
+}
+
+/// What ptp4l should announce (IEEE 1588-2019 clauses 7.6.2, 8.2.4, 13.5; linuxptp's GRANDMASTER_SETTINGS_NP).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Announce {
+    /// clockClass.
+    pub class: ClockClass,
+    /// clockAccuracy.
+    pub accuracy: u8,
+    /// offsetScaledLogVariance.
+    pub variance: u16,
+    /// timeTraceable.
+    pub time_traceable: bool,
+    /// frequencyTraceable.
+    pub frequency_traceable: bool,
+    /// timeSource.
+    pub time_source: u8,
+    /// currentUtcOffset with its valid flag; `None` while nobody trustworthy told it.
+    pub utc_offset: Option<Seconds>,
+}
+
+/// The class of Free-Run.
+pub const FREE_RUN: ClockClass = ClockClass(248);
+/// clockAccuracy: within 100 ns.
+const WITHIN_100_NS: u8 = 0x21;
+/// clockAccuracy: unknown.
+const ACCURACY_UNKNOWN: u8 = 0xfe;
+/// offsetScaledLogVariance of a PRTC.
+const VARIANCE_PRTC: u16 = 0x4e5d;
+/// offsetScaledLogVariance: not computed.
+const VARIANCE_UNKNOWN: u16 = 0xffff;
+/// timeSource: GNSS.
+const SOURCE_GNSS: u8 = 0x20;
+/// timeSource: internal oscillator.
+const SOURCE_OSCILLATOR: u8 = 0xa0;
+
+impl Announce {
+    /// What `state` announces. Out of specification without an eligible class is Free-Run's.
+    pub const fn of(state: TgmState, out_of_spec: OutOfSpec, utc_offset: Option<Seconds>) -> Self {
+        let degraded = Announce {
+            class: FREE_RUN,
+            accuracy: ACCURACY_UNKNOWN,
+            variance: VARIANCE_UNKNOWN,
+            time_traceable: false,
+            frequency_traceable: false,
+            time_source: SOURCE_OSCILLATOR,
+            utc_offset,
+        };
+        match state {
+            TgmState::Locked => Announce {
+                class: ClockClass(6),
+                accuracy: WITHIN_100_NS,
+                variance: VARIANCE_PRTC,
+                time_traceable: true,
+                frequency_traceable: true,
+                time_source: SOURCE_GNSS,
+                utc_offset,
+            },
+            TgmState::HoldoverInSpec => Announce {
+                class: ClockClass(7),
+                time_traceable: true,
+                frequency_traceable: true,
+                ..degraded
+            },
+            TgmState::HoldoverOutOfSpec => match out_of_spec {
+                OutOfSpec::Category1 => Announce {
+                    class: ClockClass(140),
+                    frequency_traceable: true,
+                    ..degraded
+                },
+                OutOfSpec::Category2 => Announce {
+                    class: ClockClass(150),
+                    ..degraded
+                },
+                OutOfSpec::Category3 => Announce {
+                    class: ClockClass(160),
+                    ..degraded
+                },
+                OutOfSpec::None => degraded,
+            },
+            TgmState::FreeRun => degraded,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn func_tgm009_each_state_announces_its_row() {
+        let row = |state, out| {
+            let a = Announce::of(state, out, Some(Seconds(37)));
+            (
+                a.class.0,
+                a.time_traceable,
+                a.frequency_traceable,
+                a.accuracy,
+                a.variance,
+                a.time_source,
+            )
+        };
+        use OutOfSpec::{Category1, Category2, Category3, None};
+        assert_eq!(row(TgmState::FreeRun, None), (248, false, false, 0xfe, 0xffff, 0xa0));
+        assert_eq!(row(TgmState::Locked, None), (6, true, true, 0x21, 0x4e5d, 0x20));
+        assert_eq!(
+            row(TgmState::HoldoverInSpec, Category1),
+            (7, true, true, 0xfe, 0xffff, 0xa0)
+        );
+        assert_eq!(
+            row(TgmState::HoldoverOutOfSpec, Category1),
+            (140, false, true, 0xfe, 0xffff, 0xa0)
+        );
+        assert_eq!(
+            row(TgmState::HoldoverOutOfSpec, Category2),
+            (150, false, false, 0xfe, 0xffff, 0xa0)
+        );
+        assert_eq!(
+            row(TgmState::HoldoverOutOfSpec, Category3),
+            (160, false, false, 0xfe, 0xffff, 0xa0)
+        );
+        assert_eq!(row(TgmState::HoldoverOutOfSpec, None).0, 248);
+    }
+
+    #[test]
+    fn worst_state_is_by_trust() {
+        use TgmState::{FreeRun, HoldoverInSpec, HoldoverOutOfSpec, Locked};
+        assert_eq!(Locked.worst(HoldoverInSpec), HoldoverInSpec);
+        assert_eq!(HoldoverInSpec.worst(HoldoverOutOfSpec), HoldoverOutOfSpec);
+        assert_eq!(HoldoverOutOfSpec.worst(FreeRun), FreeRun);
+    }
+}

@@ -1,0 +1,450 @@
+//! One card: its inputs judged together, and the T-GM state machine over them (requirements 3).
+//!
+//! [`Card::take`] files an observation and says whether a judged input may have moved; [`Card::evaluate`] walks the rows of the
+//! transition table from the top. Pins are not set by this version, so row L3 ends in Free-Run (detach is not available).
+
+use tgm_time::{Mono, Nanos, Seconds, Time, Utc};
+
+use crate::announce::TgmState;
+use crate::config::{CardConfig, InstanceConfig, Limits, OutOfSpec};
+use crate::dpll::{D, DpllJudge};
+use crate::event::Cause;
+use crate::gnss::{G, GnssJudge};
+use crate::holdover::Holdover;
+use crate::limit::{OffsetJudge, within_rss};
+use crate::observation::{Observation, Reading};
+use crate::status::{GnssState, UNKNOWN};
+use crate::tod::{T, TimeOfDay, utc_offset};
+
+/// Losses of Locked that are remembered to recognise flapping.
+const LOSSES: usize = 8;
+/// Losses older than this are forgotten.
+const FLAPPING_WINDOW: Nanos = Nanos::from_secs(600);
+/// Most good samples that flapping demands.
+const MAX_COUNT: u16 = 300;
+
+/// A change of state and why.
+pub type Transition = (TgmState, Cause);
+
+/// One card.
+#[derive(Debug, Clone, Copy)]
+pub struct Card {
+    /// Who it is.
+    pub config: CardConfig,
+    limits: Limits,
+    out_of_spec: OutOfSpec,
+    /// The receiver.
+    pub gnss: GnssJudge,
+    /// The DPLLs.
+    pub dpll: DpllJudge,
+    tod: TimeOfDay,
+    phase: OffsetJudge,
+    phc: OffsetJudge,
+    rss: OffsetJudge,
+    pulse: Option<(Nanos, Time<Mono>)>,
+    /// The state.
+    pub state: TgmState,
+    /// Since when it is in it.
+    pub since: Time<Mono>,
+    holdover: Option<Holdover>,
+    good: u16,
+    good_since: Time<Mono>,
+    losses: [Option<Time<Mono>>; LOSSES],
+    gnss_lost: Option<Time<Mono>>,
+    gnss_ok: Option<Time<Mono>>,
+    held: Option<Time<Mono>>,
+    /// Why GNSS was last lost or found untrusted is told by its own events; here only whether silence did it.
+    fallback_utc_offset: Option<Seconds>,
+}
+
+impl Card {
+    /// A card in Free-Run that has seen nothing.
+    pub fn new(config: CardConfig, instance: &InstanceConfig, fallback_utc_offset: Option<Seconds>) -> Self {
+        Card {
+            config,
+            limits: instance.limits,
+            out_of_spec: instance.out_of_spec,
+            gnss: GnssJudge::default(),
+            dpll: DpllJudge::default(),
+            tod: TimeOfDay::default(),
+            phase: OffsetJudge::default(),
+            phc: OffsetJudge::default(),
+            rss: OffsetJudge::default(),
+            pulse: None,
+            state: TgmState::FreeRun,
+            since: Time::ZERO,
+            holdover: None,
+            good: 0,
+            good_since: Time::ZERO,
+            losses: [None; LOSSES],
+            gnss_lost: None,
+            gnss_ok: None,
+            held: None,
+            fallback_utc_offset,
+        }
+    }
+
+    /// Its limits.
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// TAI − UTC: the receiver's word, else the configured fallback, else unknown.
+    pub fn utc_offset(&self) -> Option<Seconds> {
+        self.gnss.epoch.leap.map(utc_offset).or(self.fallback_utc_offset)
+    }
+
+    /// Files an observation; true if a judged input may have changed.
+    pub fn take(&mut self, observation: &Observation) -> bool {
+        let at = observation.at;
+        match observation.what {
+            Reading::DpllLock { dpll, status, origin } => {
+                let changed = self.dpll.lock(at, dpll, status, origin);
+                if changed {
+                    self.good = 0; // any change of a lock status restarts the count
+                }
+                changed
+            }
+            Reading::DpllPhase { offset, origin } => {
+                let unproven = self.dpll.judge(at, &self.limits) == D::Unobserved;
+                self.dpll.phase(at, offset, origin);
+                unproven
+            }
+            Reading::DpllInput { active, origin } => self.dpll.input(at, active, origin),
+            Reading::DpllGone { dpll } => {
+                self.dpll.gone(at, dpll);
+                self.good = 0;
+                true
+            }
+            Reading::Gnss(epoch) => {
+                let before = (self.gnss.epoch, self.gnss.is_fresh(at, &self.limits));
+                self.gnss.epoch(at, epoch, &self.limits);
+                if let Some(utc) = epoch.utc {
+                    self.tod.epoch(at, utc, self.utc_offset());
+                    self.gnss.second_jumped = self.tod.judge(at, &self.limits) == T::ReceiverFault;
+                }
+                let same = |a: &crate::GnssEpoch, b: &crate::GnssEpoch| {
+                    (a.fix, a.fix_ok, a.antenna, a.jamming, a.spoofing, a.state, a.simulated)
+                        == (b.fix, b.fix_ok, b.antenna, b.jamming, b.spoofing, b.state, b.simulated)
+                };
+                let t_acc_fine = epoch.t_acc.is_some_and(|t_acc| t_acc.abs() <= self.limits.offset);
+                let doubtful = self.tod.judge(at, &self.limits) != T::Agrees;
+                !(before.1 && same(&before.0, &epoch)) || !t_acc_fine || doubtful
+            }
+            Reading::Nmea => {
+                let was = self.gnss.nmea(at, &self.limits);
+                self.gnss.nmea_seen = Some(at);
+                !was
+            }
+            Reading::GnssGone => {
+                self.gnss.gone();
+                true
+            }
+            Reading::Pulse { second, offset } => {
+                self.tod.pulse(at, second);
+                self.pulse = Some((offset, at));
+                self.sample(at, offset);
+                true
+            }
+            Reading::PhcGone => {
+                self.pulse = None;
+                true
+            }
+            Reading::SystemClock { .. } | Reading::Verdict { .. } => false, // the node's business, not the card's
+        }
+    }
+
+    /// One sample: the PHC offset just measured, judged with the fresh values of all others.
+    fn sample(&mut self, now: Time<Mono>, offset: Nanos) {
+        let limits = &self.limits;
+        let locked = self.dpll.judge(now, limits) == D::Locked;
+        let phi = self.phase_offset(now).filter(|_| locked);
+        let phc_good = self.phc.sample(offset, limits.offset);
+        let phi_good = phi.is_some_and(|phi| self.phase.sample(phi, limits.offset));
+        if phi.is_none() {
+            self.phase.reset(); // judged only while D is locked
+        }
+        let t_acc = self.gnss.t_acc(now, limits).unwrap_or(Nanos::ZERO);
+        let rss = within_rss([offset, phi.unwrap_or(Nanos::ZERO), t_acc], limits.offset);
+        self.rss
+            .sample(if rss { Nanos::ZERO } else { limits.offset + Nanos(1) }, limits.offset);
+        let good = locked && phc_good && phi_good && rss && self.g(now) == G::Ok && self.t(now) == T::Agrees;
+        if !good {
+            self.good = 0;
+            return;
+        }
+        if self.good == 0 {
+            self.good_since = now;
+        }
+        self.good = self.good.saturating_add(1);
+    }
+
+    /// G; a card without a receiver follows a leader whose receiver is judged there.
+    pub fn g(&self, now: Time<Mono>) -> G {
+        if self.config.has_gnss {
+            self.gnss.judge(now, &self.limits)
+        } else {
+            G::Ok
+        }
+    }
+
+    fn t(&self, now: Time<Mono>) -> T {
+        if self.config.has_gnss {
+            self.tod.judge(now, &self.limits)
+        } else {
+            T::Agrees
+        }
+    }
+
+    /// Φ in nanoseconds, while fresh.
+    pub fn phase_offset(&self, now: Time<Mono>) -> Option<Nanos> {
+        self.dpll
+            .phase_offset(now, &self.limits)
+            .map(tgm_time::Femtos::to_nanos)
+    }
+
+    /// P: the PHC against the pulse, while fresh.
+    pub fn phc_offset(&self, now: Time<Mono>) -> Option<Nanos> {
+        let (offset, at) = self.pulse?;
+        (now.since(at) < self.limits.phc_stale).then_some(offset)
+    }
+
+    /// est: the larger of the modelled holdover offset and Φ where fresh; nothing outside a holdover.
+    pub fn estimate(&self, now: Time<Mono>) -> Option<Nanos> {
+        let model = self.holdover?.estimate(&self.limits, now);
+        Some(self.phase_offset(now).map_or(model, |phi| phi.abs().max(model)))
+    }
+
+    fn losses_within_window(&self, now: Time<Mono>) -> u32 {
+        let recent = self
+            .losses
+            .iter()
+            .flatten()
+            .filter(|loss| now.since(**loss) < FLAPPING_WINDOW)
+            .count();
+        u32::try_from(recent).unwrap_or(u32::MAX)
+    }
+
+    /// True while losses follow each other so fast that locking takes longer than usual.
+    pub fn is_flapping(&self, now: Time<Mono>) -> bool {
+        self.losses_within_window(now) > 1
+    }
+
+    /// Good samples in a row that Locked needs: 10, doubled with each loss after the first within ten minutes, at most 300.
+    fn needed(&self, now: Time<Mono>) -> u16 {
+        let doublings = self.losses_within_window(now).saturating_sub(1);
+        self.limits
+            .in_sync_times
+            .checked_shl(doublings)
+            .map_or(MAX_COUNT, |n| n.min(MAX_COUNT))
+            .max(1)
+    }
+
+    fn all_locked(&self, now: Time<Mono>) -> bool {
+        self.good >= self.needed(now) && now.since(self.good_since) >= self.limits.in_sync_span
+    }
+
+    /// Since when G is not ok, and since when the DPLL holds: the table's waits are measured from there.
+    fn keep_time(&mut self, now: Time<Mono>, g: G, d: D) {
+        let since = |held: bool, then: Option<Time<Mono>>| held.then(|| then.unwrap_or(now));
+        self.gnss_lost = since(g == G::Lost, self.gnss_lost);
+        self.gnss_ok = since(g == G::Ok, self.gnss_ok);
+        self.held = since(d == D::Hold, self.held);
+    }
+
+    /// Walks the transition table; `None`: stays.
+    pub fn evaluate(&mut self, now: Time<Mono>) -> Option<Transition> {
+        let (g, d, t) = (self.g(now), self.dpll.judge(now, &self.limits), self.t(now));
+        self.keep_time(now, g, d);
+        let (to, cause) = match self.state {
+            _ if self.state != TgmState::Locked && self.all_locked(now) => (TgmState::Locked, Cause::AllLocked),
+            TgmState::FreeRun => return None,
+            TgmState::Locked => self.from_locked(now, g, d, t)?,
+            TgmState::HoldoverInSpec | TgmState::HoldoverOutOfSpec => self.from_holdover(now, d, t)?,
+        };
+        self.enter(now, to, cause);
+        Some((to, cause))
+    }
+
+    fn from_locked(&self, now: Time<Mono>, g: G, d: D, t: T) -> Option<Transition> {
+        let phc_seen = self.phc_offset(now).is_some();
+        let lost_too_long = self
+            .gnss_lost
+            .is_some_and(|lost| now.since(lost) >= self.limits.gnss_grace);
+        Some(match () {
+            () if d == D::Free => (TgmState::FreeRun, Cause::DpllFreerun), // T4a
+            () if self.phc.is_out() || self.rss.is_out() => (TgmState::FreeRun, Cause::PhcOffset),
+            () if self.phase.is_out() && d == D::Locked => (TgmState::FreeRun, Cause::PhaseOffset),
+            () if t == T::PhcFault => (TgmState::FreeRun, Cause::TimeOfDay),
+            () if d == D::Hold => (TgmState::HoldoverInSpec, Cause::DpllHoldover), // T3a
+            () if g == G::Untrusted => (TgmState::FreeRun, Cause::GnssUntrusted),  // L3, T4b: no pin is ours to detach
+            () if lost_too_long && d == D::Locked => (TgmState::FreeRun, Cause::GnssLost),
+            () if d == D::Unobserved => (TgmState::HoldoverInSpec, Cause::Unobserved), // T3b
+            () if !phc_seen && self.config.phc_on_dpll => (TgmState::HoldoverInSpec, Cause::Unobserved),
+            () if !phc_seen => (TgmState::FreeRun, Cause::PhcUnseen), // T4c
+            () => return None,
+        })
+    }
+
+    fn from_holdover(&self, now: Time<Mono>, d: D, t: T) -> Option<Transition> {
+        let estimate = self.estimate(now).unwrap_or(Nanos::ZERO);
+        let timed_out = self
+            .holdover
+            .is_some_and(|holdover| now >= holdover.times_out_at(&self.limits));
+        let modelled_out = |limit| {
+            let exceeds = self
+                .holdover
+                .and_then(|holdover| holdover.exceeds_at(&self.limits, limit));
+            exceeds.is_some_and(|moment| now > moment) || estimate > limit
+        };
+        Some(match () {
+            () if modelled_out(self.limits.max_holdover) => (TgmState::FreeRun, Cause::HoldoverOffset), // T7, T9
+            () if self.phc.is_out() => (TgmState::FreeRun, Cause::PhcOffset),
+            () if d == D::Free => (TgmState::FreeRun, Cause::DpllFreerun),
+            () if t == T::PhcFault => (TgmState::FreeRun, Cause::TimeOfDay),
+            () if self.state == TgmState::HoldoverOutOfSpec => return None,
+            () if modelled_out(self.limits.max_in_spec) => (self.beyond_spec(), Cause::HoldoverOffset), // T6
+            () if timed_out => (self.beyond_spec(), Cause::HoldoverTimeout),
+            () => return None,
+        })
+    }
+
+    fn beyond_spec(&self) -> TgmState {
+        if self.out_of_spec == OutOfSpec::None {
+            TgmState::FreeRun
+        } else {
+            TgmState::HoldoverOutOfSpec
+        }
+    }
+
+    fn enter(&mut self, now: Time<Mono>, to: TgmState, cause: Cause) {
+        if self.state == TgmState::Locked {
+            self.losses.rotate_right(1);
+            if let Some(latest) = self.losses.first_mut() {
+                *latest = Some(now);
+            }
+        }
+        self.holdover = match to {
+            TgmState::HoldoverInSpec => Some(Holdover {
+                since: self.holdover_start(now, cause),
+            }),
+            TgmState::HoldoverOutOfSpec => self.holdover,
+            TgmState::Locked | TgmState::FreeRun => None,
+        };
+        self.good = 0;
+        self.state = to;
+        self.since = now;
+    }
+
+    /// A holdover that nobody saw begin began at the last proof that its reference was followed.
+    fn holdover_start(&self, now: Time<Mono>, cause: Cause) -> Time<Mono> {
+        if cause != Cause::Unobserved {
+            return now;
+        }
+        let proof = if self.dpll.judge(now, &self.limits) == D::Unobserved {
+            self.dpll.proof
+        } else {
+            None
+        };
+        proof.or(self.pulse.map(|(_, at)| at)).unwrap_or(now).min(now)
+    }
+
+    /// E5: the receiver's state; FAILURE-PLL where the receiver is fine and the DPLL behind it does not follow.
+    pub fn gnss_state(&self, now: Time<Mono>) -> GnssState {
+        let own = self.gnss.state(now, &self.limits);
+        let (Some(held), Some(ok)) = (self.held, self.gnss_ok) else {
+            return own;
+        };
+        if own != GnssState::Synchronized {
+            return own;
+        }
+        let was_ok_before = ok < held && now.since(held) >= self.limits.gnss_grace;
+        let had_time_to_lock = now.since(ok) >= self.limits.lock_time;
+        if was_ok_before || had_time_to_lock {
+            GnssState::FailurePll
+        } else {
+            own
+        }
+    }
+
+    /// `pps_status`: the pulse is there. A card without a PPS DPLL tells by its external timestamps.
+    pub fn pps(&self, now: Time<Mono>) -> bool {
+        if self.dpll.has_pps() {
+            self.dpll.follows_pulse(now, &self.limits)
+        } else {
+            self.phc_offset(now).is_some()
+        }
+    }
+
+    /// UTC on the PHC's pulse of an instant of the system clock is the node's business; the card only says whether it is trusted.
+    pub fn epoch_utc(&self, now: Time<Mono>) -> Option<Time<Utc>> {
+        self.gnss.epoch.utc.filter(|_| self.gnss.is_fresh(now, &self.limits))
+    }
+
+    /// The statuses whose edges are events of their own, in the order of their kinds.
+    pub fn statuses(&self, now: Time<Mono>) -> Statuses {
+        let has_gnss = self.config.has_gnss;
+        Statuses {
+            gnss_state: if has_gnss {
+                self.gnss_state(now).number().cast_signed()
+            } else {
+                UNKNOWN
+            },
+            fix: if has_gnss {
+                self.gnss.fix(now, &self.limits).metric().cast_signed()
+            } else {
+                UNKNOWN
+            },
+            frequency: self.dpll.frequency(now, &self.limits),
+            phase: self.dpll.phase_status(now, &self.limits),
+            pps: i8::from(self.pps(now)),
+            nmea: if has_gnss {
+                i8::from(self.gnss.nmea(now, &self.limits))
+            } else {
+                UNKNOWN
+            },
+        }
+    }
+
+    /// The next moment at which something changes although nothing comes.
+    pub fn deadline(&self, now: Time<Mono>) -> Option<Time<Mono>> {
+        let limits = &self.limits;
+        let past = Nanos(1); // "exceeds" begins one nanosecond after the moment of equality
+        let crossing = |limit| {
+            self.holdover
+                .and_then(|holdover| holdover.exceeds_at(limits, limit))
+                .map(|at| at + past)
+        };
+        let moments = [
+            self.gnss.deadline(now, limits),
+            self.dpll.deadline(now, limits),
+            self.pulse.map(|(_, at)| at + limits.phc_stale),
+            self.gnss_lost.map(|at| at + limits.gnss_grace),
+            self.held.map(|at| at + limits.gnss_grace),
+            self.gnss_ok
+                .filter(|_| self.held.is_some())
+                .map(|at| at + limits.lock_time),
+            crossing(limits.max_in_spec),
+            crossing(limits.max_holdover),
+            self.holdover.map(|holdover| holdover.times_out_at(limits)),
+        ];
+        moments.into_iter().flatten().filter(|moment| *moment > now).min()
+    }
+}
+
+/// Statuses with events of their own; −1 where unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Statuses {
+    /// [`GnssState`] number.
+    pub gnss_state: i8,
+    /// Kind of fix.
+    pub fix: i8,
+    /// EEC lock status.
+    pub frequency: i8,
+    /// PPS DPLL lock status.
+    pub phase: i8,
+    /// Pulse followed.
+    pub pps: i8,
+    /// NMEA arriving.
+    pub nmea: i8,
+}

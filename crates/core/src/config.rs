@@ -1,0 +1,169 @@
+//! What the core is told once: who is judged how, and within which limits.
+
+use tgm_time::{Nanos, Seconds};
+
+use crate::ids::{Instance, MAX_CARDS, MAX_INSTANCES, Port};
+
+/// Limits and times of requirements 1, 3 and 4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// |Φ|, |P| and tAcc each, and their root sum of squares. 100 ns for PRTC-A, 40 ns for PRTC-B.
+    pub offset: Nanos,
+    /// |OS clock offset| for LOCKED.
+    pub os_clock: Nanos,
+    /// Consecutive good samples before Locked.
+    pub in_sync_times: u16,
+    /// Time that these samples must span at least.
+    pub in_sync_span: Nanos,
+    /// A holdover is in specification up to this offset (`MaxInSpecOffset`).
+    pub max_in_spec: Nanos,
+    /// A holdover ends at this offset (`LocalMaxHoldoverOffSet`).
+    pub max_holdover: Nanos,
+    /// A holdover is in specification for this long (`LocalHoldoverTimeout`).
+    pub holdover_timeout: Nanos,
+    /// No time-bearing message for this long: GNSS is silent.
+    pub gnss_stale: Nanos,
+    /// No proof of life for this long while locked: the DPLL is unobserved.
+    pub dpll_stale: Nanos,
+    /// No pulse for this long: the PHC is unseen.
+    pub phc_stale: Nanos,
+    /// No OS clock measurement for this long.
+    pub os_clock_stale: Nanos,
+    /// No verdict of another daemon for this long.
+    pub verdict_stale: Nanos,
+    /// GNSS lost while the DPLL stays locked: for this long it may still be on its way into holdover.
+    pub gnss_grace: Nanos,
+    /// UNLOCKED within this time after a driver reload is the driver starting, not the DPLL failing.
+    pub reload_grace: Nanos,
+    /// What the card's DPLL needs to lock, with room.
+    pub lock_time: Nanos,
+}
+
+impl Limits {
+    /// The defaults: PRTC-A, a holdover of 1500 ns in four hours, and the staleness limits of requirements 1.
+    pub const DEFAULT: Limits = Limits {
+        offset: Nanos(100),
+        os_clock: Nanos(100),
+        in_sync_times: 10,
+        in_sync_span: Nanos::from_secs(10),
+        max_in_spec: Nanos(1_500),
+        max_holdover: Nanos(1_500),
+        holdover_timeout: Nanos::from_secs(14_400),
+        gnss_stale: Nanos::from_secs(3),
+        dpll_stale: Nanos::from_secs(5),
+        phc_stale: Nanos::from_secs(3),
+        os_clock_stale: Nanos::from_secs(5),
+        verdict_stale: Nanos::from_secs(90),
+        gnss_grace: Nanos::from_millis(2_500),
+        reload_grace: Nanos::from_secs(60),
+        lock_time: Nanos::from_secs(42),
+    };
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits::DEFAULT
+    }
+}
+
+/// Clock class of a holdover that left its specification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OutOfSpec {
+    /// None: the holdover ends in Free-Run.
+    #[default]
+    None,
+    /// 140: frequency traceable to a category 1 source.
+    Category1,
+    /// 150: category 2.
+    Category2,
+    /// 160: category 3.
+    Category3,
+}
+
+/// Who decides about an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Judge {
+    /// This core, from the hardware.
+    #[default]
+    Tgm,
+    /// Another daemon, whose verdicts are passed on.
+    Relay,
+}
+
+/// One instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InstanceConfig {
+    /// Its id.
+    pub instance: Instance,
+    /// Who decides.
+    pub judge: Judge,
+    /// Its limits.
+    pub limits: Limits,
+    /// What follows a holdover in specification.
+    pub out_of_spec: OutOfSpec,
+}
+
+/// One card of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CardConfig {
+    /// The instance it belongs to.
+    pub instance: Instance,
+    /// Its leading interface.
+    pub port: Port,
+    /// The PHC is clocked by the card's DPLL (E810: yes), so it drifts no faster than the DPLL when nobody sees it.
+    pub phc_on_dpll: bool,
+    /// A receiver is fed to this card by us. Without one, G is judged by nobody and the card follows a leader's pulse.
+    pub has_gnss: bool,
+    /// Its signals are simulated.
+    pub simulated: bool,
+}
+
+/// What the core is told once. At most [`MAX_INSTANCES`] instances and [`MAX_CARDS`] cards.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Config {
+    instances: [Option<InstanceConfig>; MAX_INSTANCES],
+    cards: [Option<CardConfig>; MAX_CARDS],
+    /// TAI − UTC to use while no receiver tells a trustworthy one: from a leap-second file that somebody chose.
+    pub fallback_utc_offset: Option<Seconds>,
+}
+
+/// The configuration holds more than the core has room for, or names an instance twice or not at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DoesNotFit;
+
+impl Config {
+    /// Adds an instance.
+    pub fn instance(&mut self, new: InstanceConfig) -> Result<(), DoesNotFit> {
+        if self.instances().any(|known| known.instance == new.instance) {
+            return Err(DoesNotFit);
+        }
+        let slot = self
+            .instances
+            .iter_mut()
+            .find(|slot| slot.is_none())
+            .ok_or(DoesNotFit)?;
+        *slot = Some(new);
+        Ok(())
+    }
+
+    /// Adds a card to an instance added before.
+    pub fn card(&mut self, new: CardConfig) -> Result<(), DoesNotFit> {
+        let known = |card: &CardConfig| (card.instance, card.port) == (new.instance, new.port);
+        if self.cards().any(known) || !self.instances().any(|instance| instance.instance == new.instance) {
+            return Err(DoesNotFit);
+        }
+        let slot = self.cards.iter_mut().find(|slot| slot.is_none()).ok_or(DoesNotFit)?;
+        *slot = Some(new);
+        Ok(())
+    }
+
+    /// The instances, in the order they were added.
+    pub fn instances(&self) -> impl Iterator<Item = &InstanceConfig> {
+        self.instances.iter().flatten()
+    }
+
+    /// The cards, in the order they were added.
+    pub fn cards(&self) -> impl Iterator<Item = &CardConfig> {
+        self.cards.iter().flatten()
+    }
+}

@@ -1,0 +1,305 @@
+//! D: what the card's DPLLs do, as far as anybody can prove it: locked · hold · free · unobserved (requirements 1).
+//!
+//! A driver that stopped polling repeats its last word for ever. While locked, the phase offset's femtoseconds change with each
+//! measurement, so they prove that the driver still looks; in holdover and free-run it sends none and silence proves nothing.
+
+use tgm_time::{Femtos, Mono, Time};
+
+use crate::config::Limits;
+use crate::observation::Origin;
+use crate::status::{DpllKind, LockStatus, UNKNOWN};
+
+/// Verdict over the card's DPLLs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum D {
+    /// All follow an input.
+    Locked,
+    /// At least one holds over, none is worse.
+    Hold,
+    /// At least one runs free.
+    Free,
+    /// At least one cannot be observed, none is known to run free.
+    #[default]
+    Unobserved,
+}
+
+impl D {
+    const fn badness(self) -> u8 {
+        match self {
+            D::Locked => 0,
+            D::Hold => 1,
+            D::Unobserved => 2,
+            D::Free => 3,
+        }
+    }
+
+    fn worst(self, other: Self) -> Self {
+        if self.badness() >= other.badness() { self } else { other }
+    }
+}
+
+/// One DPLL.
+#[derive(Debug, Clone, Copy, Default)]
+struct Dpll {
+    /// It was seen once, so it counts from then on.
+    known: bool,
+    status: Option<LockStatus>,
+    gone: Option<Time<Mono>>,
+}
+
+impl Dpll {
+    fn verdict(&self, now: Time<Mono>, limits: &Limits) -> D {
+        match self.status {
+            Some(status) if status.is_locked() => D::Locked,
+            Some(LockStatus::Holdover) => D::Hold,
+            Some(LockStatus::Unlocked) if self.gone.is_some_and(|gone| now.since(gone) < limits.reload_grace) => {
+                D::Unobserved
+            }
+            Some(LockStatus::Unlocked) => D::Free,
+            _ => D::Unobserved,
+        }
+    }
+
+    fn metric(&self) -> i8 {
+        self.status.map_or(UNKNOWN, LockStatus::metric)
+    }
+}
+
+/// What is known of a card's DPLLs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DpllJudge {
+    eec: Dpll,
+    pps: Dpll,
+    /// The PPS DPLL has an active input; `None` while nobody said.
+    input: Option<bool>,
+    /// Phase offset of that input and when it came.
+    phase: Option<(Femtos, Time<Mono>)>,
+    /// When the driver last proved that it looks at the hardware.
+    pub proof: Option<Time<Mono>>,
+}
+
+impl DpllJudge {
+    fn slot(&mut self, kind: DpllKind) -> &mut Dpll {
+        match kind {
+            DpllKind::Eec => &mut self.eec,
+            DpllKind::Pps => &mut self.pps,
+        }
+    }
+
+    /// Takes a lock status; true if it differs from the one before.
+    pub fn lock(&mut self, at: Time<Mono>, kind: DpllKind, status: Option<LockStatus>, origin: Origin) -> bool {
+        let slot = self.slot(kind);
+        let changed = match (status, origin) {
+            (None, Origin::Notification) => return false, // partial messages of old drivers: what was known stands
+            _ => slot.status != status,
+        };
+        slot.known = true;
+        slot.status = status;
+        if changed && origin == Origin::Notification {
+            self.proof = Some(at);
+        }
+        changed
+    }
+
+    /// Takes a phase offset of the active input.
+    pub fn phase(&mut self, at: Time<Mono>, offset: Femtos, origin: Origin) {
+        let moved = self.phase.is_none_or(|(last, _)| last != offset);
+        if origin == Origin::Notification {
+            if moved {
+                self.proof = Some(at);
+            }
+            self.phase = Some((offset, at));
+        }
+    }
+
+    /// Takes whether the PPS DPLL has an active input; true if that differs from before.
+    pub fn input(&mut self, at: Time<Mono>, active: bool, origin: Origin) -> bool {
+        let changed = self.input != Some(active);
+        self.input = Some(active);
+        if changed && origin == Origin::Notification {
+            self.proof = Some(at);
+        }
+        changed
+    }
+
+    /// The DPLL was deleted.
+    pub fn gone(&mut self, at: Time<Mono>, kind: DpllKind) {
+        let slot = self.slot(kind);
+        *slot = Dpll {
+            known: true,
+            status: None,
+            gone: Some(at),
+        };
+        self.input = None;
+        self.phase = None;
+    }
+
+    fn proven(&self, now: Time<Mono>, limits: &Limits) -> bool {
+        self.proof.is_some_and(|proof| now.since(proof) < limits.dpll_stale)
+    }
+
+    fn known(&self) -> impl Iterator<Item = &Dpll> {
+        [&self.eec, &self.pps].into_iter().filter(|dpll| dpll.known)
+    }
+
+    /// The verdict.
+    pub fn judge(&self, now: Time<Mono>, limits: &Limits) -> D {
+        let worst = self
+            .known()
+            .map(|dpll| dpll.verdict(now, limits))
+            .reduce(D::worst)
+            .unwrap_or(D::Unobserved);
+        if worst == D::Locked && !self.proven(now, limits) {
+            D::Unobserved
+        } else {
+            worst
+        }
+    }
+
+    /// Phase offset, while it is fresh and a pulse is followed.
+    pub fn phase_offset(&self, now: Time<Mono>, limits: &Limits) -> Option<Femtos> {
+        let (offset, at) = self.phase?;
+        (now.since(at) < limits.dpll_stale).then_some(offset)
+    }
+
+    /// `frequency_status`: the EEC's lock status; unknown where nobody can observe it.
+    pub fn frequency(&self, now: Time<Mono>, limits: &Limits) -> i8 {
+        self.observed(&self.eec, now, limits)
+    }
+
+    /// `phase_status`: the PPS DPLL's lock status; unknown where nobody can observe it.
+    pub fn phase_status(&self, now: Time<Mono>, limits: &Limits) -> i8 {
+        self.observed(&self.pps, now, limits)
+    }
+
+    fn observed(&self, dpll: &Dpll, now: Time<Mono>, limits: &Limits) -> i8 {
+        let believed = match dpll.status {
+            Some(status) if status.is_locked() => self.proven(now, limits),
+            _ => dpll.verdict(now, limits) != D::Unobserved || dpll.status == Some(LockStatus::Unknown(0)),
+        };
+        if believed { dpll.metric() } else { UNKNOWN }
+    }
+
+    /// `pps_status`: a pulse is followed.
+    pub fn follows_pulse(&self, now: Time<Mono>, limits: &Limits) -> bool {
+        let locked = self.pps.status.is_some_and(LockStatus::is_locked);
+        locked && self.proven(now, limits) && self.input != Some(false)
+    }
+
+    /// True if the card has a PPS DPLL.
+    pub const fn has_pps(&self) -> bool {
+        self.pps.known
+    }
+
+    /// The next moment at which silence changes an answer.
+    pub fn deadline(&self, now: Time<Mono>, limits: &Limits) -> Option<Time<Mono>> {
+        let proof = self.proof.map(|proof| proof + limits.dpll_stale);
+        let phase = self.phase.map(|(_, at)| at + limits.dpll_stale);
+        let reload = self
+            .known()
+            .filter_map(|dpll| dpll.gone)
+            .map(|gone| gone + limits.reload_grace);
+        reload
+            .chain([proof, phase].into_iter().flatten())
+            .filter(|end| *end > now)
+            .min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tgm_time::Nanos;
+
+    const L: Limits = Limits::DEFAULT;
+
+    fn at(ms: i64) -> Time<Mono> {
+        Time::ZERO + Nanos::from_millis(ms)
+    }
+
+    /// Both DPLLs dumped with `status` at 0, then a phase offset notified at 100 ms.
+    fn card(status: LockStatus) -> DpllJudge {
+        let mut judge = DpllJudge::default();
+        judge.lock(at(0), DpllKind::Eec, Some(status), Origin::Dump);
+        judge.lock(at(0), DpllKind::Pps, Some(status), Origin::Dump);
+        judge.phase(at(100), Femtos(-1_870_360), Origin::Notification);
+        judge
+    }
+
+    #[test]
+    fn a_dump_alone_proves_nothing() {
+        let mut judge = DpllJudge::default();
+        judge.lock(at(0), DpllKind::Pps, Some(LockStatus::LockedHoAcq), Origin::Dump);
+        judge.phase(at(0), Femtos(1), Origin::Dump);
+        assert_eq!(judge.judge(at(1), &L), D::Unobserved);
+        assert_eq!(judge.phase_status(at(1), &L), UNKNOWN);
+        judge.phase(at(500), Femtos(2), Origin::Notification);
+        assert_eq!(judge.judge(at(501), &L), D::Locked);
+        assert_eq!(judge.phase_status(at(501), &L), 3);
+    }
+
+    #[test]
+    fn a_phase_offset_that_repeats_to_the_femtosecond_is_no_life() {
+        let mut judge = card(LockStatus::Locked);
+        for second in 1..=5 {
+            judge.phase(at(1_000 * second), Femtos(-1_870_360), Origin::Notification);
+        }
+        assert_eq!(judge.judge(at(5_099), &L), D::Locked);
+        assert_eq!(judge.judge(at(5_100), &L), D::Unobserved);
+        assert_eq!(judge.deadline(at(5_000), &L), Some(at(5_100)));
+    }
+
+    #[test]
+    fn silence_in_holdover_and_free_run_changes_nothing() {
+        assert_eq!(card(LockStatus::Holdover).judge(at(3_600_000), &L), D::Hold);
+        assert_eq!(card(LockStatus::Unlocked).judge(at(3_600_000), &L), D::Free);
+    }
+
+    #[test]
+    fn the_worst_dpll_counts_and_known_bad_is_worse_than_unknown() {
+        let mut judge = card(LockStatus::Locked);
+        judge.lock(at(200), DpllKind::Eec, Some(LockStatus::Holdover), Origin::Notification);
+        assert_eq!(judge.judge(at(201), &L), D::Hold);
+        judge.lock(
+            at(300),
+            DpllKind::Eec,
+            Some(LockStatus::Unknown(7)),
+            Origin::Notification,
+        );
+        assert_eq!(judge.judge(at(301), &L), D::Unobserved);
+        judge.lock(at(400), DpllKind::Pps, Some(LockStatus::Unlocked), Origin::Notification);
+        assert_eq!(judge.judge(at(401), &L), D::Free);
+    }
+
+    #[test]
+    fn a_notification_without_lock_status_keeps_the_last_and_a_dump_without_one_does_not() {
+        let mut judge = card(LockStatus::Locked);
+        assert!(!judge.lock(at(200), DpllKind::Pps, None, Origin::Notification));
+        assert_eq!(judge.judge(at(201), &L), D::Locked);
+        assert!(judge.lock(at(300), DpllKind::Pps, None, Origin::Dump));
+        assert_eq!(judge.judge(at(301), &L), D::Unobserved);
+    }
+
+    #[test]
+    fn unlocked_after_a_driver_reload_is_unobserved_for_a_minute() {
+        let mut judge = card(LockStatus::Locked);
+        judge.gone(at(1_000), DpllKind::Pps);
+        assert_eq!(judge.judge(at(1_001), &L), D::Unobserved);
+        judge.lock(
+            at(3_000),
+            DpllKind::Pps,
+            Some(LockStatus::Unlocked),
+            Origin::Notification,
+        );
+        assert_eq!(judge.judge(at(60_999), &L), D::Unobserved);
+        assert_eq!(judge.judge(at(61_000), &L), D::Free);
+    }
+
+    #[test]
+    fn a_card_with_one_dpll_is_judged_by_that_one() {
+        let mut judge = DpllJudge::default();
+        judge.lock(at(0), DpllKind::Pps, Some(LockStatus::Locked), Origin::Notification);
+        assert_eq!(judge.judge(at(1), &L), D::Locked);
+        assert_eq!(judge.frequency(at(1), &L), UNKNOWN);
+    }
+}

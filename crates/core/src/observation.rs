@@ -1,0 +1,123 @@
+//! What sources tell the core: small `Copy` values, each with the moment it was seen.
+
+use tgm_time::{Femtos, Mono, Nanos, Seconds, Time, Utc};
+
+use crate::ids::{Instance, Port};
+use crate::status::{Antenna, ClockClass, ClockState, DpllKind, GnssFix, GnssState, Jamming, LockStatus, Spoofing};
+
+/// One thing that one source saw at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Observation {
+    /// When the source saw it. Never ahead of the `now` it is handed over with.
+    pub at: Time<Mono>,
+    /// Whose it is.
+    pub instance: Instance,
+    /// The card's (leading) interface.
+    pub port: Port,
+    /// What was seen.
+    pub what: Reading,
+}
+
+/// Where a DPLL reading comes from. A dump repeats what the driver cached and proves nothing about the present.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// An answer to our question.
+    Dump,
+    /// The kernel spoke by itself.
+    Notification,
+}
+
+/// What was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// Lock status of a DPLL; `None` where the message carried none (which says nothing, least of all freerun).
+    DpllLock {
+        /// Which of the card's DPLLs.
+        dpll: DpllKind,
+        /// Its status.
+        status: Option<LockStatus>,
+        /// Asked or told.
+        origin: Origin,
+    },
+    /// Phase offset of the active input on the PPS parent; negative: the pin is earlier than the DPLL.
+    DpllPhase {
+        /// The offset.
+        offset: Femtos,
+        /// Asked or told.
+        origin: Origin,
+    },
+    /// Whether the PPS DPLL has an active input, that is: whether it follows a pulse.
+    DpllInput {
+        /// True while an input pin is the active one.
+        active: bool,
+        /// Asked or told.
+        origin: Origin,
+    },
+    /// The DPLL was deleted (driver removed or reloaded), or its family is gone.
+    DpllGone {
+        /// Which of the card's DPLLs.
+        dpll: DpllKind,
+    },
+    /// One epoch of the receiver.
+    Gnss(GnssEpoch),
+    /// A valid time-bearing NMEA sentence came.
+    Nmea,
+    /// The receiver was unplugged or its device cannot be read any more.
+    GnssGone,
+    /// An external timestamp of the PHC: the pulse came when the PHC showed `second` plus `offset`.
+    Pulse {
+        /// The full PHC second nearest to the pulse.
+        second: i64,
+        /// Distance of the PHC reading from that second, −0.5 s … +0.5 s.
+        offset: Nanos,
+    },
+    /// The PHC against `CLOCK_REALTIME`.
+    SystemClock {
+        /// PHC − `CLOCK_REALTIME`; the UTC offset (37 s) is in it while the PHC shows TAI.
+        offset: Nanos,
+        /// Half the width of the measuring window.
+        uncertainty: Nanos,
+    },
+    /// The PHC's device is gone.
+    PhcGone,
+    /// Another daemon's verdict, for an instance judged by `Relay`.
+    Verdict {
+        /// Its state, where the message told one.
+        state: Option<ClockState>,
+        /// Its clock class, where the message told one.
+        class: Option<ClockClass>,
+    },
+}
+
+/// What a receiver said about one epoch. `None` and `Unknown`: this receiver never said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GnssEpoch {
+    /// UTC of the epoch, week roll-over corrected; `None` while the receiver has no valid or plausible time.
+    pub utc: Option<Time<Utc>>,
+    /// Kind of fix.
+    pub fix: GnssFix,
+    /// The receiver's own word that the fix is within its masks (gpsFixOk).
+    pub fix_ok: Option<bool>,
+    /// A position was configured or surveyed and is held: a 2D or missing position is then no fault.
+    pub fixed_position: bool,
+    /// The receiver says that its signals are simulated.
+    pub simulated: bool,
+    /// Time accuracy estimate (tAcc).
+    pub t_acc: Option<Nanos>,
+    /// Clock bias (NAV-CLOCK clkB).
+    pub clock_bias: Option<Nanos>,
+    /// GPS − UTC, only from a source the receiver trusts.
+    pub leap: Option<Seconds>,
+    /// Satellites used in the solution.
+    pub used: u8,
+    /// Satellites seen.
+    pub seen: u8,
+    /// Antenna.
+    pub antenna: Antenna,
+    /// Jamming.
+    pub jamming: Jamming,
+    /// Spoofing.
+    pub spoofing: Spoofing,
+    /// What all this is in O-RAN's words, as far as the receiver alone can tell.
+    pub state: GnssState,
+}

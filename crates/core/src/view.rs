@@ -1,0 +1,133 @@
+//! The present truth, as `Copy` values for the snapshot.
+
+use tgm_time::{Mono, Nanos, Seconds, Time, Utc};
+
+use crate::announce::{Announce, TgmState};
+use crate::ids::{Instance, Port};
+use crate::status::{Antenna, ClockClass, ClockState, GnssState, Jamming, Spoofing};
+
+/// One card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CardView {
+    /// The instance it belongs to.
+    pub instance: Instance,
+    /// Its leading interface.
+    pub port: Port,
+    /// Its signals are simulated.
+    pub simulated: bool,
+    /// A receiver is fed to it.
+    pub has_gnss: bool,
+    /// Its T-GM state.
+    pub state: TgmState,
+    /// Since when.
+    pub since: Time<Mono>,
+    /// EEC lock status, −1…4.
+    pub frequency: i8,
+    /// PPS DPLL lock status, −1…4.
+    pub phase: i8,
+    /// A pulse is followed, 0/1.
+    pub pps: i8,
+    /// Time-bearing NMEA arrives, 0/1; −1 without a receiver.
+    pub nmea: i8,
+    /// Kind of fix, 0…5; −1 without a receiver.
+    pub fix: i8,
+    /// E5; `None` without a receiver.
+    pub gnss_state: Option<GnssState>,
+    /// The receiver's usability for time, as LOCKED or FREERUN.
+    pub gnss_clock: ClockState,
+    /// The DPLLs together, as a clock state.
+    pub dpll_clock: ClockState,
+    /// Phase offset of the active input, while fresh.
+    pub phase_offset: Option<Nanos>,
+    /// PHC against the pulse, while fresh.
+    pub phc_offset: Option<Nanos>,
+    /// Modelled holdover offset, in a holdover.
+    pub estimate: Option<Nanos>,
+    /// Time accuracy of the receiver, while fresh.
+    pub t_acc: Option<Nanos>,
+    /// Clock bias of the receiver, while fresh.
+    pub clock_bias: Option<Nanos>,
+    /// UTC of the receiver's last epoch, while fresh.
+    pub utc: Option<Time<Utc>>,
+    /// TAI − UTC.
+    pub utc_offset: Option<Seconds>,
+    /// Satellites used.
+    pub used: u8,
+    /// Satellites seen.
+    pub seen: u8,
+    /// Antenna.
+    pub antenna: Antenna,
+    /// Jamming.
+    pub jamming: Jamming,
+    /// Spoofing.
+    pub spoofing: Spoofing,
+    /// Losses of lock follow each other so fast that locking takes longer.
+    pub flapping: bool,
+}
+
+/// One instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InstanceView {
+    /// Its id.
+    pub instance: Instance,
+    /// The interface its lock state is told for: the first card's.
+    pub port: Port,
+    /// E1; `None` while a relayed daemon has told nothing.
+    pub lock_state: Option<ClockState>,
+    /// E2; `None` while a relayed daemon has told nothing.
+    pub class: Option<ClockClass>,
+    /// The offset that goes with E1: PHC offset, or in a holdover the modelled one.
+    pub offset: Option<Nanos>,
+    /// What ptp4l should announce; `None` for a relayed instance.
+    pub announce: Option<Announce>,
+}
+
+/// The node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodeView {
+    /// `seq` of the last event, 0 before the first.
+    pub seq: u64,
+    /// When this view was true.
+    pub at: Time<Mono>,
+    /// Worst E1 over the instances; `None` while there is none.
+    pub lock_state: Option<ClockState>,
+    /// E3.
+    pub os_clock: ClockState,
+    /// System clock − PHC in UTC, while fresh.
+    pub os_clock_offset: Option<Nanos>,
+    /// E4.
+    pub sync_state: ClockState,
+    /// Something behind this is simulated.
+    pub simulated: bool,
+}
+
+/// Names behind the small ids; the node interns them, whoever speaks to people looks them up.
+pub trait Names {
+    /// The interface's name, such as `ens1f0`; `unknown` for an id that nobody interned.
+    fn port(&self, port: Port) -> &str;
+    /// The configuration's name, such as `ts2phc.0.config`.
+    fn instance(&self, instance: Instance) -> &str;
+}
+
+/// Everything that is true at one moment, lent to those who tell it: notifications, metrics, status.
+#[derive(Clone, Copy)]
+pub struct Picture<'a> {
+    /// The node.
+    pub node: NodeView,
+    /// Its instances.
+    pub instances: &'a [InstanceView],
+    /// Their cards.
+    pub cards: &'a [CardView],
+    /// The names of all of them.
+    pub names: &'a dyn Names,
+}
+
+impl core::fmt::Debug for Picture<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let mut out = f.debug_struct("Picture");
+        out.field("node", &self.node)
+            .field("instances", &self.instances)
+            .field("cards", &self.cards)
+            .finish_non_exhaustive()
+    }
+}
