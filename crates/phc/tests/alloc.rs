@@ -1,0 +1,112 @@
+//! Sampling and reading pulses allocate nothing, whether they succeed or fail.
+//!
+//! The clock is a scripted one (a real one is in tests/device.rs); pulses come through a pipe in the kernel's format.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use nix::errno::Errno;
+use nix::unistd::{pipe, write};
+use tgm_core::{Instance, Port};
+use tgm_phc::{ExttsReader, OffsetMeter, PhcSource, Stamper};
+use tgm_sys::ptp::{ClockTime, SysOffset, SysOffsetExtended, SysOffsetPrecise};
+use tgm_time::Time;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The system's allocator, counting per thread.
+struct Counting;
+
+// SAFETY: every call goes to the system's allocator unchanged; counting touches a constant-initialised thread-local only.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promise about `layout` is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise about `pointer` and `layout` is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations(work: impl FnOnce()) -> u64 {
+    let before = ALLOCATIONS.with(Cell::get);
+    work();
+    ALLOCATIONS.with(Cell::get) - before
+}
+
+/// Answers by one method, or with an error.
+struct Clock {
+    precise: Result<(), Errno>,
+    extended: Result<(), Errno>,
+}
+
+impl Stamper for Clock {
+    fn precise(&self) -> Result<SysOffsetPrecise, Errno> {
+        self.precise.map(|()| SysOffsetPrecise::default())
+    }
+    fn extended(&self, samples: u32) -> Result<SysOffsetExtended, Errno> {
+        self.extended.map(|()| SysOffsetExtended { n_samples: samples, ..SysOffsetExtended::default() })
+    }
+    fn basic(&self, samples: u32) -> Result<SysOffset, Errno> {
+        let ts = [ClockTime { sec: 1, nsec: 2, reserved: 0 }; 51];
+        Ok(SysOffset { n_samples: samples, rsv: [0; 3], ts })
+    }
+}
+
+fn event(second: i64) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&second.to_ne_bytes());
+    bytes
+}
+
+#[test]
+fn a_planted_allocation_is_seen() {
+    assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(7u64)))), 1);
+    assert_eq!(allocations(|| ()), 0);
+}
+
+#[test]
+fn sampling_allocates_nothing() {
+    let none = Err(Errno::EOPNOTSUPP);
+    for (precise, extended) in [(Ok(()), Ok(())), (none, Ok(())), (none, none), (none, Err(Errno::EIO))] {
+        let clock = Clock { precise, extended };
+        let mut source = PhcSource::new(clock, OffsetMeter::default(), None, Instance(0), Port(0));
+        let mut good = 0;
+        let counted = allocations(|| {
+            for _ in 0..1_000 {
+                good += u32::from(source.sample(Time::ZERO).is_some());
+            }
+        });
+        assert_eq!(counted, 0);
+        assert_eq!(good, if extended == Err(Errno::EIO) { 0 } else { 1_000 });
+    }
+}
+
+#[test]
+fn reading_pulses_allocates_nothing() {
+    let (from, to) = pipe().unwrap();
+    let clock = Clock { precise: Ok(()), extended: Ok(()) };
+    let reader = ExttsReader::over(from, 0);
+    let mut source = PhcSource::new(clock, OffsetMeter::default(), Some(reader), Instance(0), Port(0));
+    for second in 0..60 {
+        write(&to, &event(second)).unwrap();
+    }
+    write(&to, &[0xff; 45]).unwrap(); // one event of another channel, and rubbish
+    drop(to);
+    let mut pulses = 0;
+    let counted = allocations(|| {
+        while !source.is_gone() {
+            source.pulses(Time::ZERO, |_| pulses += 1);
+        }
+    });
+    assert_eq!(counted, 0);
+    assert_eq!(pulses, 60 + 1); // and that the clock is gone
+}
