@@ -53,7 +53,6 @@ pub struct Card {
     gnss_lost: Option<Time<Mono>>,
     gnss_ok: Option<Time<Mono>>,
     held: Option<Time<Mono>>,
-    /// Why GNSS was last lost or found untrusted is told by its own events; here only whether silence did it.
     fallback_utc_offset: Option<Seconds>,
 }
 
@@ -129,7 +128,8 @@ impl Card {
                 };
                 let t_acc_fine = epoch.t_acc.is_some_and(|t_acc| t_acc.abs() <= self.limits.offset);
                 let doubtful = self.tod.judge(at, &self.limits) != T::Agrees;
-                !(before.1 && same(&before.0, &epoch)) || !t_acc_fine || doubtful
+                let steady = before.1 && same(&before.0, &epoch) && t_acc_fine && !doubtful;
+                !steady
             }
             Reading::Nmea => {
                 let was = self.gnss.nmea(at, &self.limits);
@@ -259,22 +259,23 @@ impl Card {
         let (to, cause) = match self.state {
             _ if self.state != TgmState::Locked && self.all_locked(now) => (TgmState::Locked, Cause::AllLocked),
             TgmState::FreeRun => return None,
-            TgmState::Locked => self.from_locked(now, g, d, t)?,
-            TgmState::HoldoverInSpec | TgmState::HoldoverOutOfSpec => self.from_holdover(now, d, t)?,
+            TgmState::Locked => self.leave_locked(now, g, d, t)?,
+            TgmState::HoldoverInSpec | TgmState::HoldoverOutOfSpec => self.leave_holdover(now, d, t)?,
         };
         self.enter(now, to, cause);
         Some((to, cause))
     }
 
-    fn from_locked(&self, now: Time<Mono>, g: G, d: D, t: T) -> Option<Transition> {
+    fn leave_locked(&self, now: Time<Mono>, g: G, d: D, t: T) -> Option<Transition> {
         let phc_seen = self.phc_offset(now).is_some();
         let lost_too_long = self
             .gnss_lost
             .is_some_and(|lost| now.since(lost) >= self.limits.gnss_grace);
         Some(match () {
             () if d == D::Free => (TgmState::FreeRun, Cause::DpllFreerun), // T4a
-            () if self.phc.is_out() || self.rss.is_out() => (TgmState::FreeRun, Cause::PhcOffset),
+            () if self.phc.is_out() => (TgmState::FreeRun, Cause::PhcOffset),
             () if self.phase.is_out() && d == D::Locked => (TgmState::FreeRun, Cause::PhaseOffset),
+            () if self.rss.is_out() => (TgmState::FreeRun, Cause::PhcOffset),
             () if t == T::PhcFault => (TgmState::FreeRun, Cause::TimeOfDay),
             () if d == D::Hold => (TgmState::HoldoverInSpec, Cause::DpllHoldover), // T3a
             () if g == G::Untrusted => (TgmState::FreeRun, Cause::GnssUntrusted),  // L3, T4b: no pin is ours to detach
@@ -286,7 +287,7 @@ impl Card {
         })
     }
 
-    fn from_holdover(&self, now: Time<Mono>, d: D, t: T) -> Option<Transition> {
+    fn leave_holdover(&self, now: Time<Mono>, d: D, t: T) -> Option<Transition> {
         let estimate = self.estimate(now).unwrap_or(Nanos::ZERO);
         let timed_out = self
             .holdover
