@@ -114,20 +114,46 @@ mod tests {
 
     #[test]
     fn capabilities_get_units_and_lose_nonsense() {
-        let raw = ClockCaps { max_adj: 100_000_000, n_ext_ts: 3, n_pins: -1, adjust_phase: 1, max_phase_adj: 900, ..ClockCaps::default() };
+        let raw = ClockCaps {
+            max_adj: 100_000_000,
+            n_ext_ts: 3,
+            n_pins: -1,
+            adjust_phase: 1,
+            max_phase_adj: 900,
+            ..ClockCaps::default()
+        };
         let caps = Caps::from(raw);
-        assert_eq!((caps.max_adjustment, caps.extts_channels, caps.pins), (Ppb(100_000_000), 3, 0));
+        assert_eq!(
+            (caps.max_adjustment, caps.extts_channels, caps.pins),
+            (Ppb(100_000_000), 3, 0)
+        );
         assert_eq!(caps.phase_adjustment, Some(Nanos(900)));
         assert_eq!(Caps::from(ClockCaps { adjust_phase: 0, ..raw }).phase_adjustment, None);
     }
 
     #[test]
     fn a_pin_keeps_an_unknown_function_and_ends_its_name_at_the_zero() {
-        let mut desc = PinDesc { index: 2, func: 9, chan: 1, ..PinDesc::default() };
+        let mut desc = PinDesc {
+            index: 2,
+            func: 9,
+            chan: 1,
+            ..PinDesc::default()
+        };
         desc.name[..6].copy_from_slice(b"SMA1\0x");
         let pin = Pin::from(desc);
-        assert_eq!((pin.name.as_str(), pin.function, pin.channel), ("SMA1", PinFunction::Unknown(9), 1));
-        assert_eq!(Pin::from(PinDesc { name: [b'a'; 64], ..desc }).name.len(), 64);
+        assert_eq!(
+            (pin.name.as_str(), pin.function, pin.channel),
+            ("SMA1", PinFunction::Unknown(9), 1)
+        );
+        assert_eq!(
+            Pin::from(PinDesc {
+                name: [b'a'; 64],
+                ..desc
+            })
+            .name
+            .len(),
+            64
+        );
     }
 
     #[test]

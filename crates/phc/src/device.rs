@@ -54,7 +54,11 @@ impl Phc {
             .open(path)
             .map_err(|error| open_error(path, Errno::from_raw(error.raw_os_error().unwrap_or(0))))?;
         match unless_interrupted(|| ptp::caps(file.as_fd())) {
-            Ok(caps) => Ok(Phc { file, writable, caps: Caps::from(caps) }),
+            Ok(caps) => Ok(Phc {
+                file,
+                writable,
+                caps: Caps::from(caps),
+            }),
             Err(errno) => Err(open_error(path, errno)),
         }
     }
@@ -108,7 +112,11 @@ impl Phc {
         if !self.writable {
             return Err(PhcError::ReadOnly);
         }
-        let request = ExttsRequest { index: channel, flags, ..ExttsRequest::default() };
+        let request = ExttsRequest {
+            index: channel,
+            flags,
+            ..ExttsRequest::default()
+        };
         Ok(unless_interrupted(|| ptp::request_extts(self.as_fd(), request))?)
     }
 }
@@ -159,12 +167,24 @@ mod tests {
 
     #[test]
     fn why_a_path_cannot_be_opened_is_told_with_what_to_do() {
-        assert_eq!(refusal("/dev/ptp-nosuch"), OpenError::NoSuchDevice("/dev/ptp-nosuch".into()));
+        assert_eq!(
+            refusal("/dev/ptp-nosuch"),
+            OpenError::NoSuchDevice("/dev/ptp-nosuch".into())
+        );
         for path in ["/dev/null", "/etc/passwd", "/etc", "/etc/passwd/ptp0"] {
             assert_eq!(refusal(path), OpenError::NotPtp(path.into()));
         }
         assert!(refusal("/dev/null").to_string().contains("/sys/class/ptp"));
-        assert_eq!(open_error(Path::new("p"), Errno::EACCES), OpenError::Permission("p".into()));
-        assert_eq!(open_error(Path::new("p"), Errno::EMFILE), OpenError::Kernel { path: "p".into(), errno: Errno::EMFILE });
+        assert_eq!(
+            open_error(Path::new("p"), Errno::EACCES),
+            OpenError::Permission("p".into())
+        );
+        assert_eq!(
+            open_error(Path::new("p"), Errno::EMFILE),
+            OpenError::Kernel {
+                path: "p".into(),
+                errno: Errno::EMFILE
+            }
+        );
     }
 }

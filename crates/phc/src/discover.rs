@@ -104,7 +104,12 @@ impl SysRoot {
                 }
                 // No time stamping at all, or not for us to ask: sysfs may still know.
                 Err(Errno::EOPNOTSUPP | Errno::EPERM | Errno::EACCES | Errno::EAFNOSUPPORT) => {}
-                Err(errno) => return Err(DiscoverError::Kernel { interface: interface.to_owned(), errno }),
+                Err(errno) => {
+                    return Err(DiscoverError::Kernel {
+                        interface: interface.to_owned(),
+                        errno,
+                    });
+                }
             }
         }
         Ok(device.and_then(|device| with_sibling(&device, |device| lowest(&device.join("ptp"), "ptp"))))
@@ -126,7 +131,9 @@ impl SysRoot {
     pub fn clock_id_of(&self, interface: &str) -> Result<Option<ClockId>, DiscoverError> {
         let device = self.device(interface)?;
         Ok(device.and_then(|device| {
-            with_sibling(&device, |device| serial_number(&fs::read(device.join("config")).ok()?).map(ClockId))
+            with_sibling(&device, |device| {
+                serial_number(&fs::read(device.join("config")).ok()?).map(ClockId)
+            })
         }))
     }
 
@@ -189,9 +196,10 @@ impl SysRoot {
         let link = self.root.join("sys/class/net").join(interface);
         match fs::metadata(&link) {
             Ok(_) => Ok(fs::canonicalize(link.join("device")).ok()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Err(DiscoverError::NoSuchInterface { interface: interface.to_owned(), root: self.root.clone() })
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(DiscoverError::NoSuchInterface {
+                interface: interface.to_owned(),
+                root: self.root.clone(),
+            }),
             Err(error) => Err(DiscoverError::Kernel {
                 interface: interface.to_owned(),
                 errno: Errno::from_raw(error.raw_os_error().unwrap_or(0)),
@@ -224,10 +232,15 @@ fn lowest(directory: &Path, prefix: &str) -> Option<u32> {
 }
 
 fn numbered(directory: &Path, prefix: &str) -> Vec<u32> {
-    names(directory).iter().filter_map(|name| name.strip_prefix(prefix)?.parse().ok()).collect()
+    names(directory)
+        .iter()
+        .filter_map(|name| name.strip_prefix(prefix)?.parse().ok())
+        .collect()
 }
 
 fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect()
 }

@@ -64,7 +64,11 @@ impl ExttsEvent {
         } else {
             Stamp::At(Time::from_parts(raw.t.sec, raw.t.nsec))
         };
-        ExttsEvent { channel: raw.index, stamp, flags }
+        ExttsEvent {
+            channel: raw.index,
+            stamp,
+            flags,
+        }
     }
 }
 
@@ -95,20 +99,33 @@ impl ExttsReader {
         let phc = Phc::open_read_only(path)?;
         let channels = phc.caps().extts_channels;
         if channel >= channels {
-            return Err(OpenError::NoSuchChannel { path: path.to_path_buf(), channel, channels });
+            return Err(OpenError::NoSuchChannel {
+                path: path.to_path_buf(),
+                channel,
+                channels,
+            });
         }
         match listen_to(phc.as_fd(), channel) {
             Ok(()) => {}
             Err(Errno::ENOTTY | Errno::EINVAL) if shared == SharedQueue::Accept => {}
             Err(Errno::ENOTTY | Errno::EINVAL) => return Err(OpenError::SharedQueue(path.to_path_buf())),
-            Err(errno) => return Err(OpenError::Kernel { path: path.to_path_buf(), errno }),
+            Err(errno) => {
+                return Err(OpenError::Kernel {
+                    path: path.to_path_buf(),
+                    errno,
+                });
+            }
         }
         Ok(Self::over(OwnedFd::from(phc), channel))
     }
 
     /// Reads events in the kernel's format from something else that can be polled: a simulated card's pipe, a recording.
     pub fn over(fd: OwnedFd, channel: u32) -> Self {
-        let nothing = ExttsEvent { channel, stamp: Stamp::At(Time::ZERO), flags: ExttsFlags::empty() };
+        let nothing = ExttsEvent {
+            channel,
+            stamp: Stamp::At(Time::ZERO),
+            flags: ExttsFlags::empty(),
+        };
         ExttsReader {
             fd,
             channel,
@@ -142,7 +159,10 @@ impl ExttsReader {
         self.track.stats.malformed = self.track.stats.malformed.saturating_add(rest.len() as u64);
         let mut count = 0;
         // A shared queue has other channels in it too.
-        let ours = whole.iter().map(ExttsEvent::parse).filter(|event| event.channel == self.channel);
+        let ours = whole
+            .iter()
+            .map(ExttsEvent::parse)
+            .filter(|event| event.channel == self.channel);
         for (slot, event) in self.events.iter_mut().zip(ours) {
             match event.stamp {
                 Stamp::At(time) => self.track.note(time),

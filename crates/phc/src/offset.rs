@@ -59,7 +59,12 @@ impl SysOffset {
         }
         let at = before + Nanos(delay.0 / 2);
         let phc: Time<Phc> = scale(phc);
-        Some(SysOffset { offset: Nanos(phc.as_nanos().saturating_sub(at.as_nanos())), at, delay, method })
+        Some(SysOffset {
+            offset: Nanos(phc.as_nanos().saturating_sub(at.as_nanos())),
+            at,
+            delay,
+            method,
+        })
     }
 }
 
@@ -94,7 +99,11 @@ impl OffsetMeter {
             n if n > SAMPLES_MAX => SAMPLES_MAX,
             n => n,
         };
-        OffsetMeter { samples, method: Method::Precise, proven: false }
+        OffsetMeter {
+            samples,
+            method: Method::Precise,
+            proven: false,
+        }
     }
 
     /// The method that worked; `None` before the first success.
@@ -183,10 +192,15 @@ fn from_extended(stamps: &SysOffsetExtended) -> Option<SysOffset> {
 
 fn from_basic(stamps: &ptp::SysOffset) -> Option<SysOffset> {
     let taken = usize::try_from(stamps.n_samples).unwrap_or(usize::MAX);
-    let readings = stamps.ts.windows(3).step_by(2).take(taken).filter_map(|window| match window {
-        [before, phc, after] => SysOffset::between(*before, *phc, *after, Method::Basic),
-        _ => None,
-    });
+    let readings = stamps
+        .ts
+        .windows(3)
+        .step_by(2)
+        .take(taken)
+        .filter_map(|window| match window {
+            [before, phc, after] => SysOffset::between(*before, *phc, *after, Method::Basic),
+            _ => None,
+        });
     readings.min_by_key(|reading| reading.delay)
 }
 
@@ -210,7 +224,12 @@ mod tests {
 
     impl Scripted {
         fn new(precise: Result<(), Errno>, extended: Result<(), Errno>, basic: Result<(), Errno>) -> Self {
-            Scripted { precise, extended, basic, asked: RefCell::default() }
+            Scripted {
+                precise,
+                extended,
+                basic,
+                asked: RefCell::default(),
+            }
         }
 
         fn asked(&self) -> Vec<Method> {
@@ -222,13 +241,20 @@ mod tests {
         fn precise(&self) -> Result<SysOffsetPrecise, Errno> {
             self.asked.borrow_mut().push((Method::Precise, 0));
             self.precise?;
-            Ok(SysOffsetPrecise { device: t(137, 5), sys_realtime: t(100, 0), ..SysOffsetPrecise::default() })
+            Ok(SysOffsetPrecise {
+                device: t(137, 5),
+                sys_realtime: t(100, 0),
+                ..SysOffsetPrecise::default()
+            })
         }
 
         fn extended(&self, samples: u32) -> Result<SysOffsetExtended, Errno> {
             self.asked.borrow_mut().push((Method::Extended, samples));
             self.extended?;
-            let mut stamps = SysOffsetExtended { n_samples: samples, ..SysOffsetExtended::default() };
+            let mut stamps = SysOffsetExtended {
+                n_samples: samples,
+                ..SysOffsetExtended::default()
+            };
             stamps.ts.fill([t(100, 0), t(137, 50), t(100, 100)]);
             Ok(stamps)
         }
@@ -236,7 +262,10 @@ mod tests {
         fn basic(&self, samples: u32) -> Result<ptp::SysOffset, Errno> {
             self.asked.borrow_mut().push((Method::Basic, samples));
             self.basic?;
-            let mut stamps = ptp::SysOffset { n_samples: samples, ..ptp::SysOffset::default() };
+            let mut stamps = ptp::SysOffset {
+                n_samples: samples,
+                ..ptp::SysOffset::default()
+            };
             for (i, stamp) in stamps.ts.iter_mut().enumerate() {
                 *stamp = if i % 2 == 0 { t(100, 0) } else { t(137, 0) };
             }
@@ -246,7 +275,10 @@ mod tests {
 
     #[test]
     fn the_narrowest_window_counts_and_the_offset_is_from_its_middle() {
-        let mut stamps = SysOffsetExtended { n_samples: 3, ..SysOffsetExtended::default() };
+        let mut stamps = SysOffsetExtended {
+            n_samples: 3,
+            ..SysOffsetExtended::default()
+        };
         stamps.ts[0] = [t(99, 999_999_000), t(137, 0), t(100, 1_000)];
         stamps.ts[1] = [t(100, 10), t(137, 70), t(100, 111)];
         stamps.ts[2] = [t(100, 0), t(137, 0), t(100, 500)];
@@ -260,15 +292,24 @@ mod tests {
 
     #[test]
     fn basic_readings_share_their_system_stamps() {
-        let mut stamps = ptp::SysOffset { n_samples: 2, ..ptp::SysOffset::default() };
+        let mut stamps = ptp::SysOffset {
+            n_samples: 2,
+            ..ptp::SysOffset::default()
+        };
         stamps.ts[..5].copy_from_slice(&[t(5, 0), t(5, 400), t(5, 1_000), t(5, 1_200), t(5, 1_600)]);
         let best = from_basic(&stamps).unwrap();
-        assert_eq!((best.delay, best.offset, best.at), (Nanos(600), Nanos(-100), Time::from_parts(5, 1_300)));
+        assert_eq!(
+            (best.delay, best.offset, best.at),
+            (Nanos(600), Nanos(-100), Time::from_parts(5, 1_300))
+        );
     }
 
     #[test]
     fn a_reading_across_a_step_of_the_system_clock_is_dropped() {
-        let mut stamps = SysOffsetExtended { n_samples: 2, ..SysOffsetExtended::default() };
+        let mut stamps = SysOffsetExtended {
+            n_samples: 2,
+            ..SysOffsetExtended::default()
+        };
         stamps.ts[0] = [t(100, 0), t(137, 0), t(50, 0)];
         assert_eq!(from_extended(&SysOffsetExtended { n_samples: 1, ..stamps }), None);
         stamps.ts[1] = [t(50, 0), t(137, 0), t(50, 90)];
@@ -277,9 +318,18 @@ mod tests {
 
     #[test]
     fn a_kernel_that_claims_more_samples_than_there_is_room_for_is_not_believed() {
-        let stamps = SysOffsetExtended { n_samples: u32::MAX, ..SysOffsetExtended::default() };
+        let stamps = SysOffsetExtended {
+            n_samples: u32::MAX,
+            ..SysOffsetExtended::default()
+        };
         assert!(from_extended(&stamps).is_some());
-        assert!(from_basic(&ptp::SysOffset { n_samples: u32::MAX, ..ptp::SysOffset::default() }).is_some());
+        assert!(
+            from_basic(&ptp::SysOffset {
+                n_samples: u32::MAX,
+                ..ptp::SysOffset::default()
+            })
+            .is_some()
+        );
         assert!(from_extended(&SysOffsetExtended::default()).is_none());
     }
 
@@ -290,7 +340,10 @@ mod tests {
             let mut meter = OffsetMeter::default();
             assert_eq!(meter.method(), None);
             let offset = meter.measure(&clock).unwrap();
-            assert_eq!((offset.method, offset.offset), (Method::Extended, Nanos(37_000_000_000)));
+            assert_eq!(
+                (offset.method, offset.offset),
+                (Method::Extended, Nanos(37_000_000_000))
+            );
             assert_eq!(clock.asked.take(), [(Method::Precise, 0), (Method::Extended, 5)]);
             assert_eq!(meter.method(), Some(Method::Extended));
             meter.measure(&clock).unwrap();
@@ -300,8 +353,13 @@ mod tests {
 
     #[test]
     fn precise_has_no_window_and_basic_is_the_last_resort() {
-        let best = OffsetMeter::default().measure(&Scripted::new(Ok(()), Ok(()), Ok(()))).unwrap();
-        assert_eq!((best.method, best.delay, best.offset), (Method::Precise, Nanos(0), Nanos(37_000_000_005)));
+        let best = OffsetMeter::default()
+            .measure(&Scripted::new(Ok(()), Ok(()), Ok(())))
+            .unwrap();
+        assert_eq!(
+            (best.method, best.delay, best.offset),
+            (Method::Precise, Nanos(0), Nanos(37_000_000_005))
+        );
         let clock = Scripted::new(Err(Errno::ENOTTY), Err(Errno::EOPNOTSUPP), Ok(()));
         assert_eq!(OffsetMeter::new(3).measure(&clock).unwrap().method, Method::Basic);
         let none = Scripted::new(Err(Errno::ENOTTY), Err(Errno::ENOTTY), Err(Errno::ENOTTY));

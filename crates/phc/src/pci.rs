@@ -38,7 +38,11 @@ impl PciAddress {
 
 impl fmt::Display for PciAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04x}:{:02x}:{:02x}.{}", self.domain, self.bus, self.device, self.function)
+        write!(
+            f,
+            "{:04x}:{:02x}:{:02x}.{}",
+            self.domain, self.bus, self.device, self.function
+        )
     }
 }
 
@@ -63,7 +67,11 @@ impl FromStr for PciAddress {
             device: u8::try_from(hex(device, 2, 2)?).map_err(|_| NoPciAddress)?,
             function: u8::try_from(hex(function, 1, 1)?).map_err(|_| NoPciAddress)?,
         };
-        if address.device > 31 || address.function > 7 { Err(NoPciAddress) } else { Ok(address) }
+        if address.device > 31 || address.function > 7 {
+            Err(NoPciAddress)
+        } else {
+            Ok(address)
+        }
     }
 }
 
@@ -142,7 +150,10 @@ mod tests {
     fn chains_without_one_end() {
         assert_eq!(serial_number(&space(&[(0x100, 1, 0, [0; 2])])), None);
         assert_eq!(serial_number(&space(&[(0x100, 1, 0x40, [0; 2])])), None);
-        assert_eq!(serial_number(&space(&[(0x100, 1, 0x200, [0; 2]), (0x200, 2, 0x100, [0; 2])])), None);
+        assert_eq!(
+            serial_number(&space(&[(0x100, 1, 0x200, [0; 2]), (0x200, 2, 0x100, [0; 2])])),
+            None
+        );
         assert_eq!(serial_number(&vec![0; END]), None);
         assert_eq!(serial_number(&vec![0xff; END]), None);
     }
@@ -154,7 +165,16 @@ mod tests {
         }
         let third: PciAddress = "0000:51:00.2".parse().unwrap();
         assert_eq!(third.first_function().to_string(), "0000:51:00.0");
-        for text in ["", "e810sim.0", "0000:51:00", "0000:51:00.8", "0000:51:20.0", "0000:51:00.0x", "0:51:0.0", "+000:51:00.0"] {
+        for text in [
+            "",
+            "e810sim.0",
+            "0000:51:00",
+            "0000:51:00.8",
+            "0000:51:20.0",
+            "0000:51:00.0x",
+            "0:51:0.0",
+            "+000:51:00.0",
+        ] {
             assert_eq!(text.parse::<PciAddress>(), Err(NoPciAddress), "{text:?}");
         }
     }

@@ -14,7 +14,7 @@ use crate::extts::{ExttsEvent, ExttsReader, Stamp};
 use crate::offset::{OffsetMeter, Stamper, SysOffset};
 use crate::track::PulseStats;
 
-/// Stamps of one read lie at most this far before its newest; a queue holds 128.
+/// Stamps of one read lie at most this far before its newest: what a full queue of a pulse a second spans.
 const OLDEST_IN_QUEUE: Nanos = Nanos::from_secs(128);
 
 /// One card's clock. `C` is [`Phc`], or a simulated clock.
@@ -40,7 +40,17 @@ impl<C: Stamper> PhcSource<C> {
         instance: Instance,
         port: Port,
     ) -> Self {
-        PhcSource { clock, meter, pulses, instance, port, last: None, last_error: None, errors: 0, gone: false }
+        PhcSource {
+            clock,
+            meter,
+            pulses,
+            instance,
+            port,
+            last: None,
+            last_error: None,
+            errors: 0,
+            gone: false,
+        }
     }
 
     /// Measures the clock against the system clock, once. `None`: it failed, see [`PhcSource::last_error`]. A device that is
@@ -52,8 +62,10 @@ impl<C: Stamper> PhcSource<C> {
         match self.meter.measure(&self.clock) {
             Ok(measured) => {
                 self.last = Some(measured);
-                let reading =
-                    Reading::SystemClock { offset: measured.offset, uncertainty: measured.uncertainty() };
+                let reading = Reading::SystemClock {
+                    offset: measured.offset,
+                    uncertainty: measured.uncertainty(),
+                };
                 Some(self.observation(now, reading))
             }
             Err(error) => self.failed(error, now),
@@ -77,7 +89,12 @@ impl<C: Stamper> PhcSource<C> {
                     let Stamp::At(time) = event.stamp else { continue };
                     let at = now - waited(*event, newest);
                     let (second, offset) = nearest_second(time);
-                    sink(Observation { at, instance, port, what: Reading::Pulse { second, offset } });
+                    sink(Observation {
+                        at,
+                        instance,
+                        port,
+                        what: Reading::Pulse { second, offset },
+                    });
                     told += 1;
                 }
                 told
@@ -135,7 +152,12 @@ impl<C: Stamper> PhcSource<C> {
     }
 
     const fn observation(&self, at: Time<Mono>, what: Reading) -> Observation {
-        Observation { at, instance: self.instance, port: self.port, what }
+        Observation {
+            at,
+            instance: self.instance,
+            port: self.port,
+            what,
+        }
     }
 }
 
@@ -174,7 +196,10 @@ mod tests {
         fn extended(&self, samples: u32) -> Result<SysOffsetExtended, Errno> {
             self.0.get()?;
             let t = |sec, nsec| ClockTime { sec, nsec, reserved: 0 };
-            let mut stamps = SysOffsetExtended { n_samples: samples, ..SysOffsetExtended::default() };
+            let mut stamps = SysOffsetExtended {
+                n_samples: samples,
+                ..SysOffsetExtended::default()
+            };
             stamps.ts.fill([t(100, 0), t(137, 16), t(100, 9)]);
             Ok(stamps)
         }
@@ -186,7 +211,13 @@ mod tests {
     const NOW: Time<Mono> = Time::from_nanos(9_000_000_000);
 
     fn source(pulses: Option<ExttsReader>) -> PhcSource<Clock> {
-        PhcSource::new(Clock(Cell::new(Ok(()))), OffsetMeter::default(), pulses, Instance(3), Port(4))
+        PhcSource::new(
+            Clock(Cell::new(Ok(()))),
+            OffsetMeter::default(),
+            pulses,
+            Instance(3),
+            Port(4),
+        )
     }
 
     fn event(sec: i64, nsec: u32, flags: u32) -> [u8; 32] {
@@ -202,7 +233,13 @@ mod tests {
         let mut source = source(None);
         let seen = source.sample(NOW).unwrap();
         assert_eq!((seen.at, seen.instance, seen.port), (NOW, Instance(3), Port(4)));
-        assert_eq!(seen.what, Reading::SystemClock { offset: Nanos(37_000_000_012), uncertainty: Nanos(5) });
+        assert_eq!(
+            seen.what,
+            Reading::SystemClock {
+                offset: Nanos(37_000_000_012),
+                uncertainty: Nanos(5)
+            }
+        );
     }
 
     #[test]
@@ -210,7 +247,10 @@ mod tests {
         let mut source = source(None);
         source.clock.0.set(Err(Errno::EIO));
         assert_eq!(source.sample(NOW), None);
-        assert_eq!((source.errors(), source.last_error()), (1, Some(PhcError::Kernel(Errno::EIO))));
+        assert_eq!(
+            (source.errors(), source.last_error()),
+            (1, Some(PhcError::Kernel(Errno::EIO)))
+        );
         source.clock.0.set(Ok(()));
         assert!(source.sample(NOW).is_some());
         source.clock.0.set(Err(Errno::ENODEV));
@@ -227,8 +267,20 @@ mod tests {
         write(&to, &event(1_800_000_000, 999_999_990, 1)).unwrap();
         let mut seen = Vec::new();
         assert_eq!(source.pulses(NOW, |observation| seen.push(observation)), 2);
-        assert_eq!(seen[0].what, Reading::Pulse { second: 1_800_000_000, offset: Nanos(12) });
-        assert_eq!(seen[1].what, Reading::Pulse { second: 1_800_000_001, offset: Nanos(-10) });
+        assert_eq!(
+            seen[0].what,
+            Reading::Pulse {
+                second: 1_800_000_000,
+                offset: Nanos(12)
+            }
+        );
+        assert_eq!(
+            seen[1].what,
+            Reading::Pulse {
+                second: 1_800_000_001,
+                offset: Nanos(-10)
+            }
+        );
         assert_eq!((seen[0].at, seen[1].at), (NOW - Nanos(999_999_978), NOW));
         assert_eq!(source.pulses(NOW, |_| panic!("no pulse is left")), 0);
     }

@@ -69,7 +69,13 @@ mod tests {
     #[test]
     fn a_pulse_a_second_misses_nothing() {
         let stats = after(&[(9, 999_999_990), (11, 4), (12, 0), (12, 999_999_999)]);
-        assert_eq!(stats, PulseStats { stamps: 4, ..PulseStats::default() });
+        assert_eq!(
+            stats,
+            PulseStats {
+                stamps: 4,
+                ..PulseStats::default()
+            }
+        );
     }
 
     #[test]
@@ -81,7 +87,13 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_set_is_no_loss_of_pulses() {
-        let stats = after(&[(10, 0), (1_800_000_000, 0), (1_800_000_001, 0), (5, 0), (5, 100_000_000)]);
+        let stats = after(&[
+            (10, 0),
+            (1_800_000_000, 0),
+            (1_800_000_001, 0),
+            (5, 0),
+            (5, 100_000_000),
+        ]);
         assert_eq!((stats.missed, stats.irregular), (0, 3));
     }
 }

@@ -8,7 +8,7 @@ use std::cell::Cell;
 use nix::errno::Errno;
 use nix::unistd::{pipe, write};
 use tgm_core::{Instance, Port};
-use tgm_phc::{ExttsReader, OffsetMeter, PhcSource, Stamper};
+use tgm_phc::{ExttsReader, OffsetMeter, Phc, PhcSource, SharedQueue, Stamper};
 use tgm_sys::ptp::{ClockTime, SysOffset, SysOffsetExtended, SysOffsetPrecise};
 use tgm_time::Time;
 
@@ -53,11 +53,22 @@ impl Stamper for Clock {
         self.precise.map(|()| SysOffsetPrecise::default())
     }
     fn extended(&self, samples: u32) -> Result<SysOffsetExtended, Errno> {
-        self.extended.map(|()| SysOffsetExtended { n_samples: samples, ..SysOffsetExtended::default() })
+        self.extended.map(|()| SysOffsetExtended {
+            n_samples: samples,
+            ..SysOffsetExtended::default()
+        })
     }
     fn basic(&self, samples: u32) -> Result<SysOffset, Errno> {
-        let ts = [ClockTime { sec: 1, nsec: 2, reserved: 0 }; 51];
-        Ok(SysOffset { n_samples: samples, rsv: [0; 3], ts })
+        let ts = [ClockTime {
+            sec: 1,
+            nsec: 2,
+            reserved: 0,
+        }; 51];
+        Ok(SysOffset {
+            n_samples: samples,
+            rsv: [0; 3],
+            ts,
+        })
     }
 }
 
@@ -93,7 +104,10 @@ fn sampling_allocates_nothing() {
 #[test]
 fn reading_pulses_allocates_nothing() {
     let (from, to) = pipe().unwrap();
-    let clock = Clock { precise: Ok(()), extended: Ok(()) };
+    let clock = Clock {
+        precise: Ok(()),
+        extended: Ok(()),
+    };
     let reader = ExttsReader::over(from, 0);
     let mut source = PhcSource::new(clock, OffsetMeter::default(), Some(reader), Instance(0), Port(0));
     for second in 0..60 {
@@ -109,4 +123,22 @@ fn reading_pulses_allocates_nothing() {
     });
     assert_eq!(counted, 0);
     assert_eq!(pulses, 60 + 1); // and that the clock is gone
+}
+
+#[test]
+fn a_real_clock_allocates_nothing_either() {
+    let Ok(clock) = Phc::open_read_only("/dev/ptp0") else {
+        println!("skipped: no /dev/ptp0");
+        return;
+    };
+    let pulses = ExttsReader::open("/dev/ptp0", 0, SharedQueue::Refuse).ok();
+    let mut source = PhcSource::new(clock, OffsetMeter::default(), pulses, Instance(0), Port(0));
+    let mut good = 0;
+    let counted = allocations(|| {
+        for _ in 0..100 {
+            good += u32::from(source.sample(Time::ZERO).is_some());
+            source.pulses(Time::ZERO, |_| ());
+        }
+    });
+    assert_eq!((counted, good), (0, 100));
 }

@@ -69,7 +69,11 @@ fn pci_card(name: &str) -> Tree {
     tree.dir(&format!("{FIRST}/gnss/gnss1"));
     tree.file(&format!("{FIRST}/config"), &config(0x507c_6fff_ff1f_b580));
     tree.dir("sys/bus/pci/drivers/ice");
-    symlink(tree.0.join("sys/bus/pci/drivers/ice"), tree.0.join(FIRST).join("driver")).unwrap();
+    symlink(
+        tree.0.join("sys/bus/pci/drivers/ice"),
+        tree.0.join(FIRST).join("driver"),
+    )
+    .unwrap();
     tree.file("sys/class/ptp/ptp3/clock_name", b"ice-0000:51:00.0-clk\n");
     tree.file("sys/class/ptp/ptp3/n_vclocks", b"0\n");
     tree.file("sys/class/ptp/ptp10/clock_name", b"other\n");
@@ -96,7 +100,10 @@ fn a_card_on_pci_has_everything() {
 fn another_port_finds_what_the_first_function_owns() {
     let tree = pci_card("second");
     let card = tree.root().card("ens4f1").unwrap();
-    assert_eq!((card.phc, card.gnss, card.clock_id), (Some(3), Some(1), Some(ClockId(0x507c_6fff_ff1f_b580))));
+    assert_eq!(
+        (card.phc, card.gnss, card.clock_id),
+        (Some(3), Some(1), Some(ClockId(0x507c_6fff_ff1f_b580)))
+    );
     assert_eq!(card.pci.map(|at| at.to_string()).as_deref(), Some("0000:51:00.1"));
     assert_eq!(card.driver, None);
 }
@@ -115,7 +122,10 @@ fn a_card_on_another_bus_has_no_pci_address() {
     tree.dir("sys/devices/platform/e810sim.0/ptp/ptp0");
     tree.dir("sys/devices/platform/e810sim.0/gnss/gnss0");
     let card = tree.root().card("ens1f0").unwrap();
-    assert_eq!((card.phc, card.gnss, card.pci, card.clock_id), (Some(0), Some(0), None, None));
+    assert_eq!(
+        (card.phc, card.gnss, card.pci, card.clock_id),
+        (Some(0), Some(0), None, None)
+    );
 }
 
 #[test]

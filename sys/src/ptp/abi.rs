@@ -7,8 +7,9 @@
 pub const CROSS_SAMPLES_MAX: u32 = 25;
 /// Most events that one `read` hands over (`PTP_BUF_TIMESTAMPS`).
 pub const EXTTS_EVENTS_PER_READ: usize = 30;
-/// Events that an open file's queue holds (`PTP_MAX_TIMESTAMPS`); the oldest goes without a mark when it is full.
-pub const EXTTS_QUEUE: usize = 128;
+/// Events that an open file's queue holds: one less than `PTP_MAX_TIMESTAMPS`, whose last slot stays free. When it is full the
+/// oldest goes, without a mark.
+pub const EXTTS_QUEUE: usize = 127;
 /// Bytes of one event; a `read` of anything but a multiple is EINVAL.
 pub const EXTTS_EVENT_SIZE: usize = 32;
 /// Bytes of a pin's name, the closing zero included.
