@@ -4,6 +4,7 @@
 //! Under the rig: `CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="rig run --" cargo test -p tgm-phc --test device`; with
 //! `rig run --modargs xts=1 --` the card latches both clocks. Two tests are asked for by name: `-- --ignored overflow` (with
 //! `rig run --warp --`, it takes two minutes of the guest's time) and `-- --ignored unplug` (it removes the driver).
+#![allow(clippy::unwrap_used)] // clippy's leave for tests does not reach their helpers
 
 use std::fs;
 use std::os::fd::AsFd;
@@ -21,7 +22,7 @@ use tgm_phc::{
     SharedQueue, Stamp, Stamper, SysOffset, SysRoot,
 };
 use tgm_sys::clock::{self, SystemClock};
-use tgm_sys::ptp;
+use tgm_sys::{ethtool, ptp};
 use tgm_time::{Nanos, Time, Utc};
 
 /// One test at a time: they share the card.
@@ -335,6 +336,9 @@ fn the_interface_leads_to_clock_and_receiver() {
     let Some((path, _card)) = simulated() else { return };
     let root = SysRoot::default();
     for interface in ["ens1f0", "ens1f1"] {
+        // Each way by itself, so that neither hides the other's failure.
+        assert_eq!(ethtool::ts_info(interface).unwrap().phc_index, 0);
+        assert_eq!(SysRoot::new("/sys/..").phc_of(interface), Ok(Some(0)));
         let card = root.card(interface).unwrap();
         println!("{card:?}");
         assert_eq!(
