@@ -41,6 +41,11 @@ impl<T: Copy, const N: usize> List<T, N> {
         self.as_slice().iter()
     }
 
+    /// The values, to be changed in place.
+    pub fn iter_mut(&mut self) -> core::slice::IterMut<'_, T> {
+        self.items.get_mut(..self.len).unwrap_or_default().iter_mut()
+    }
+
     /// How many values found no room.
     pub const fn dropped(&self) -> u32 {
         self.dropped
