@@ -111,26 +111,26 @@ impl Request {
 impl PinSet {
     pub(crate) fn write(&self, w: &mut AttrWriter<'_>) {
         w.u32(a_pin::ID, self.id);
-        if let Some(hz) = self.frequency {
-            w.u64(a_pin::FREQUENCY, hz);
-        }
         if let Some(ps) = self.phase_adjust {
             w.i32(a_pin::PHASE_ADJUST, ps);
         }
         if let Some(hz) = self.esync_frequency {
             w.u64(a_pin::ESYNC_FREQUENCY, hz);
         }
+        if let Some(hz) = self.frequency {
+            w.u64(a_pin::FREQUENCY, hz);
+        }
         for parent in self.parent_devices.iter() {
             w.nest(a_pin::PARENT_DEVICE, |w| {
                 w.u32(a_pin::PARENT_ID, parent.parent_id);
-                if let Some(direction) = parent.direction {
-                    w.u32(a_pin::DIRECTION, direction.number());
+                if let Some(state) = parent.state {
+                    w.u32(a_pin::STATE, state.number());
                 }
                 if let Some(prio) = parent.prio {
                     w.u32(a_pin::PRIO, prio);
                 }
-                if let Some(state) = parent.state {
-                    w.u32(a_pin::STATE, state.number());
+                if let Some(direction) = parent.direction {
+                    w.u32(a_pin::DIRECTION, direction.number());
                 }
             });
         }
