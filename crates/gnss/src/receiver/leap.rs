@@ -1,0 +1,221 @@
+//! GPS − UTC, and whom to believe about it.
+//!
+//! NAV-TIMELS says where its number comes from and is believed first: from a satellite system (2, 3, 4, 5, 8) at once; derived from
+//! the GPS−GLONASS difference (1) after ten minutes unchanged; firmware default, aiding, configuration or unknown (0, 6, 7, 255)
+//! never. A receiver that does not send NAV-TIMELS is believed by the valid bit of NAV-TIMEGPS.
+
+use tgm_time::Seconds;
+
+use crate::ubx::{NavTimeGps, NavTimeLs};
+
+/// How long the GPS−GLONASS difference must say the same, ms of receiver time.
+const GLONASS_PROOF: u64 = 600_000;
+
+/// A leap second that is announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PendingLeap {
+    /// +1: second 60 is inserted; −1: second 59 is left out.
+    pub change: i8,
+    /// Seconds until then, by the receiver's last word.
+    pub in_secs: u32,
+}
+
+/// What the receiver says about leap seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Leap {
+    /// GPS − UTC as the receiver gives it, if it marks it valid and not a mere default.
+    pub told: Option<Seconds>,
+    /// GPS − UTC from a source that may be believed.
+    pub trusted: Option<Seconds>,
+    /// The announced leap second, if any.
+    pub pending: Option<PendingLeap>,
+}
+
+/// Follows NAV-TIMELS and NAV-TIMEGPS.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LeapState {
+    by_gps: Option<Seconds>,
+    by_ls: Option<Leap>,
+    /// Since when the GPS−GLONASS difference says this.
+    glonass: Option<(Seconds, u64)>,
+}
+
+impl LeapState {
+    /// Nothing told.
+    pub const NEW: Self = LeapState {
+        by_gps: None,
+        by_ls: None,
+        glonass: None,
+    };
+
+    /// Takes NAV-TIMEGPS.
+    pub fn time_gps(&mut self, message: &NavTimeGps) {
+        self.by_gps = message.leap_valid.then(|| Seconds(i64::from(message.leap)));
+    }
+
+    /// Takes NAV-TIMELS at receiver time `now`, ms.
+    pub fn time_ls(&mut self, message: &NavTimeLs, now: u64) {
+        let value = Seconds(i64::from(message.current));
+        let source = if message.current_valid {
+            message.current_source
+        } else {
+            u8::MAX
+        };
+        if source != 1 {
+            self.glonass = None;
+        } else if self.glonass.is_none_or(|(since, _)| since != value) {
+            self.glonass = Some((value, now));
+        }
+        let proven = match source {
+            2..=5 | 8 => true,
+            1 => self
+                .glonass
+                .is_some_and(|(_, since)| now.saturating_sub(since) >= GLONASS_PROOF),
+            _ => false,
+        };
+        let announced = message.event_valid && !matches!(message.change_source, 0 | u8::MAX) && message.change != 0;
+        self.by_ls = Some(Leap {
+            told: matches!(source, 1..=5 | 8).then_some(value),
+            trusted: proven.then_some(value),
+            pending: u32::try_from(message.to_event)
+                .ok()
+                .filter(|_| announced)
+                .map(|in_secs| PendingLeap {
+                    change: message.change.signum(),
+                    in_secs,
+                }),
+        });
+    }
+
+    /// The verdict.
+    pub fn leap(&self) -> Leap {
+        self.by_ls.unwrap_or(Leap {
+            told: self.by_gps,
+            trusted: self.by_gps,
+            pending: None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ls(source: u8) -> NavTimeLs {
+        NavTimeLs {
+            itow: 0,
+            current_source: source,
+            current: 18,
+            change_source: 2,
+            change: 0,
+            to_event: 0,
+            current_valid: true,
+            event_valid: true,
+        }
+    }
+
+    fn after(message: &NavTimeLs) -> Leap {
+        let mut state = LeapState::NEW;
+        state.time_ls(message, 0);
+        state.leap()
+    }
+
+    #[test]
+    fn only_satellites_are_believed_at_once() {
+        for source in 0..=u8::MAX {
+            let leap = after(&ls(source));
+            assert_eq!(
+                leap.trusted.is_some(),
+                matches!(source, 2 | 3 | 4 | 5 | 8),
+                "source {source}"
+            );
+            assert_eq!(
+                leap.told.is_some(),
+                leap.trusted.is_some() || source == 1,
+                "source {source}"
+            );
+        }
+        let invalid = NavTimeLs {
+            current_valid: false,
+            ..ls(2)
+        };
+        assert_eq!(after(&invalid), Leap::default());
+    }
+
+    #[test]
+    fn the_glonass_difference_is_believed_after_ten_minutes_unchanged() {
+        let mut state = LeapState::NEW;
+        state.time_ls(&ls(1), 5_000);
+        state.time_ls(&ls(1), 604_999);
+        assert_eq!(state.leap().trusted, None);
+        state.time_ls(&ls(1), 605_000);
+        assert_eq!(state.leap().trusted, Some(Seconds(18)));
+        state.time_ls(&NavTimeLs { current: 19, ..ls(1) }, 606_000);
+        assert_eq!(
+            state.leap(),
+            Leap {
+                told: Some(Seconds(19)),
+                trusted: None,
+                pending: None
+            }
+        );
+    }
+
+    #[test]
+    fn timels_overrules_timegps() {
+        let mut state = LeapState::NEW;
+        let gps = NavTimeGps {
+            itow: 0,
+            ftow: 0,
+            week: 2300,
+            leap: 18,
+            tow_valid: true,
+            week_valid: true,
+            leap_valid: true,
+            t_acc: 10,
+        };
+        state.time_gps(&gps);
+        assert_eq!(state.leap().trusted, Some(Seconds(18)));
+        state.time_ls(&ls(0), 0);
+        assert_eq!(state.leap(), Leap::default());
+        state.time_gps(&NavTimeGps {
+            leap_valid: false,
+            ..gps
+        });
+        assert_eq!(state.leap(), Leap::default());
+    }
+
+    #[test]
+    fn a_leap_second_is_announced_until_it_happens() {
+        let coming = NavTimeLs {
+            change: 1,
+            to_event: 3_600,
+            ..ls(2)
+        };
+        assert_eq!(
+            after(&coming).pending,
+            Some(PendingLeap {
+                change: 1,
+                in_secs: 3_600
+            })
+        );
+        assert_eq!(after(&NavTimeLs { to_event: -1, ..coming }).pending, None);
+        assert_eq!(
+            after(&NavTimeLs {
+                change_source: 0,
+                ..coming
+            })
+            .pending,
+            None
+        );
+        assert_eq!(
+            after(&NavTimeLs {
+                event_valid: false,
+                ..coming
+            })
+            .pending,
+            None
+        );
+        assert_eq!(after(&NavTimeLs { change: -1, ..coming }).pending.unwrap().change, -1);
+    }
+}

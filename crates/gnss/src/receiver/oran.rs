@@ -1,0 +1,258 @@
+//! The receiver in O-RAN's words (O-Cloud Notification API v04.00, gnss-sync-status).
+//!
+//! In this order; the first rule that fits decides:
+//!
+//! | rule | state |
+//! |---|---|
+//! | jamming critical, spoofing indicated, or signals simulated: no time may be trusted | FAILURE-NOFIX |
+//! | solution good for time: fix 3, 4 or 5, or any fix at a held position, and gpsFixOk | SYNCHRONIZED |
+//! | antenna short | ANTENNA-SHORT-CIRCUIT |
+//! | antenna open | ANTENNA-DISCONNECTED |
+//! | never fixed, started less than 30 s ago, no time, nothing seen | BOOTING |
+//! | a fix, not good for time | ACQUIRING-SYNC |
+//! | never fixed, started less than 20 min ago | ACQUIRING-SYNC |
+//! | satellites heard, but none of the strongest four reaches 25 dBHz | FAILURE-LOW-SNR |
+//! | else | FAILURE-NOFIX |
+//!
+//! An antenna fault explains a missing solution and does not deny a good one: behind a splitter that blocks direct current, `open`
+//! is the normal state. `off` is no fault: who switches the supply off feeds the antenna otherwise.
+//! FAILURE-PLL is about the DPLL behind the receiver and FAILURE-MULTIPATH has no counterpart in a receiver's messages: the receiver
+//! alone never gives them.
+
+use tgm_core::{Antenna, GnssFix, GnssState, Jamming, Spoofing};
+
+/// A receiver that starts is booting for at most this long, ms.
+pub const BOOTING: u64 = 30_000;
+/// A cold start takes at most this long: the almanac alone takes 12.5 minutes. In ms.
+pub const ACQUIRING: u64 = 1_200_000;
+
+/// What the rules look at.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Facts {
+    /// Kind of fix.
+    pub fix: GnssFix,
+    /// gpsFixOk, or what NMEA has for it.
+    pub fix_ok: bool,
+    /// The position is known and held.
+    pub fixed_position: bool,
+    /// Simulated signals.
+    pub simulated: bool,
+    /// Antenna.
+    pub antenna: Antenna,
+    /// Jamming.
+    pub jamming: Jamming,
+    /// Spoofing.
+    pub spoofing: Spoofing,
+    /// There was a good fix since the receiver started.
+    pub ever_fixed: bool,
+    /// Since the receiver started, or was first heard, ms.
+    pub age: u64,
+    /// It tells a time or sees a satellite.
+    pub awake: bool,
+    /// What it hears is too weak.
+    pub weak: bool,
+}
+
+impl Facts {
+    /// The solution is good for time, and nothing says that it is a lie.
+    pub fn is_usable(&self) -> bool {
+        let enough = self.fix >= GnssFix::ThreeD || (self.fixed_position && self.fix != GnssFix::None);
+        enough && self.fix_ok && !self.is_untrusted()
+    }
+
+    fn is_untrusted(&self) -> bool {
+        let spoofed = matches!(self.spoofing, Spoofing::Indicated | Spoofing::Multiple);
+        spoofed || self.jamming == Jamming::Critical || self.simulated
+    }
+
+    /// The state.
+    pub fn state(&self) -> GnssState {
+        if self.is_untrusted() {
+            GnssState::FailureNofix
+        } else if self.is_usable() {
+            GnssState::Synchronized
+        } else if self.antenna == Antenna::Short {
+            GnssState::AntennaShortCircuit
+        } else if self.antenna == Antenna::Open {
+            GnssState::AntennaDisconnected
+        } else if !self.ever_fixed && self.age < BOOTING && !self.awake {
+            GnssState::Booting
+        } else if self.fix != GnssFix::None || (!self.ever_fixed && self.age < ACQUIRING) {
+            GnssState::AcquiringSync
+        } else if self.weak {
+            GnssState::FailureLowSnr
+        } else {
+            GnssState::FailureNofix
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: Facts = Facts {
+        fix: GnssFix::ThreeD,
+        fix_ok: true,
+        fixed_position: false,
+        simulated: false,
+        antenna: Antenna::Ok,
+        jamming: Jamming::Ok,
+        spoofing: Spoofing::None,
+        ever_fixed: true,
+        age: 3_600_000,
+        awake: true,
+        weak: false,
+    };
+    const LOST: Facts = Facts {
+        fix: GnssFix::None,
+        fix_ok: false,
+        ..GOOD
+    };
+
+    #[test]
+    fn a_good_fix_is_synchronized_whatever_the_supervisor_says() {
+        assert_eq!(GOOD.state(), GnssState::Synchronized);
+        assert_eq!(
+            Facts {
+                antenna: Antenna::Open,
+                ..GOOD
+            }
+            .state(),
+            GnssState::Synchronized
+        );
+        assert_eq!(
+            Facts {
+                fix: GnssFix::TimeOnly,
+                ..GOOD
+            }
+            .state(),
+            GnssState::Synchronized
+        );
+        assert_eq!(
+            Facts {
+                fix: GnssFix::TwoD,
+                fixed_position: true,
+                ..GOOD
+            }
+            .state(),
+            GnssState::Synchronized
+        );
+    }
+
+    #[test]
+    fn no_time_is_trusted_under_jamming_spoofing_or_simulation() {
+        assert_eq!(
+            Facts {
+                jamming: Jamming::Critical,
+                ..GOOD
+            }
+            .state(),
+            GnssState::FailureNofix
+        );
+        assert_eq!(
+            Facts {
+                spoofing: Spoofing::Indicated,
+                ..GOOD
+            }
+            .state(),
+            GnssState::FailureNofix
+        );
+        assert_eq!(
+            Facts {
+                spoofing: Spoofing::Multiple,
+                ..GOOD
+            }
+            .state(),
+            GnssState::FailureNofix
+        );
+        assert_eq!(
+            Facts {
+                simulated: true,
+                ..GOOD
+            }
+            .state(),
+            GnssState::FailureNofix
+        );
+        assert_eq!(
+            Facts {
+                jamming: Jamming::Warning,
+                ..GOOD
+            }
+            .state(),
+            GnssState::Synchronized
+        );
+    }
+
+    #[test]
+    fn a_lost_fix_is_explained() {
+        assert_eq!(LOST.state(), GnssState::FailureNofix);
+        assert_eq!(
+            Facts {
+                antenna: Antenna::Open,
+                ..LOST
+            }
+            .state(),
+            GnssState::AntennaDisconnected
+        );
+        assert_eq!(
+            Facts {
+                antenna: Antenna::Short,
+                ..LOST
+            }
+            .state(),
+            GnssState::AntennaShortCircuit
+        );
+        assert_eq!(
+            Facts {
+                antenna: Antenna::Off,
+                ..LOST
+            }
+            .state(),
+            GnssState::FailureNofix
+        );
+        assert_eq!(Facts { weak: true, ..LOST }.state(), GnssState::FailureLowSnr);
+    }
+
+    #[test]
+    fn a_fix_not_good_for_time_is_acquiring() {
+        assert_eq!(
+            Facts {
+                fix: GnssFix::TwoD,
+                ..GOOD
+            }
+            .state(),
+            GnssState::AcquiringSync
+        );
+        assert_eq!(
+            Facts {
+                fix: GnssFix::DeadReckoning,
+                ..GOOD
+            }
+            .state(),
+            GnssState::AcquiringSync
+        );
+        assert_eq!(Facts { fix_ok: false, ..GOOD }.state(), GnssState::AcquiringSync);
+    }
+
+    #[test]
+    fn from_start_to_first_fix() {
+        let start = Facts {
+            ever_fixed: false,
+            age: 0,
+            awake: false,
+            ..LOST
+        };
+        assert_eq!(start.state(), GnssState::Booting);
+        assert_eq!(Facts { awake: true, ..start }.state(), GnssState::AcquiringSync);
+        assert_eq!(Facts { age: BOOTING, ..start }.state(), GnssState::AcquiringSync);
+        assert_eq!(
+            Facts {
+                age: ACQUIRING,
+                ..start
+            }
+            .state(),
+            GnssState::FailureNofix
+        );
+    }
+}

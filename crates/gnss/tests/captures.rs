@@ -1,0 +1,237 @@
+//! Recorded receivers against what gpsd made of the same bytes (../shared/data/gnss).
+//!
+//! Every epoch of each capture but the first and the last is compared: kind of fix, time only, leap seconds, satellites used, clock
+//! bias. Where we differ, `differences` says why; a difference that no longer exists is an error too.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use tgm_core::{GnssFix, GnssState};
+use tgm_gnss::replay::HeadComments;
+use tgm_gnss::{Counters, Demux, Epoch, Protocol, Receiver};
+
+const CAPTURES: [&str; 14] = [
+    "navisys-gr701w",
+    "u-blox-m8t-time",
+    "ublox-8",
+    "ublox-8-time",
+    "ublox-lea-4h",
+    "ublox-lea-5h",
+    "ublox-lea-5q",
+    "ublox-neo-m8n",
+    "ublox-neo-m8t",
+    "ublox-neo-m9n-nmea",
+    "ublox-zed-f9p-hp",
+    "ublox-zed-f9r",
+    "ublox-zed-f9t-ubx_nmea_l5",
+    "ublox8-uniqid-monhw",
+];
+
+fn folder() -> Option<PathBuf> {
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/gnss"));
+    if !folder.is_dir() {
+        println!("skipped: {} is not there", folder.display());
+        return None;
+    }
+    Some(folder)
+}
+
+fn capture(folder: &std::path::Path, name: &str) -> Vec<u8> {
+    let bytes = fs::read(folder.join(format!("{name}.log"))).unwrap();
+    HeadComments::default().strip(&bytes).to_vec()
+}
+
+/// What gpsd says about one time.
+#[derive(Debug, Clone)]
+struct Gpsd {
+    mode: i64,
+    status: Option<i64>,
+    leap: Option<i64>,
+    used: Option<i64>,
+    bias: Option<i64>,
+}
+
+fn gpsd(folder: &std::path::Path, name: &str) -> Vec<(String, Gpsd)> {
+    let text = fs::read_to_string(folder.join(format!("{name}.epochs.jsonl"))).unwrap();
+    text.lines()
+        .map(|line| {
+            let json: serde_json::Value = serde_json::from_str(line).unwrap();
+            let epoch = Gpsd {
+                mode: json["mode"].as_i64().unwrap(),
+                status: json["status"].as_i64(),
+                leap: json["leapseconds"].as_i64(),
+                used: json["uSat_max"].as_i64(),
+                bias: json["clockbias"].as_i64(),
+            };
+            (json["time"].as_str().unwrap().to_owned(), epoch)
+        })
+        .collect()
+}
+
+/// Everything a stream gives: epochs, then counters.
+fn decode<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> (Vec<Epoch>, Counters, u64) {
+    let (mut demux, mut receiver) = (Demux::new(), Receiver::new(None));
+    let mut epochs = Vec::new();
+    for chunk in chunks {
+        demux.feed(chunk, |frame| {
+            receiver.apply(frame, |epoch| epochs.push(*epoch));
+        });
+    }
+    demux.finish(|frame| {
+        receiver.apply(frame, |epoch| epochs.push(*epoch));
+    });
+    epochs.extend(receiver.finish());
+    (epochs, demux.counters(), receiver.malformed())
+}
+
+fn decode_whole(bytes: &[u8]) -> (Vec<Epoch>, Counters, u64) {
+    decode(std::iter::once(bytes))
+}
+
+/// Time as gpsd writes it.
+fn key(epoch: &Epoch) -> Option<String> {
+    let text = epoch.time?.rfc3339().to_string();
+    Some(format!("{}Z", &text[..23]))
+}
+
+/// `(capture, what, epochs, cause)`: where we differ from gpsd, how often, and why.
+const DIFFERENCES: [(&str, &str, usize, &str); 0] = [];
+
+fn fix_class_agrees(ours: GnssFix, mode: i64) -> bool {
+    match mode {
+        0 | 1 => ours == GnssFix::None,
+        2 => matches!(ours, GnssFix::DeadReckoning | GnssFix::TwoD),
+        _ => ours >= GnssFix::ThreeD,
+    }
+}
+
+#[test]
+fn every_epoch_agrees_with_gpsd_or_the_difference_is_explained() {
+    let Some(folder) = folder() else { return };
+    let mut found: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+    for name in CAPTURES {
+        let (epochs, counters, malformed) = decode_whole(&capture(&folder, name));
+        let ours: BTreeMap<String, Epoch> = epochs.iter().filter_map(|epoch| Some((key(epoch)?, *epoch))).collect();
+        let theirs = gpsd(&folder, name);
+        let inner = theirs.len().saturating_sub(1).max(1);
+        let mut compared = 0;
+        for (time, theirs) in theirs.get(1..inner).unwrap_or_default() {
+            let mut differ = |what: &'static str, text: String| found.entry((name, what)).or_default().push(text);
+            let Some(ours) = ours.get(time) else {
+                differ("missing", time.clone());
+                continue;
+            };
+            compared += 1;
+            if !fix_class_agrees(ours.fix, theirs.mode) {
+                differ("fix", format!("{time}: {:?}, gpsd mode {}", ours.fix, theirs.mode));
+            }
+            if (theirs.status == Some(7)) != (ours.fix == GnssFix::TimeOnly) {
+                differ(
+                    "time only",
+                    format!("{time}: {:?}, gpsd status {:?}", ours.fix, theirs.status),
+                );
+            }
+            if theirs.leap.is_some() && theirs.leap != ours.leap.told.map(|leap| leap.get()) {
+                differ("leap", format!("{time}: {:?}, gpsd {:?}", ours.leap, theirs.leap));
+            }
+            if theirs.bias.is_some() && theirs.bias != ours.clock_bias.map(|bias| bias.get()) {
+                differ("bias", format!("{time}: {:?}, gpsd {:?}", ours.clock_bias, theirs.bias));
+            }
+            // gpsd counts signals where NAV-SIG lists them.
+            let used = i64::from(ours.signals_used.unwrap_or(ours.used));
+            if theirs.used.is_some_and(|theirs| theirs != used) {
+                differ("used", format!("{time}: {used}, gpsd {:?}", theirs.used));
+            }
+        }
+        println!(
+            "{name}: {} epochs, {compared} compared, {} by gpsd; {counters:?}, malformed {malformed}",
+            epochs.len(),
+            theirs.len()
+        );
+        assert_eq!(malformed, 0, "{name}");
+    }
+    for (what, texts) in &found {
+        println!(
+            "{what:?}: {} – {}",
+            texts.len(),
+            texts.iter().take(4).cloned().collect::<Vec<_>>().join("; ")
+        );
+    }
+    let found: Vec<_> = found
+        .iter()
+        .map(|((name, what), texts)| (*name, *what, texts.len()))
+        .collect();
+    let explained: Vec<_> = DIFFERENCES
+        .iter()
+        .map(|(name, what, count, _)| (*name, *what, *count))
+        .collect();
+    assert_eq!(found, explained);
+}
+
+#[test]
+fn a_receiver_without_a_fix_never_claims_one() {
+    let Some(folder) = folder() else { return };
+    let (epochs, ..) = decode_whole(&capture(&folder, "ublox-lea-5q"));
+    assert_eq!(epochs.len(), 10);
+    for epoch in epochs {
+        assert_eq!((epoch.fix, epoch.fix_ok), (GnssFix::None, Some(false)));
+        assert_ne!(epoch.state, GnssState::Synchronized);
+    }
+}
+
+#[test]
+fn loss_and_return_of_the_fix_show_in_the_state() {
+    let Some(folder) = folder() else { return };
+    let (epochs, ..) = decode_whole(&capture(&folder, "navisys-gr701w"));
+    let mut states: Vec<GnssState> = epochs.iter().map(|epoch| epoch.state).collect();
+    states.dedup();
+    assert_eq!(states.first(), Some(&GnssState::Synchronized), "{states:?}");
+    assert_eq!(states.last(), Some(&GnssState::Synchronized), "{states:?}");
+    assert!(states.contains(&GnssState::AcquiringSync), "{states:?}");
+    println!("{states:?}");
+}
+
+#[test]
+fn epochs_end_with_their_last_message_once_that_is_known() {
+    let Some(folder) = folder() else { return };
+    for name in CAPTURES {
+        let (epochs, ..) = decode_whole(&capture(&folder, name));
+        let late = epochs.iter().filter(|epoch| epoch.late).count();
+        println!("{name}: {late} of {} late", epochs.len());
+    }
+}
+
+#[test]
+fn with_ubx_alive_nmea_tells_no_epoch() {
+    let Some(folder) = folder() else { return };
+    let (epochs, ..) = decode_whole(&capture(&folder, "ublox-zed-f9t-ubx_nmea_l5"));
+    assert!(epochs.iter().all(|epoch| epoch.protocol == Protocol::Ubx));
+}
+
+#[test]
+fn byte_by_byte_is_the_same_as_at_once() {
+    let Some(folder) = folder() else { return };
+    for name in CAPTURES {
+        let bytes = capture(&folder, name);
+        assert_eq!(decode_whole(&bytes), decode(bytes.chunks(1)), "{name}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn random_chunks_are_the_same_as_at_once(cuts in proptest::collection::vec(1usize..700, 1..40), which in 0..CAPTURES.len()) {
+        let Some(folder) = folder() else { return Ok(()) };
+        let bytes = capture(&folder, CAPTURES[which]);
+        let mut rest = bytes.as_slice();
+        let mut sizes = cuts.iter().cycle();
+        let chunks = std::iter::from_fn(|| {
+            let (chunk, tail) = rest.split_at((*sizes.next()?).min(rest.len()));
+            rest = tail;
+            (!chunk.is_empty()).then_some(chunk)
+        });
+        prop_assert_eq!(decode_whole(&bytes), decode(chunks));
+    }
+}
