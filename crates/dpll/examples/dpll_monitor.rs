@@ -25,7 +25,10 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     println!("family {:?}", control.family());
     let shown = control.devices(|device| {
         let lock = device.lock_status.map_or("(none)", kinds::lock_status_name);
-        println!("device {:?} clock {:x?} {:?} {lock}", device.id, device.clock_id, device.dpll_type);
+        println!(
+            "device {:?} clock {:x?} {:?} {lock}",
+            device.id, device.clock_id, device.dpll_type
+        );
     });
     if let Err(error) = shown {
         println!("{error}");
@@ -48,8 +51,18 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
 
     for device in monitor.table().devices() {
         let input = monitor.table().active_input(device).map(|(pin, _)| pin.label);
-        println!("{:?} {:?} input {:?}", device.dpll_type, device.lock_status, input.as_ref().map(|label| label.as_str()));
+        println!(
+            "{:?} {:?} input {:?}",
+            device.dpll_type,
+            device.lock_status,
+            input.as_ref().map(|label| label.as_str())
+        );
     }
-    println!("{} pins, synced {}, {:?}", monitor.table().pins().len(), monitor.is_synced(), monitor.counters());
+    println!(
+        "{} pins, synced {}, {:?}",
+        monitor.table().pins().len(),
+        monitor.is_synced(),
+        monitor.counters()
+    );
     Ok(())
 }

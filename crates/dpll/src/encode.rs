@@ -1,5 +1,9 @@
 //! Writing netlink attributes into a caller's buffer: requests, and frames for tests, benches and simulators.
 
+use netlink_packet_core::{Emitable, NetlinkHeader};
+use netlink_packet_generic::GenlHeader;
+use tgm_sys::dpll;
+
 /// Appends attributes to a buffer. What does not fit makes [`AttrWriter::finish`] return `None`; nothing panics.
 #[derive(Debug)]
 pub struct AttrWriter<'a> {
@@ -97,6 +101,36 @@ impl<'a> AttrWriter<'a> {
     }
 }
 
+/// Writes a whole message of a generic-netlink family, headers and all, and returns its bytes; `None` if it does not fit. Requests
+/// have their own encoder ([`crate::request`]); this is for whoever plays the kernel.
+pub fn message<'a>(
+    buffer: &'a mut [u8],
+    family: u16,
+    flags: u16,
+    seq: u32,
+    command: u8,
+    attributes: impl FnOnce(&mut AttrWriter<'_>),
+) -> Option<&'a [u8]> {
+    let (headers, rest) = buffer.split_at_mut_checked(HEADERS)?;
+    let mut writer = AttrWriter::new(rest);
+    attributes(&mut writer);
+    let length = HEADERS.saturating_add(writer.finish()?.len());
+    let mut header = NetlinkHeader::default();
+    (header.message_type, header.flags, header.sequence_number) = (family, flags, seq);
+    header.length = u32::try_from(length).ok()?;
+    header.emit(headers);
+    GenlHeader {
+        cmd: command,
+        version: dpll::FAMILY_VERSION,
+    }
+    .emit(headers.get_mut(NETLINK_HEADER..)?);
+    buffer.get(..length)
+}
+
+/// Bytes of `struct nlmsghdr`.
+const NETLINK_HEADER: usize = 16;
+/// Bytes of it and `struct genlmsghdr`.
+const HEADERS: usize = 20;
 /// NLA_F_NESTED.
 const NESTED: u16 = 0x8000;
 
@@ -115,6 +149,23 @@ mod tests {
             8, 0, 2, 0, b'i', b'c', b'e', 0, 5, 0, 3, 0, 9, 0, 0, 0, 12, 0, 18, 0x80, 8, 0, 24, 0, 255, 255, 255, 255,
         ];
         assert_eq!(w.finish(), Some(expected.as_slice()));
+    }
+
+    #[test]
+    fn a_message_has_both_headers_and_fits_or_is_none() {
+        let mut buffer = [0xee; 28];
+        let bytes = message(&mut buffer, 27, 2, 9, 6, |w| w.u32(1, 7)).unwrap();
+        let expected = [
+            28, 0, 0, 0, 27, 0, 2, 0, 9, 0, 0, 0, 0, 0, 0, 0, 6, 1, 0, 0, 8, 0, 1, 0, 7, 0, 0, 0,
+        ];
+        assert_eq!(bytes, expected);
+        for room in 0..28 {
+            assert_eq!(
+                message(&mut vec![0; room], 27, 2, 9, 6, |w| w.u32(1, 7)),
+                None,
+                "{room} bytes"
+            );
+        }
     }
 
     #[test]

@@ -1,13 +1,11 @@
 //! The monitor's socket: non-blocking, with a receive buffer of its own, and datagrams that did not fit or were not the kernel's
 //! told apart.
 
-use std::io::IoSliceMut;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recvmsg, send, setsockopt, socket,
-    sockopt,
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, send, setsockopt, socket, sockopt,
 };
 use tgm_sys::netlink;
 
@@ -69,15 +67,12 @@ impl Socket {
 
     /// Receives one datagram without waiting.
     pub fn receive(&mut self) -> Result<Received<'_>, Errno> {
-        let mut parts = [IoSliceMut::new(&mut self.buffer)];
-        let message = recvmsg::<NetlinkAddr>(self.fd.as_raw_fd(), &mut parts, None, MsgFlags::MSG_DONTWAIT)?;
-        let (length, cut) = (message.bytes, message.flags.contains(MsgFlags::MSG_TRUNC));
-        let from = message.address.map(|address| address.pid());
-        Ok(match from {
-            Some(pid) if pid != 0 => Received::Foreign,
-            _ if cut => Received::Truncated,
-            None if length == 0 => Received::Closed,
-            _ => Received::Datagram(self.buffer.get(..length).unwrap_or_default()),
+        let received = netlink::receive(&self.fd, &mut self.buffer).map_err(|error| errno(&error))?;
+        Ok(match (received.sender, self.buffer.get(..received.length)) {
+            (Some(1..), _) => Received::Foreign,
+            (None, Some([])) => Received::Closed,
+            (_, Some(datagram)) => Received::Datagram(datagram),
+            (_, None) => Received::Truncated,
         })
     }
 

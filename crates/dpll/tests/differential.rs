@@ -42,16 +42,26 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
 
 /// Every attribute with the length it should have, and in any number.
 fn right(kind: u16, pin: bool) -> BoxedStrategy<Item> {
-    let long = if pin { &[5, 11, 13, 14, 23, 25, 31][..] } else { &[4][..] };
+    let long = if pin {
+        &[5, 11, 13, 14, 23, 25, 31][..]
+    } else {
+        &[4][..]
+    };
     let nests = if pin { &[12, 18, 19, 26, 28][..] } else { &[][..] };
     let sints = if pin { &[24, 30][..] } else { &[][..] };
     if nests.contains(&kind) {
         let inside = [1u16, 2, 10, 13, 14, 15, 16, 23, 24, 30, 32, 40];
         let inside = prop::sample::select(inside.to_vec()).prop_flat_map(move |kind| right(kind, true));
-        return prop::collection::vec(inside, 0..9).prop_map(move |items| Item::Nest(kind, items)).boxed();
+        return prop::collection::vec(inside, 0..9)
+            .prop_map(move |items| Item::Nest(kind, items))
+            .boxed();
     }
     let value = if sints.contains(&kind) {
-        prop_oneof![any::<i32>().prop_map(|n| n.to_ne_bytes().to_vec()), any::<i64>().prop_map(|n| n.to_ne_bytes().to_vec())].boxed()
+        prop_oneof![
+            any::<i32>().prop_map(|n| n.to_ne_bytes().to_vec()),
+            any::<i64>().prop_map(|n| n.to_ne_bytes().to_vec())
+        ]
+        .boxed()
     } else if long.contains(&kind) {
         any::<u64>().prop_map(|n| n.to_ne_bytes().to_vec()).boxed()
     } else if (if pin { &[3, 6, 7, 8][..] } else { &[2][..] }).contains(&kind) {
@@ -65,7 +75,10 @@ fn right(kind: u16, pin: bool) -> BoxedStrategy<Item> {
 fn wild() -> impl Strategy<Value = Item> {
     let leaf = (0u16..70, value()).prop_map(|(kind, value)| Item::Value(kind, value));
     leaf.prop_recursive(2, 24, 6, |inner| {
-        (prop::sample::select(vec![12u16, 18, 18, 18, 19, 26, 28]), prop::collection::vec(inner, 0..6))
+        (
+            prop::sample::select(vec![12u16, 18, 18, 18, 19, 26, 28]),
+            prop::collection::vec(inner, 0..6),
+        )
             .prop_map(|(kind, items)| Item::Nest(kind, items))
     })
 }

@@ -2,7 +2,12 @@
 //!
 //! The recording has 0 or "" where an attribute was absent; ours has `None`. Spelling differs deliberately where the seed's is not the
 //! kernel's ("locked-ho-acquired", "fto-too-high", "ssua"); the numbers are compared instead.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::cast_possible_truncation)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation
+)]
 
 mod second;
 
@@ -29,7 +34,10 @@ fn load(name: &str) -> Option<Value> {
 
 fn hex(record: &Value) -> Vec<u8> {
     let text = record["attrs_hex"].as_str().unwrap();
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+        .collect()
 }
 
 fn number(value: Option<impl Into<i128>>) -> i128 {
@@ -38,7 +46,11 @@ fn number(value: Option<impl Into<i128>>) -> i128 {
 
 fn told(record: &Value, key: &str) -> i128 {
     let value = &record[key];
-    value.as_i64().map(i128::from).or(value.as_u64().map(i128::from)).unwrap_or_else(|| panic!("{key}: {value}"))
+    value
+        .as_i64()
+        .map(i128::from)
+        .or(value.as_u64().map(i128::from))
+        .unwrap_or_else(|| panic!("{key}: {value}"))
 }
 
 fn same(record: &Value, key: &str, ours: Option<impl Into<i128>>) {
@@ -46,7 +58,11 @@ fn same(record: &Value, key: &str, ours: Option<impl Into<i128>>) {
 }
 
 fn same_text(record: &Value, key: &str, ours: Option<Text<'_>>) {
-    assert_eq!(record[key].as_str().unwrap(), ours.unwrap_or_default().as_str().unwrap(), "{key}");
+    assert_eq!(
+        record[key].as_str().unwrap(),
+        ours.unwrap_or_default().as_str().unwrap(),
+        "{key}"
+    );
 }
 
 fn list(record: &Value, key: &str) -> Vec<Value> {
@@ -57,13 +73,16 @@ fn list(record: &Value, key: &str) -> Vec<Value> {
 fn neli_u32(attributes: &[u8], kind: u16) -> Option<u32> {
     let bytes = [&[6, 1, 0, 0], attributes].concat();
     let length = bytes.len();
-    let msg = Genlmsghdr::<u8, u16, NoUserHeader>::from_bytes_with_input(&mut std::io::Cursor::new(bytes), length).unwrap();
+    let msg =
+        Genlmsghdr::<u8, u16, NoUserHeader>::from_bytes_with_input(&mut std::io::Cursor::new(bytes), length).unwrap();
     msg.attrs().get_attr_handle().get_attr_payload_as::<u32>(kind).ok()
 }
 
 #[test]
 fn every_device_record_agrees() {
-    let Some(records) = load("dpll_device_decode") else { return };
+    let Some(records) = load("dpll_device_decode") else {
+        return;
+    };
     let records = records.as_array().unwrap();
     assert!(records.len() >= 14);
     for record in records {
@@ -80,16 +99,40 @@ fn every_device_record_agrees() {
         same(theirs, "LockStatus", ours.lock_status.map(|status| status.number()));
         same(theirs, "Temp", ours.temp);
         same(theirs, "Type", ours.dpll_type.map(DpllType::number));
-        same(theirs, "LockStatusError", ours.lock_status_error.map(|error| error.number()));
-        same(theirs, "PhaseOffsetMonitor", ours.phase_offset_monitor.map(|state| state.number()));
+        same(
+            theirs,
+            "LockStatusError",
+            ours.lock_status_error.map(|error| error.number()),
+        );
+        same(
+            theirs,
+            "PhaseOffsetMonitor",
+            ours.phase_offset_monitor.map(|state| state.number()),
+        );
         same(theirs, "PhaseOffsetAverageFactor", ours.phase_offset_avg_factor);
-        same(theirs, "FrequencyMonitor", ours.frequency_monitor.map(|state| state.number()));
-        let modes: Vec<_> = ours.mode_supported.iter().map(|mode| Value::from(mode.number())).collect();
+        same(
+            theirs,
+            "FrequencyMonitor",
+            ours.frequency_monitor.map(|state| state.number()),
+        );
+        let modes: Vec<_> = ours
+            .mode_supported
+            .iter()
+            .map(|mode| Value::from(mode.number()))
+            .collect();
         assert_eq!(list(theirs, "ModeSupported"), modes);
-        let levels: Vec<_> = ours.clock_quality_level.iter().map(|level| Value::from(level.number())).collect();
+        let levels: Vec<_> = ours
+            .clock_quality_level
+            .iter()
+            .map(|level| Value::from(level.number()))
+            .collect();
         assert_eq!(list(theirs, "ClockQualityLevel"), levels);
         let name = record["name"].as_str().unwrap();
-        assert_eq!(name.contains("no lock status"), ours.lock_status.is_none() && !name.contains("unknown attr"), "{name}");
+        assert_eq!(
+            name.contains("no lock status"),
+            ours.lock_status.is_none() && !name.contains("unknown attr"),
+            "{name}"
+        );
     }
 }
 
@@ -103,7 +146,11 @@ fn same_parent(theirs: &Value, ours: &ParentDevice) {
     same(theirs, "FractionalFrequencyOffsetPPT", ours.ffo_ppt);
     // The seed writes the greatest number where the attribute is absent.
     let phase = told(theirs, "PhaseOffset");
-    assert_eq!(ours.phase_offset.map_or(i128::from(i64::MAX), |offset| offset.0.into()), phase, "{theirs}");
+    assert_eq!(
+        ours.phase_offset.map_or(i128::from(i64::MAX), |offset| offset.0.into()),
+        phase,
+        "{theirs}"
+    );
 }
 
 fn same_ranges(theirs: &[Value], ours: &[FrequencyRange]) {
@@ -159,15 +206,34 @@ fn every_pin_record_agrees() {
         same(theirs, "EsyncPulse", ours.esync_pulse);
         same(theirs, "MeasuredFrequency", ours.measured_frequency);
         same_ranges(&list(theirs, "FrequencySupported"), ours.frequency_supported.as_slice());
-        same_ranges(&list(theirs, "EsyncFrequencySupported"), ours.esync_frequency_supported.as_slice());
-        same_pins(&list(theirs, "ParentPin"), "ParentID", "State", ours.parent_pins.as_slice());
+        same_ranges(
+            &list(theirs, "EsyncFrequencySupported"),
+            ours.esync_frequency_supported.as_slice(),
+        );
+        same_pins(
+            &list(theirs, "ParentPin"),
+            "ParentID",
+            "State",
+            ours.parent_pins.as_slice(),
+        );
         // The seed looks for a reference-sync's state under another number and reads 0; the bytes say 1. Ours reads the bytes.
-        let partners: Vec<_> = ours.reference_sync.iter().map(|pin| OtherPin { state: None, ..*pin }).collect();
+        let partners: Vec<_> = ours
+            .reference_sync
+            .iter()
+            .map(|pin| OtherPin { state: None, ..*pin })
+            .collect();
         same_pins(&list(theirs, "ReferenceSync"), "id", "state", &partners);
-        assert!(ours.reference_sync.iter().all(|pin| pin.state == Some(PinState::Connected)));
+        assert!(
+            ours.reference_sync
+                .iter()
+                .all(|pin| pin.state == Some(PinState::Connected))
+        );
         let parents = list(theirs, "ParentDevice");
         assert_eq!(parents.len(), ours.parent_devices.as_slice().len());
-        parents.iter().zip(ours.parent_devices.iter()).for_each(|(theirs, ours)| same_parent(theirs, ours));
+        parents
+            .iter()
+            .zip(ours.parent_devices.iter())
+            .for_each(|(theirs, ours)| same_parent(theirs, ours));
     }
 }
 
@@ -175,7 +241,13 @@ fn every_pin_record_agrees() {
 fn enum_names_agree_where_the_seed_spells_as_the_kernel_does() {
     let Some(names) = load("dpll_enum_names") else { return };
     let check = |key: &str, ours: &dyn Fn(u32) -> &'static str, upto: u32| {
-        for (index, name) in names[key].as_array().unwrap().iter().enumerate().take(upto as usize + 1) {
+        for (index, name) in names[key]
+            .as_array()
+            .unwrap()
+            .iter()
+            .enumerate()
+            .take(upto as usize + 1)
+        {
             assert_eq!(name.as_str().unwrap(), ours(index as u32), "{key} {index}");
         }
     };
@@ -187,12 +259,17 @@ fn enum_names_agree_where_the_seed_spells_as_the_kernel_does() {
     check("pin_operstate", &|n| OperState::from(n).name(), 5);
     let lock = |n: u32| lock_status_name(n.into());
     check("lock_status", &lock, 2); // then "locked-ho-acquired", which the kernel spells "locked-ho-acq"
-    assert_eq!((names["lock_status"][4].as_str(), lock(4)), (Some("holdover"), "holdover"));
+    assert_eq!(
+        (names["lock_status"][4].as_str(), lock(4)),
+        (Some("holdover"), "holdover")
+    );
 }
 
 #[test]
 fn phase_offsets_convert_as_the_seed_does_or_better_by_rounding() {
-    let Some(records) = load("dpll_phase_offset_convert") else { return };
+    let Some(records) = load("dpll_phase_offset_convert") else {
+        return;
+    };
     for record in records.as_array().unwrap() {
         let raw = Femtos(record["netlink_phase_offset"].as_i64().unwrap());
         let theirs = record["reported_ns"].as_i64().unwrap();
@@ -203,7 +280,9 @@ fn phase_offsets_convert_as_the_seed_does_or_better_by_rounding() {
 
 #[test]
 fn every_pin_change_is_encoded_byte_for_byte() {
-    let Some(records) = load("dpll_pin_set_encode") else { return };
+    let Some(records) = load("dpll_pin_set_encode") else {
+        return;
+    };
     for record in records.as_array().unwrap() {
         let request = &record["request"];
         let number = |value: &Value| value.as_i64();

@@ -90,13 +90,19 @@ pub fn device(bytes: &[u8]) -> Option<DeviceMsg<'_>> {
 
 fn range(bytes: &[u8]) -> Option<FrequencyRange> {
     let v = gather(bytes)?;
-    Some(FrequencyRange { min: last(&v, 13, u64_of)?, max: last(&v, 14, u64_of)? })
+    Some(FrequencyRange {
+        min: last(&v, 13, u64_of)?,
+        max: last(&v, 14, u64_of)?,
+    })
 }
 
 fn other(id: u16) -> impl Fn(&[u8]) -> Option<OtherPin> {
     move |bytes| {
         let v = gather(bytes)?;
-        Some(OtherPin { id: last(&v, id, u32_of)?, state: last(&v, 16, named)? })
+        Some(OtherPin {
+            id: last(&v, id, u32_of)?,
+            state: last(&v, 16, named)?,
+        })
     }
 }
 
@@ -140,6 +146,10 @@ pub fn pin(bytes: &[u8]) -> Option<PinMsg<'_>> {
         phase_adjust_gran: last(&v, 29, u32_of)?,
         ffo_ppt: last(&v, 30, sint_of)?,
         measured_frequency: last(&v, 31, u64_of)?,
-        outside: ParentDevice { ffo: None, ffo_ppt: None, ..towards_device(&v)? },
+        outside: ParentDevice {
+            ffo: None,
+            ffo_ppt: None,
+            ..towards_device(&v)?
+        },
     })
 }
