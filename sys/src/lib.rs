@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod dpll;
 pub mod ethtool;
+pub mod fd;
 pub mod netlink;
 pub mod ptp;
 pub mod shm;

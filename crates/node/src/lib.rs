@@ -1,1 +1,11 @@
 //! The hardware thread: one epoll loop from sources through the core to shared memory.
+#![forbid(unsafe_code)]
+
+pub mod clock;
+pub mod handover;
+mod hardware;
+mod outbox;
+pub mod shared;
+pub mod sources;
+
+pub use hardware::{Hardware, Turn};

@@ -1,0 +1,169 @@
+//! The hardware thread: one epoll loop over netlink, receivers, PHCs and a timer; observations through the core to shared memory.
+//!
+//! A turn reads what is ready, hands each observation to the core, lets time pass if a deadline is due, stores the snapshot, pushes
+//! the events and wakes the publisher. In the steady state it allocates nothing, takes no lock and logs nothing; what goes wrong is
+//! counted in shared memory. A source that fails is opened again once a second.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::eventfd::EventFd;
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use tgm_core::{Core, Now, Observation};
+use tgm_sim::Source as _;
+use tgm_time::{Mono, Nanos, Time};
+
+use crate::clock::{Clock, boottime};
+use crate::outbox::Outbox;
+use crate::shared::Writer;
+use crate::sources::{Ready, Sources};
+
+/// How often the PHCs are sampled, and how long the thread sleeps at most.
+const PERIOD: Nanos = Nanos::from_secs(1);
+/// Descriptors that one turn can find ready.
+const BATCH: usize = 32;
+/// The stop descriptor's mark.
+const STOP: u64 = u64::MAX;
+/// The timer's mark.
+const TIMER: u64 = u64::MAX - 1;
+
+/// The hardware thread's whole world.
+#[derive(Debug)]
+pub struct Hardware {
+    core: Core,
+    writer: Writer,
+    outbox: Outbox,
+    clock: Clock,
+    sources: Sources,
+    epoll: Epoll,
+    timer: TimerFd,
+    wake: EventFd,
+    next_sample: Time<Mono>,
+    /// Descriptors as registered, so that a source that was opened again is registered again.
+    registered: Vec<(Ready, RawFd, u64)>,
+}
+
+/// Whether to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Take another.
+    Again,
+    /// Somebody asked to stop.
+    Stopped,
+}
+
+impl Hardware {
+    /// Sets the loop up. `stop` becomes readable when the thread is to end; `wake` is written after events.
+    pub fn new(core: Core, writer: Writer, clock: Clock, sources: Sources, wake: EventFd, stop: &OwnedFd) -> Result<Self, Errno> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let timer = TimerFd::new(ClockId::CLOCK_BOOTTIME, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
+        epoll.add(stop, EpollEvent::new(EpollFlags::EPOLLIN, STOP))?;
+        epoll.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, TIMER))?;
+        let next_sample = clock.now()?.mono;
+        let registered = Vec::with_capacity(sources.descriptors());
+        let outbox = Outbox::default();
+        let mut hardware = Hardware { core, writer, outbox, clock, sources, epoll, timer, wake, next_sample, registered };
+        hardware.register();
+        hardware.turn_over(&[])?;
+        Ok(hardware)
+    }
+
+    /// Runs until `stop` is readable.
+    pub fn run(&mut self) -> Result<(), Errno> {
+        while self.turn()? == Turn::Again {}
+        Ok(())
+    }
+
+    /// Sleeps until something is due or ready, and deals with it.
+    pub fn turn(&mut self) -> Result<Turn, Errno> {
+        self.arm()?;
+        let mut ready = [EpollEvent::empty(); BATCH];
+        let count = match self.epoll.wait(&mut ready, EpollTimeout::NONE) {
+            Ok(count) => count,
+            Err(Errno::EINTR) => 0,
+            Err(errno) => return Err(errno),
+        };
+        let ready = ready.get(..count).unwrap_or_default();
+        if ready.iter().any(|event| event.data() == STOP) {
+            return Ok(Turn::Stopped);
+        }
+        if ready.iter().any(|event| event.data() == TIMER) {
+            let _ = self.timer.wait(); // only acknowledges; a spurious one finds nothing due
+        }
+        self.turn_over(ready)?;
+        Ok(Turn::Again)
+    }
+
+    fn turn_over(&mut self, ready: &[EpollEvent]) -> Result<(), Errno> {
+        let now = self.clock.now()?;
+        let Hardware { core, writer, outbox, sources, .. } = self;
+        let mut see = |observation: Observation| core.step(now, &observation, |event| outbox.keep(event, writer));
+        for event in ready.iter().filter(|event| event.data() < TIMER) {
+            sources.read(Ready::from_mark(event.data()), now.mono, &mut see);
+        }
+        sources.due(now.mono, &mut see);
+        if now.mono >= self.next_sample {
+            sources.sample(now.mono, &mut see);
+            self.next_sample = now.mono + PERIOD;
+        }
+        for simulated in &mut sources.simulated {
+            simulated.poll(now.mono, &mut see);
+        }
+        self.conclude(now)
+    }
+
+    fn conclude(&mut self, now: Now) -> Result<(), Errno> {
+        let Hardware { core, writer, outbox, sources, .. } = self;
+        if core.deadline().is_some_and(|deadline| now.mono >= deadline) {
+            core.tick(now, |event| outbox.keep(event, writer));
+        }
+        sources.count(writer);
+        if outbox.flush(core, now.mono, writer) {
+            // A full counter means that the publisher has been woken and not looked yet: nothing to do.
+            let _ = self.wake.write(1);
+        }
+        self.writer.beat(boottime()?);
+        self.register();
+        Ok(())
+    }
+
+    /// Sets the timer to the next thing that is due.
+    fn arm(&self) -> Result<(), Errno> {
+        let simulated = self.sources.simulated.iter().filter_map(|source| source.next_at());
+        let due = [self.core.deadline(), self.sources.next_at(), Some(self.next_sample)];
+        let Some(next) = due.into_iter().flatten().chain(simulated).min() else { return Ok(()) };
+        let at = self.clock.real_moment(next).as_nanos().max(1); // zero would disarm
+        let moment = TimeSpec::new(at.div_euclid(1_000_000_000), at.rem_euclid(1_000_000_000));
+        self.timer.set(Expiration::OneShot(moment), TimerSetTimeFlags::TFD_TIMER_ABSTIME)
+    }
+
+    /// Puts descriptors that are new since the last turn into the epoll set. Closed ones left it by themselves.
+    fn register(&mut self) {
+        let Hardware { epoll, sources, registered, .. } = self;
+        sources.each_descriptor(|ready, fd, generation| {
+            let key = (ready, fd.as_raw_fd(), generation);
+            let known = registered.iter_mut().find(|known| known.0 == ready);
+            if known.as_deref() == Some(&key) {
+                return;
+            }
+            // One that cannot be waited for (a plain file) is always ready and read when it is due.
+            let _ = epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, ready.mark()));
+            match known {
+                Some(known) => *known = key,
+                None => registered.push(key),
+            }
+        });
+    }
+
+    /// The writer, whose descriptors a publisher is handed.
+    pub const fn writer(&self) -> &Writer {
+        &self.writer
+    }
+
+    /// The eventfd that wakes a publisher.
+    pub fn wake(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+}

@@ -1,0 +1,64 @@
+//! Where what lies, in 64-bit words. Both sides are the same binary, or refuse each other by [`MAGIC`].
+
+use tgm_core::ids::{MAX_CARDS, MAX_INSTANCES};
+
+/// First word of both areas: "tgm", and the layout's version in the low byte. Changed whenever anything below changes.
+pub const MAGIC: u64 = 0x74_67_6d_00_00_00_00_01;
+
+/// Longest interface or configuration name, in bytes.
+pub const NAME_BYTES: usize = 64;
+/// Words of a name.
+pub const NAME_WORDS: usize = NAME_BYTES / 8;
+/// Most interned names.
+pub const MAX_NAMES: usize = 256;
+
+/// Words of one card.
+pub const CARD_WORDS: usize = 12;
+/// Words of one instance.
+pub const INSTANCE_WORDS: usize = 4;
+/// Words of the node.
+pub const NODE_WORDS: usize = 4;
+/// Counters per source slot.
+pub const COUNTERS: usize = 24;
+
+/// Snapshot area: the magic.
+pub const AT_MAGIC: usize = 0;
+/// Process id of the writer.
+pub const AT_PID: usize = 1;
+/// When the writer started, `CLOCK_BOOTTIME` nanoseconds: two writers with one pid differ in it.
+pub const AT_STARTED: usize = 2;
+/// How many names are interned; a name below this never changes.
+pub const AT_NAMES: usize = 3;
+/// Port id of each instance's configuration name.
+pub const AT_INSTANCE_NAMES: usize = 4;
+/// Heartbeat: `CLOCK_BOOTTIME` nanoseconds of the hardware thread's last turn.
+pub const AT_HEARTBEAT: usize = AT_INSTANCE_NAMES + MAX_INSTANCES;
+/// Counters of each card's sources, written without the lock.
+pub const AT_COUNTERS: usize = AT_HEARTBEAT + 4;
+/// The sequence word that guards all below.
+pub const AT_LOCK: usize = AT_COUNTERS + MAX_CARDS * COUNTERS;
+/// Number of instances in the low half, of cards in the high half.
+pub const AT_SIZES: usize = AT_LOCK + 1;
+/// The node.
+pub const AT_NODE: usize = AT_SIZES + 1;
+/// The instances.
+pub const AT_INSTANCES: usize = AT_NODE + NODE_WORDS;
+/// The cards.
+pub const AT_CARDS: usize = AT_INSTANCES + MAX_INSTANCES * INSTANCE_WORDS;
+/// The guarded part's length.
+pub const GUARDED: usize = AT_CARDS + MAX_CARDS * CARD_WORDS - AT_SIZES;
+/// The names.
+pub const AT_NAME_TABLE: usize = AT_CARDS + MAX_CARDS * CARD_WORDS;
+/// Words of the whole snapshot area.
+pub const SNAPSHOT_WORDS: usize = AT_NAME_TABLE + MAX_NAMES * NAME_WORDS;
+
+/// Events that the ring keeps.
+pub const RING_EVENTS: usize = 1_024;
+/// Words of one event: its guard and its body.
+pub const EVENT_WORDS: usize = 9;
+/// Ring area: `seq` of the newest event.
+pub const AT_HEAD: usize = 1;
+/// The slots; event `seq` lies in slot `seq % RING_EVENTS`.
+pub const AT_SLOTS: usize = 2;
+/// Words of the whole ring area.
+pub const RING_WORDS: usize = AT_SLOTS + RING_EVENTS * EVENT_WORDS;

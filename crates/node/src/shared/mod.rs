@@ -1,0 +1,18 @@
+//! What the node shares with its publisher: a snapshot (the truth now) and a ring of events (history in order).
+//!
+//! Two memfds of 64-bit words. The snapshot is guarded by a sequence lock, so a reader gets all of one moment or tries again; the
+//! ring overwrites its oldest event, so a slow reader loses history, notices by `seq`, and resynchronises from the snapshot. Neither
+//! side can stop the other: the writer never waits, and a reader gives up after [`seqlock::TRIES`].
+
+mod card_words;
+mod event_words;
+pub mod layout;
+mod node_words;
+mod pack;
+mod reader;
+mod ring;
+pub mod seqlock;
+mod writer;
+
+pub use reader::{Next, Reader, ReaderError, Snapshot};
+pub use writer::{Counter, Writer, WriterError};

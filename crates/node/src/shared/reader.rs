@@ -1,0 +1,302 @@
+//! The publisher's side: reads the snapshot, follows the ring, and knows when the node is gone.
+
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::Ordering;
+
+use nix::errno::Errno;
+use tgm_core::ids::{MAX_CARDS, MAX_INSTANCES};
+use tgm_core::{CardView, Event, Instance, InstanceView, Names, NodeView, Picture, Port};
+use tgm_sys::shm::SharedReader;
+use tgm_time::{Mono, Time};
+
+use super::layout::{self, CARD_WORDS, COUNTERS, GUARDED, INSTANCE_WORDS, NAME_BYTES, NAME_WORDS, NODE_WORDS};
+use super::ring::{self, Found};
+use super::seqlock::{self, WriterDied};
+use super::{card_words, node_words};
+
+/// Why a reader could not be made or could not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReaderError {
+    /// The descriptor is no shared area of this version.
+    #[error("the node's shared memory cannot be mapped: {0}")]
+    Map(#[from] Errno),
+    /// Another version wrote it.
+    #[error("the node is of another version: its shared memory begins with {found:#x}, expected {:#x}; restart both", layout::MAGIC)]
+    Version {
+        /// The magic found.
+        found: u64,
+    },
+    /// The writer died while writing.
+    #[error(transparent)]
+    WriterDied(#[from] WriterDied),
+}
+
+/// What the ring gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// The next event.
+    Event(Event),
+    /// Nothing new.
+    Empty,
+    /// This many events were overwritten before they were read: resynchronise from the snapshot.
+    Lost(u64),
+}
+
+/// A consistent copy of one moment.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The node.
+    pub node: NodeView,
+    /// Its instances.
+    pub instances: Vec<InstanceView>,
+    /// Their cards.
+    pub cards: Vec<CardView>,
+    names: Vec<String>,
+    instance_names: Vec<Option<Port>>,
+}
+
+impl Snapshot {
+    /// The same as a picture, for those who tell it.
+    pub fn picture(&self) -> Picture<'_> {
+        Picture { node: self.node, instances: &self.instances, cards: &self.cards, names: self }
+    }
+}
+
+impl Names for Snapshot {
+    fn port(&self, port: Port) -> &str {
+        self.names.get(usize::from(port.0)).map_or("unknown", String::as_str)
+    }
+
+    fn instance(&self, instance: Instance) -> &str {
+        let name = self.instance_names.get(usize::from(instance.0)).copied().flatten();
+        name.map_or("unknown", |name| self.port(name))
+    }
+}
+
+/// The publisher's side of the shared memory.
+#[derive(Debug)]
+pub struct Reader {
+    snapshot: SharedReader,
+    ring: SharedReader,
+    next: u64,
+}
+
+impl Reader {
+    /// Maps both areas; the first event read will be the one after the newest at this moment.
+    pub fn open(snapshot: BorrowedFd<'_>, ring: BorrowedFd<'_>) -> Result<Self, ReaderError> {
+        let snapshot = SharedReader::open(snapshot, layout::SNAPSHOT_WORDS)?;
+        let ring = SharedReader::open(ring, layout::RING_WORDS)?;
+        for area in [&snapshot, &ring] {
+            let found = area.words().get(layout::AT_MAGIC).map_or(0, |word| word.load(Ordering::Acquire));
+            if found != layout::MAGIC {
+                return Err(ReaderError::Version { found });
+            }
+        }
+        let next = ring::head(ring.words()).saturating_add(1);
+        Ok(Reader { snapshot, ring, next })
+    }
+
+    fn word(&self, at: usize) -> u64 {
+        self.snapshot.words().get(at).map_or(0, |word| word.load(Ordering::Acquire))
+    }
+
+    /// Process id and start of the node that writes.
+    pub fn writer(&self) -> (u64, Time<Mono>) {
+        (self.word(layout::AT_PID), Time::from_nanos(self.word(layout::AT_STARTED).cast_signed()))
+    }
+
+    /// The hardware thread's last turn.
+    pub fn heartbeat(&self) -> Time<Mono> {
+        Time::from_nanos(self.word(layout::AT_HEARTBEAT).cast_signed())
+    }
+
+    /// The counters of card number `card`, in the order of [`super::Counter`].
+    pub fn counters(&self, card: usize) -> [u64; COUNTERS] {
+        std::array::from_fn(|n| self.word(layout::AT_COUNTERS + card.min(MAX_CARDS - 1) * COUNTERS + n))
+    }
+
+    /// Reads one card without the rest: a dozen words, no allocation.
+    pub fn card(&self, index: usize) -> Result<Option<CardView>, WriterDied> {
+        let mut words = [0; CARD_WORDS];
+        self.guarded(layout::AT_CARDS + index.min(MAX_CARDS - 1) * CARD_WORDS, &mut words)?;
+        Ok(card_words::unpack(&words))
+    }
+
+    /// Reads the node without the rest: four words, no allocation.
+    pub fn node(&self) -> Result<Option<NodeView>, WriterDied> {
+        let mut words = [0; NODE_WORDS];
+        self.guarded(layout::AT_NODE, &mut words)?;
+        Ok(node_words::unpack_node(&words))
+    }
+
+    fn guarded(&self, at: usize, into: &mut [u64]) -> Result<(), WriterDied> {
+        let words = self.snapshot.words();
+        let (Some(lock), Some(body)) = (words.get(layout::AT_LOCK), words.slice(at..at + into.len())) else {
+            return Err(WriterDied);
+        };
+        seqlock::read(lock, body, into)
+    }
+
+    /// Reads everything of one moment.
+    pub fn snapshot(&self) -> Result<Snapshot, ReaderError> {
+        let mut words = [0; GUARDED];
+        self.guarded(layout::AT_SIZES, &mut words)?;
+        let part = |at: usize, length: usize| words.get(at - layout::AT_SIZES..at - layout::AT_SIZES + length).unwrap_or_default();
+        let sizes = part(layout::AT_SIZES, 1).first().copied().unwrap_or(0);
+        let count = |n: u64, most: usize| usize::try_from(n & 0xffff_ffff).unwrap_or(0).min(most);
+        let instances = part(layout::AT_INSTANCES, MAX_INSTANCES * INSTANCE_WORDS).as_chunks::<INSTANCE_WORDS>().0;
+        let cards = part(layout::AT_CARDS, MAX_CARDS * CARD_WORDS).as_chunks::<CARD_WORDS>().0;
+        let node = part(layout::AT_NODE, NODE_WORDS).first_chunk::<NODE_WORDS>().and_then(node_words::unpack_node);
+        Ok(Snapshot {
+            node: node.ok_or(ReaderError::WriterDied(WriterDied))?,
+            instances: instances.iter().take(count(sizes, MAX_INSTANCES)).map(node_words::unpack_instance).collect(),
+            cards: cards.iter().take(count(sizes >> 32, MAX_CARDS)).filter_map(card_words::unpack).collect(),
+            names: self.names(),
+            instance_names: (0..MAX_INSTANCES).map(|n| self.instance_name(n)).collect(),
+        })
+    }
+
+    fn instance_name(&self, instance: usize) -> Option<Port> {
+        let stored = self.word(layout::AT_INSTANCE_NAMES + instance);
+        u16::try_from(stored.checked_sub(1)?).ok().map(Port)
+    }
+
+    fn names(&self) -> Vec<String> {
+        let known = usize::try_from(self.word(layout::AT_NAMES)).unwrap_or(0).min(layout::MAX_NAMES);
+        let name = |n: usize| {
+            let at = layout::AT_NAME_TABLE + n * NAME_WORDS;
+            let mut bytes = [0; NAME_BYTES];
+            for (offset, chunk) in bytes.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+                *chunk = self.word(at + offset).to_le_bytes();
+            }
+            let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+            String::from_utf8_lossy(text).into_owned()
+        };
+        (0..known).map(name).collect()
+    }
+
+    /// Takes the next event, or says that some were lost; then it goes on with the oldest that is still there.
+    pub fn next_event(&mut self) -> Next {
+        let words = self.ring.words();
+        match ring::find(words, self.next) {
+            Found::Event(event) => {
+                self.next = self.next.saturating_add(1);
+                Next::Event(event)
+            }
+            Found::Empty => Next::Empty,
+            Found::Overtaken => {
+                // Half a ring of room, so that the writer does not overtake again at once.
+                let resume = ring::head(words).saturating_sub(layout::RING_EVENTS as u64 / 2).max(self.next.saturating_add(1));
+                let lost = resume.saturating_sub(self.next);
+                self.next = resume;
+                Next::Lost(lost)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::event_words::tests::event;
+    use super::super::layout::RING_EVENTS;
+    use super::super::{Counter, Writer};
+    use super::*;
+    use tgm_core::config::{CardConfig, Config, InstanceConfig, Judge, Limits, OutOfSpec};
+    use tgm_core::{Core, TgmState};
+
+    fn pair() -> (Writer, Reader) {
+        let writer = Writer::create(7, Time::from_nanos(9)).unwrap();
+        let reader = Reader::open(writer.snapshot_file(), writer.ring_file()).unwrap();
+        (writer, reader)
+    }
+
+    fn core() -> Core {
+        let mut config = Config::default();
+        let instance = Instance(0);
+        let judge = InstanceConfig { instance, judge: Judge::Tgm, limits: Limits::DEFAULT, out_of_spec: OutOfSpec::None };
+        config.instance(judge).unwrap();
+        let card = CardConfig { instance, port: Port(1), phc_on_dpll: true, has_gnss: true, simulated: true };
+        config.card(card).unwrap();
+        Core::new(&config)
+    }
+
+    #[test]
+    fn the_snapshot_is_the_cores_truth_with_its_names() {
+        let (mut writer, reader) = pair();
+        let config = writer.intern("ts2phc.0.config").unwrap();
+        assert_eq!(writer.intern("ens1f0").unwrap(), Port(1));
+        writer.name_instance(Instance(0), config);
+        let core = core();
+        let now = Time::from_parts(100, 0);
+        writer.store(&core, now);
+        let snapshot = reader.snapshot().unwrap();
+        assert_eq!(snapshot.node, core.node_view(now));
+        assert_eq!(snapshot.cards, core.cards(now).collect::<Vec<_>>());
+        assert_eq!(snapshot.instances, core.instances(now).collect::<Vec<_>>());
+        assert_eq!(snapshot.cards[0].state, TgmState::FreeRun);
+        assert_eq!(snapshot.picture().names.port(Port(1)), "ens1f0");
+        assert_eq!(snapshot.picture().names.instance(Instance(0)), "ts2phc.0.config");
+        assert_eq!(snapshot.picture().names.port(Port(77)), "unknown");
+        assert_eq!(reader.card(0).unwrap(), snapshot.cards.first().copied());
+        assert_eq!(reader.node().unwrap(), Some(snapshot.node));
+        assert_eq!(reader.writer(), (7, Time::from_nanos(9)));
+    }
+
+    #[test]
+    fn a_reader_that_was_overtaken_says_how_many_it_lost_and_goes_on() {
+        let (writer, mut reader) = pair();
+        writer.push(&event(1));
+        assert_eq!(reader.next_event(), Next::Event(event(1)));
+        assert_eq!(reader.next_event(), Next::Empty);
+        let last = RING_EVENTS as u64 * 3;
+        for seq in 2..=last {
+            writer.push(&event(seq));
+        }
+        let Next::Lost(lost) = reader.next_event() else { panic!("not told of the loss") };
+        let mut seen = 0;
+        while let Next::Event(found) = reader.next_event() {
+            seen += 1;
+            assert_eq!(found.seq, 1 + lost + seen);
+        }
+        assert_eq!(1 + lost + seen, last);
+    }
+
+    #[test]
+    fn a_late_reader_starts_with_the_present() {
+        let (writer, _) = pair();
+        writer.push(&event(1));
+        let mut late = Reader::open(writer.snapshot_file(), writer.ring_file()).unwrap();
+        assert_eq!(late.next_event(), Next::Empty);
+        writer.push(&event(2));
+        assert_eq!(late.next_event(), Next::Event(event(2)));
+    }
+
+    #[test]
+    fn another_version_is_refused() {
+        let (writer, _) = pair();
+        writer.snapshot_words()[0].store(1, Ordering::Release);
+        let refused = Reader::open(writer.snapshot_file(), writer.ring_file());
+        assert_eq!(refused.err(), Some(ReaderError::Version { found: 1 }));
+    }
+
+    #[test]
+    fn counters_and_heartbeat_need_no_lock() {
+        let (writer, reader) = pair();
+        writer.count(3, Counter::DpllOverruns, 5);
+        writer.beat(Time::from_nanos(11));
+        assert_eq!(reader.counters(3)[Counter::DpllOverruns as usize], 5);
+        assert_eq!(reader.heartbeat(), Time::from_nanos(11));
+    }
+
+    #[test]
+    fn names_have_a_bound() {
+        let (mut writer, _) = pair();
+        for _ in 0..layout::MAX_NAMES {
+            writer.intern("x").unwrap();
+        }
+        assert!(writer.intern("x").is_err());
+        let (mut writer, _) = pair();
+        assert!(writer.intern(&"x".repeat(NAME_BYTES + 1)).is_err());
+    }
+}

@@ -1,0 +1,178 @@
+//! The node's side: interns names, stores the snapshot, pushes events. Allocates at creation only.
+
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use nix::errno::Errno;
+use tgm_core::ids::{MAX_CARDS, MAX_INSTANCES};
+use tgm_core::{Core, Event, Instance, Port};
+use tgm_sys::shm::SharedWriter;
+use tgm_time::{Mono, Time};
+
+use super::layout::{self, CARD_WORDS, COUNTERS, INSTANCE_WORDS, NAME_BYTES, NAME_WORDS, NODE_WORDS};
+use super::{card_words, node_words, ring, seqlock};
+
+/// What is counted for each card's sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Counter {
+    /// Bytes from the receiver.
+    GnssBytes = 0,
+    /// UBX frames with a good checksum.
+    GnssFrames = 1,
+    /// NMEA sentences with a good checksum.
+    GnssSentences = 2,
+    /// Bytes that belonged to no frame.
+    GnssSkipped = 3,
+    /// Frames and sentences with a bad checksum.
+    GnssChecksum = 4,
+    /// Times the receiver was opened.
+    GnssOpened = 5,
+    /// The receiver is open: 0 not configured, 1 no, 2 yes.
+    GnssUp = 6,
+    /// Messages of the dpll family.
+    DpllMessages = 7,
+    /// Those that the kernel sent by itself.
+    DpllNotifications = 8,
+    /// Malformed ones.
+    DpllMalformed = 9,
+    /// Times the kernel dropped messages (ENOBUFS).
+    DpllOverruns = 10,
+    /// Dumps, the first included.
+    DpllResyncs = 11,
+    /// Messages about boards that are not ours.
+    DpllForeign = 12,
+    /// The family's socket is open: 0 not configured, 1 no, 2 yes.
+    DpllUp = 13,
+    /// External timestamps read.
+    PhcPulses = 14,
+    /// External timestamps that were missed.
+    PhcMissed = 15,
+    /// PHC measurements that failed.
+    PhcErrors = 16,
+    /// The PHC is open: 0 not configured, 1 no, 2 yes.
+    PhcUp = 17,
+}
+
+/// The shared memory could not be made, or a table is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriterError {
+    /// memfd or mmap failed.
+    #[error("cannot create the shared memory for the publisher: {0} (is memfd_create allowed, is there memory?)")]
+    Create(#[from] Errno),
+    /// More names than the table holds, or one too long.
+    #[error("the name {0} does not fit: at most 256 names of 64 bytes")]
+    Name(usize),
+}
+
+/// The node's side of the shared memory.
+#[derive(Debug)]
+pub struct Writer {
+    snapshot: SharedWriter,
+    ring: SharedWriter,
+    names: usize,
+}
+
+impl Writer {
+    /// Creates both areas.
+    pub fn create(pid: u32, started: Time<Mono>) -> Result<Self, WriterError> {
+        let snapshot = SharedWriter::create(c"tgm-snapshot", layout::SNAPSHOT_WORDS)?;
+        let ring = SharedWriter::create(c"tgm-ring", layout::RING_WORDS)?;
+        let writer = Writer { snapshot, ring, names: 0 };
+        writer.set(layout::AT_PID, u64::from(pid));
+        writer.set(layout::AT_STARTED, started.as_nanos().cast_unsigned());
+        writer.beat(started);
+        writer.set(layout::AT_MAGIC, layout::MAGIC);
+        if let Some(magic) = writer.ring.words().first() {
+            magic.store(layout::MAGIC, Ordering::Release);
+        }
+        Ok(writer)
+    }
+
+    fn set(&self, at: usize, value: u64) {
+        if let Some(word) = self.snapshot.words().get(at) {
+            word.store(value, Ordering::Release);
+        }
+    }
+
+    /// Interns a name and gives its id.
+    pub fn intern(&mut self, name: &str) -> Result<Port, WriterError> {
+        let too_much = WriterError::Name(self.names);
+        let id = u16::try_from(self.names).map_err(|_| too_much)?;
+        if self.names >= layout::MAX_NAMES || name.len() > NAME_BYTES {
+            return Err(too_much);
+        }
+        let mut bytes = [0; NAME_BYTES];
+        for (to, from) in bytes.iter_mut().zip(name.bytes()) {
+            *to = from;
+        }
+        let at = layout::AT_NAME_TABLE + self.names * NAME_WORDS;
+        for (offset, chunk) in bytes.as_chunks::<8>().0.iter().enumerate() {
+            self.set(at + offset, u64::from_le_bytes(*chunk));
+        }
+        self.names += 1;
+        self.set(layout::AT_NAMES, u64::from(id) + 1);
+        Ok(Port(id))
+    }
+
+    /// Names an instance's configuration.
+    pub fn name_instance(&self, instance: Instance, name: Port) {
+        if usize::from(instance.0) < MAX_INSTANCES {
+            self.set(layout::AT_INSTANCE_NAMES + usize::from(instance.0), u64::from(name.0) + 1);
+        }
+    }
+
+    /// Says that the hardware thread is alive.
+    pub fn beat(&self, now: Time<Mono>) {
+        self.set(layout::AT_HEARTBEAT, now.as_nanos().cast_unsigned());
+    }
+
+    /// Sets a counter of card number `card`.
+    pub fn count(&self, card: usize, counter: Counter, value: u64) {
+        if card < MAX_CARDS
+            && let Some(word) = self.snapshot.words().get(layout::AT_COUNTERS + card * COUNTERS + counter as usize)
+        {
+            word.store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// Stores what the core knows at `now`.
+    pub fn store(&self, core: &Core, now: Time<Mono>) {
+        let words = self.snapshot.words();
+        let Some(lock) = words.get(layout::AT_LOCK) else { return };
+        let area = |at: usize, length: usize| words.get(at..at + length).unwrap_or_default();
+        let node = node_words::pack_node(&core.node_view(now));
+        let instances = core.instances(now).enumerate().flat_map(|(n, view)| {
+            let at = area(layout::AT_INSTANCES + n * INSTANCE_WORDS, INSTANCE_WORDS);
+            at.iter().zip(node_words::pack_instance(&view))
+        });
+        let cards = core.cards(now).enumerate().flat_map(|(n, view)| {
+            let at = area(layout::AT_CARDS + n * CARD_WORDS, CARD_WORDS);
+            at.iter().zip(card_words::pack(&view))
+        });
+        let sizes = (core.instances(now).count() as u64) | (core.cards(now).count() as u64) << 32;
+        let head = area(layout::AT_SIZES, 1).iter().zip([sizes]);
+        seqlock::write(lock, head.chain(area(layout::AT_NODE, NODE_WORDS).iter().zip(node)).chain(instances).chain(cards));
+    }
+
+    /// Pushes an event.
+    pub fn push(&self, event: &Event) {
+        ring::push(self.ring.words(), event);
+    }
+
+    /// The snapshot's descriptor, for a reader.
+    pub fn snapshot_file(&self) -> BorrowedFd<'_> {
+        self.snapshot.file()
+    }
+
+    /// The ring's descriptor, for a reader.
+    pub fn ring_file(&self) -> BorrowedFd<'_> {
+        self.ring.file()
+    }
+
+    /// The raw words, for tests that race a reader in this process.
+    pub fn snapshot_words(&self) -> &[AtomicU64] {
+        self.snapshot.words()
+    }
+}

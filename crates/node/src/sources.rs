@@ -1,0 +1,343 @@
+//! All that the hardware thread listens to, and how each is opened again after it failed.
+
+use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
+
+use tgm_core::{DpllKind, Instance, Observation, Port, Reading};
+use tgm_dpll::{Monitor, Options, ReadOutcome, Routes};
+use tgm_gnss::{GnssSource, OpenError};
+use tgm_phc::{ExttsReader, OffsetMeter, Phc, PhcSource, SharedQueue};
+use tgm_sim::Source;
+use tgm_time::{Mono, Nanos, Time};
+
+use crate::shared::{Counter, Writer};
+
+/// Between two tries to open what failed.
+const RETRY: Nanos = Nanos::from_secs(1);
+/// PHC readings per offset measurement; the narrowest counts.
+const READINGS: u8 = 5;
+
+/// Which descriptor is ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ready {
+    /// The dpll family's socket.
+    Dpll,
+    /// The receiver of a card, by its index.
+    Gnss(usize),
+    /// The external timestamps of a card's PHC, by its index.
+    Pulse(usize),
+}
+
+impl Ready {
+    /// As the number that epoll gives back.
+    pub const fn mark(self) -> u64 {
+        match self {
+            Ready::Dpll => 0,
+            Ready::Gnss(card) => 1 + 2 * card as u64,
+            Ready::Pulse(card) => 2 + 2 * card as u64,
+        }
+    }
+
+    /// And back.
+    pub fn from_mark(mark: u64) -> Self {
+        let card = |n: u64| usize::try_from(n / 2).unwrap_or(usize::MAX);
+        match mark {
+            0 => Ready::Dpll,
+            odd if odd % 2 == 1 => Ready::Gnss(card(odd - 1)),
+            even => Ready::Pulse(card(even - 2)),
+        }
+    }
+}
+
+/// A card's PHC and how to open it again.
+#[derive(Debug)]
+pub struct PhcSlot {
+    path: PathBuf,
+    channel: u32,
+    instance: Instance,
+    port: Port,
+    source: Option<PhcSource>,
+    retry: Time<Mono>,
+    generation: u64,
+}
+
+impl PhcSlot {
+    /// Around a PHC that is read only, with the external timestamps of `channel` beside whoever else reads them.
+    pub const fn new(path: PathBuf, channel: u32, instance: Instance, port: Port) -> Self {
+        PhcSlot { path, channel, instance, port, source: None, retry: Time::ZERO, generation: 0 }
+    }
+
+    /// Opens it; if that fails, the hardware thread goes on trying.
+    pub fn open_now(&mut self) -> Result<(), tgm_phc::OpenError> {
+        self.source = Some(self.try_open()?);
+        Ok(())
+    }
+
+    fn try_open(&self) -> Result<PhcSource, tgm_phc::OpenError> {
+        let clock = Phc::open_read_only(&self.path)?;
+        let pulses = ExttsReader::open(&self.path, self.channel, SharedQueue::Refuse)?;
+        Ok(PhcSource::new(clock, OffsetMeter::new(READINGS), Some(pulses), self.instance, self.port))
+    }
+
+    fn reopen(&mut self, now: Time<Mono>) {
+        if now < self.retry {
+            return;
+        }
+        self.retry = now + RETRY;
+        self.source = self.try_open().ok();
+        self.generation += u64::from(self.source.is_some());
+    }
+}
+
+/// A card's receiver.
+#[derive(Debug)]
+pub struct GnssSlot {
+    source: Box<GnssSource>,
+    generation: u64,
+    opened: u64,
+    bytes: u64,
+    up: bool,
+}
+
+impl GnssSlot {
+    /// Around a source that the first turn opens.
+    pub const fn new(source: Box<GnssSource>) -> Self {
+        GnssSlot { source, generation: 0, opened: 0, bytes: 0, up: false }
+    }
+
+    /// Tries to open the source now; why not, if it does not work. The hardware thread goes on trying. What was read meanwhile is
+    /// lost, so this is for the start, before anybody listens.
+    pub fn open_now(&mut self, now: Time<Mono>) -> Option<OpenError> {
+        self.serve(now, &mut |_| {})
+    }
+
+    fn serve(&mut self, now: Time<Mono>, see: &mut impl FnMut(Observation)) -> Option<OpenError> {
+        let served = self.source.service(now, see);
+        self.bytes = self.bytes.saturating_add(served.bytes as u64);
+        if served.opened {
+            self.generation += 1;
+            self.opened += 1;
+            self.up = true;
+        }
+        if served.lost.is_some() || served.failed.is_some() {
+            self.up = false;
+        }
+        served.failed
+    }
+}
+
+/// One card's devices.
+#[derive(Debug, Default)]
+pub struct CardSources {
+    /// Its PHC.
+    pub phc: Option<PhcSlot>,
+    /// Its receiver.
+    pub gnss: Option<GnssSlot>,
+}
+
+/// The dpll family.
+#[derive(Debug)]
+pub struct DpllSlot {
+    monitor: Option<Monitor>,
+    routes: Routes,
+    /// Whose DPLLs are gone when the family is.
+    owners: Vec<(Instance, Port)>,
+    retry: Time<Mono>,
+    generation: u64,
+}
+
+impl DpllSlot {
+    /// For the DPLLs of `owners`.
+    pub const fn new(routes: Routes, owners: Vec<(Instance, Port)>) -> Self {
+        DpllSlot { monitor: None, routes, owners, retry: Time::ZERO, generation: 0 }
+    }
+
+    /// Over a monitor that is open already: a socket pair in measurements.
+    pub const fn over(monitor: Monitor, routes: Routes, owners: Vec<(Instance, Port)>) -> Self {
+        DpllSlot { monitor: Some(monitor), routes, owners, retry: Time::ZERO, generation: 0 }
+    }
+
+    /// Opens the family; if that fails, the hardware thread goes on trying.
+    pub fn open_now(&mut self) -> Result<(), tgm_dpll::Error> {
+        self.monitor = Some(Monitor::open(Options::new(self.routes))?);
+        Ok(())
+    }
+
+    fn read(&mut self, now: Time<Mono>, see: &mut impl FnMut(Observation)) {
+        let Some(monitor) = &mut self.monitor else { return };
+        if let ReadOutcome::Failed(_) = monitor.read(now, see) {
+            self.monitor = None;
+            self.retry = now + RETRY;
+            for (instance, port) in &self.owners {
+                for dpll in [DpllKind::Eec, DpllKind::Pps] {
+                    let what = Reading::DpllGone { dpll };
+                    see(Observation { at: now, instance: *instance, port: *port, what });
+                }
+            }
+        }
+    }
+
+    fn due(&mut self, now: Time<Mono>, see: &mut impl FnMut(Observation)) {
+        match &self.monitor {
+            Some(monitor) => {
+                if monitor.deadline().is_some_and(|deadline| now >= deadline) {
+                    self.read(now, see);
+                }
+            }
+            None if now >= self.retry => {
+                self.retry = now + RETRY;
+                let _ = self.open_now(); // tried again after RETRY
+                self.generation += u64::from(self.monitor.is_some());
+                self.read(now, see);
+            }
+            None => {}
+        }
+    }
+
+    fn next_at(&self) -> Option<Time<Mono>> {
+        self.monitor.as_ref().map_or(Some(self.retry), Monitor::deadline)
+    }
+}
+
+/// Everything.
+#[derive(Default)]
+pub struct Sources {
+    /// The dpll family, if any card has a DPLL.
+    pub dpll: Option<DpllSlot>,
+    /// The cards, in the core's order.
+    pub cards: Vec<CardSources>,
+    /// What has no descriptor: simulated cards, recordings of observations.
+    pub simulated: Vec<Box<dyn Source + Send>>,
+}
+
+impl std::fmt::Debug for Sources {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut out = f.debug_struct("Sources");
+        out.field("dpll", &self.dpll).field("cards", &self.cards).field("simulated", &self.simulated.len()).finish()
+    }
+}
+
+impl Sources {
+    /// Most descriptors that [`Sources::each_descriptor`] lends.
+    pub fn descriptors(&self) -> usize {
+        1 + 2 * self.cards.len()
+    }
+
+    /// Lends each open descriptor with a number that changes whenever it is opened again.
+    pub fn each_descriptor(&self, mut each: impl FnMut(Ready, BorrowedFd<'_>, u64)) {
+        if let Some((slot, monitor)) = self.dpll.as_ref().and_then(|slot| Some((slot, slot.monitor.as_ref()?))) {
+            each(Ready::Dpll, std::os::fd::AsFd::as_fd(monitor), slot.generation);
+        }
+        for (index, card) in self.cards.iter().enumerate() {
+            if let Some((slot, fd)) = card.gnss.as_ref().and_then(|slot| Some((slot, slot.source.as_fd()?))) {
+                each(Ready::Gnss(index), fd, slot.generation);
+            }
+            if let Some((slot, source)) = card.phc.as_ref().and_then(|slot| Some((slot, slot.source.as_ref()?)))
+                && let Some(fd) = source.pulse_fd()
+            {
+                each(Ready::Pulse(index), fd, slot.generation);
+            }
+        }
+    }
+
+    /// Reads what is ready.
+    pub fn read(&mut self, ready: Ready, now: Time<Mono>, see: &mut impl FnMut(Observation)) {
+        match ready {
+            Ready::Dpll => {
+                if let Some(slot) = &mut self.dpll {
+                    slot.read(now, see);
+                }
+            }
+            Ready::Gnss(card) => {
+                if let Some(slot) = self.cards.get_mut(card).and_then(|card| card.gnss.as_mut()) {
+                    let _ = slot.serve(now, see); // tried again when its deadline comes
+                }
+            }
+            Ready::Pulse(card) => {
+                let slot = self.cards.get_mut(card).and_then(|card| card.phc.as_mut());
+                if let Some(source) = slot.and_then(|slot| slot.source.as_mut()) {
+                    source.pulses(now, see);
+                }
+            }
+        }
+    }
+
+    /// Does what is due without input: dumps, recordings, opening again.
+    pub fn due(&mut self, now: Time<Mono>, see: &mut impl FnMut(Observation)) {
+        if let Some(slot) = &mut self.dpll {
+            slot.due(now, see);
+        }
+        for card in &mut self.cards {
+            if let Some(slot) = &mut card.gnss
+                && slot.source.deadline().is_some_and(|deadline| now >= deadline)
+            {
+                let _ = slot.serve(now, see); // tried again when its deadline comes
+            }
+            if let Some(slot) = &mut card.phc
+                && slot.source.as_ref().is_none_or(PhcSource::is_gone)
+            {
+                slot.reopen(now);
+            }
+        }
+    }
+
+    /// When [`Sources::due`] next has something to do.
+    pub fn next_at(&self) -> Option<Time<Mono>> {
+        let dpll = self.dpll.as_ref().and_then(DpllSlot::next_at);
+        let gnss = self.cards.iter().filter_map(|card| card.gnss.as_ref()?.source.deadline());
+        gnss.chain(dpll).min() // a PHC that is gone is tried with the next sample
+    }
+
+    /// Measures each PHC against the system clock.
+    pub fn sample(&mut self, now: Time<Mono>, see: &mut impl FnMut(Observation)) {
+        for slot in self.cards.iter_mut().filter_map(|card| card.phc.as_mut()) {
+            if let Some(source) = &mut slot.source
+                && let Some(observation) = source.sample(now)
+            {
+                see(observation);
+            }
+        }
+    }
+
+    /// Puts the sources' counters into shared memory.
+    pub fn count(&self, writer: &Writer) {
+        for (index, card) in self.cards.iter().enumerate() {
+            let set = |counter, value| writer.count(index, counter, value);
+            if let Some(slot) = &card.gnss {
+                let counters = slot.source.counters();
+                set(Counter::GnssBytes, slot.bytes);
+                set(Counter::GnssFrames, counters.ubx);
+                set(Counter::GnssSentences, counters.nmea);
+                set(Counter::GnssSkipped, counters.skipped);
+                set(Counter::GnssChecksum, counters.checksum_errors);
+                set(Counter::GnssOpened, slot.opened);
+                set(Counter::GnssUp, up(slot.up));
+            }
+            if let Some(slot) = &card.phc {
+                let source = slot.source.as_ref().filter(|source| !source.is_gone());
+                set(Counter::PhcUp, up(source.is_some()));
+                if let Some(source) = source {
+                    set(Counter::PhcErrors, source.errors());
+                    set(Counter::PhcMissed, source.pulse_stats().map_or(0, |stats| stats.missed));
+                    set(Counter::PhcPulses, source.pulse_stats().map_or(0, |stats| stats.stamps));
+                }
+            }
+            if let Some(slot) = &self.dpll {
+                set(Counter::DpllUp, up(slot.monitor.is_some()));
+                if let Some(counters) = slot.monitor.as_ref().map(Monitor::counters) {
+                    set(Counter::DpllMessages, counters.messages);
+                    set(Counter::DpllNotifications, counters.notifications);
+                    set(Counter::DpllMalformed, counters.malformed);
+                    set(Counter::DpllOverruns, counters.overruns);
+                    set(Counter::DpllResyncs, counters.resyncs);
+                    set(Counter::DpllForeign, counters.foreign_clock_id);
+                }
+            }
+        }
+    }
+}
+
+/// A state as a counter: 1 for down, 2 for up; 0 stands for a source that is not configured.
+const fn up(up: bool) -> u64 {
+    if up { 2 } else { 1 }
+}

@@ -1,0 +1,152 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Where REST listens unless told otherwise.
+pub const LISTEN: &str = "127.0.0.1:9043";
+/// Where metrics listen unless told otherwise.
+pub const METRICS_LISTEN: &str = "127.0.0.1:9091";
+
+/// The PTP telecom-grandmaster node: watches GNSS, DPLL and PHC, tells O-RAN subscribers and Prometheus.
+#[derive(Debug, Parser)]
+#[command(name = "tgmd", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What the node is told.
+    #[command(flatten)]
+    pub node: NodeArgs,
+    /// Another role of the same binary.
+    #[command(subcommand)]
+    pub role: Option<Role>,
+}
+
+/// What the node is told.
+#[derive(Debug, Args)]
+pub struct NodeArgs {
+    /// Configuration (TOML; docs/tgmd.toml shows every key).
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Run on the embedded simulated card and sky instead of hardware. Everything it tells is marked as simulated.
+    #[arg(long)]
+    pub simulate: bool,
+    /// Play this scenario instead of the built-in one.
+    #[arg(long, value_name = "FILE", requires = "simulate")]
+    pub scenario: Option<PathBuf>,
+    /// Let simulated time run this many times faster than real time.
+    #[arg(long, value_name = "N", requires = "simulate", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub speed: Option<u32>,
+    /// Where the notification API listens [default: 127.0.0.1:9043].
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Where metrics are served [default: 127.0.0.1:9091].
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// Folder that keeps subscriptions over a restart; without one they live as long as the publisher.
+    #[arg(long, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    /// Folder of the socket on which node and publisher meet [default: /run/tgm for root, else $XDG_RUNTIME_DIR/tgm or /tmp/tgm-UID].
+    #[arg(long, value_name = "DIR")]
+    pub run_dir: Option<PathBuf>,
+}
+
+/// Another role of the same binary.
+#[derive(Debug, Subcommand)]
+pub enum Role {
+    /// Serve notifications and metrics from a node's shared memory. The node starts this by itself.
+    Publish(PublishArgs),
+    /// Check a configuration file and say what it means.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+/// What the node tells its publisher. The same arguments mean the same publisher, so a restarted node knows whether the one it
+/// finds will do.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct PublishArgs {
+    /// Where the notification API listens.
+    #[arg(long)]
+    pub listen: SocketAddr,
+    /// Where metrics are served.
+    #[arg(long)]
+    pub metrics_listen: SocketAddr,
+    /// This node's name in resource addresses.
+    #[arg(long)]
+    pub node_name: String,
+    /// Folder that keeps subscriptions.
+    #[arg(long)]
+    pub store: Option<PathBuf>,
+    /// User to become, `UID:GID`, after the store and before any socket is opened.
+    #[arg(long, value_parser = user)]
+    pub user: Option<(u32, u32)>,
+    /// Seconds without a node after which the publisher gives up.
+    #[arg(long, default_value_t = 600)]
+    pub orphan_timeout: u64,
+    /// JSON instead of text logs.
+    #[arg(long)]
+    pub json_log: bool,
+}
+
+fn user(text: &str) -> Result<(u32, u32), String> {
+    let parse = || {
+        let (user, group) = text.split_once(':')?;
+        Some((user.parse().ok()?, group.parse().ok()?))
+    };
+    parse().ok_or_else(|| format!("`{text}` is not UID:GID"))
+}
+
+impl PublishArgs {
+    /// As a command line, for the process and for comparing.
+    pub fn to_words(&self) -> Vec<String> {
+        let mut words = vec!["publish".to_owned()];
+        let mut put = |key: &str, value: String| words.extend([key.to_owned(), value]);
+        put("--listen", self.listen.to_string());
+        put("--metrics-listen", self.metrics_listen.to_string());
+        put("--node-name", self.node_name.clone());
+        put("--orphan-timeout", self.orphan_timeout.to_string());
+        if let Some(store) = &self.store {
+            put("--store", store.display().to_string());
+        }
+        if let Some((user, group)) = self.user {
+            put("--user", format!("{user}:{group}"));
+        }
+        if self.json_log {
+            words.push("--json-log".to_owned());
+        }
+        words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_publisher_understands_what_the_node_tells_it() {
+        let args = PublishArgs {
+            listen: LISTEN.parse().unwrap(),
+            metrics_listen: METRICS_LISTEN.parse().unwrap(),
+            node_name: "node1".into(),
+            store: Some("/tmp/a store".into()),
+            user: Some((65_534, 65_534)),
+            orphan_timeout: 7,
+            json_log: true,
+        };
+        for args in [args.clone(), PublishArgs { store: None, user: None, json_log: false, ..args }] {
+            let words = std::iter::once("tgmd".to_owned()).chain(args.to_words());
+            let Some(Role::Publish(parsed)) = Cli::try_parse_from(words).unwrap().role else { panic!("not a publisher") };
+            assert_eq!(parsed, args);
+        }
+    }
+
+    #[test]
+    fn simulation_is_never_implied() {
+        assert!(Cli::try_parse_from(["tgmd", "--speed", "2"]).is_err());
+        assert!(Cli::try_parse_from(["tgmd", "--scenario", "x.toml"]).is_err());
+        assert!(!Cli::try_parse_from(["tgmd"]).unwrap().node.simulate);
+        assert!(Cli::try_parse_from(["tgmd", "--simulate", "--speed", "0"]).is_err());
+    }
+}

@@ -1,0 +1,32 @@
+//! From the configuration to a hardware thread that is ready to run.
+
+mod discover;
+mod leap;
+mod real;
+mod simulated;
+
+use tgm_core::Core;
+use tgm_node::clock::Clock;
+use tgm_node::shared::Writer;
+use tgm_node::sources::Sources;
+
+pub use discover::without_config;
+pub use real::real;
+pub use simulated::simulated;
+
+/// Everything that the hardware thread starts with.
+#[derive(Debug)]
+pub struct Built {
+    /// The core, fresh or warmed up by a simulation.
+    pub core: Core,
+    /// The shared memory with the names in it.
+    pub writer: Writer,
+    /// What it listens to.
+    pub sources: Sources,
+    /// Its clock.
+    pub clock: Clock,
+    /// What could not be opened and is tried again, for people.
+    pub problems: Vec<String>,
+    /// What deserves to be known, for people.
+    pub notes: Vec<String>,
+}

@@ -1,0 +1,220 @@
+//! Hardware: finds the devices of each card by its interface, opens them read-only, and lists what cannot be opened.
+
+use tgm_core::config::{CardConfig, Config as CoreConfig, InstanceConfig, Judge, Limits, OutOfSpec};
+use tgm_core::{Core, Instance as Id, Port};
+use tgm_dpll::Routes;
+use tgm_gnss::{GnssSource, Setup, Spec};
+use tgm_node::clock::{Clock, boottime};
+use tgm_node::shared::Writer;
+use tgm_node::sources::{CardSources, DpllSlot, GnssSlot, PhcSlot, Sources};
+use tgm_phc::{Card as Found, Phc, SysRoot};
+use tgm_time::Nanos;
+
+use super::discover::present;
+use super::{Built, leap};
+use crate::config::{Card, Config, Devices, Instance, OutOfSpecClass};
+use crate::exit::Fatal;
+
+/// Builds a node for the hardware of `config`.
+pub fn real(config: &Config) -> Result<Built, Fatal> {
+    let clock = Clock::real().map_err(|error| Fatal::Runtime(error.to_string()))?;
+    let now = clock.now().map_err(|error| Fatal::Runtime(error.to_string()))?;
+    let started = boottime().map_err(|error| Fatal::Runtime(error.to_string()))?;
+    let writer = Writer::create(std::process::id(), started).map_err(|error| Fatal::Runtime(error.to_string()))?;
+    let (utc_offset, note) = leap::fallback(&config.leap, now.system)?;
+    let mut builder = Builder {
+        config,
+        writer,
+        core: CoreConfig { fallback_utc_offset: utc_offset, ..CoreConfig::default() },
+        sources: Sources::default(),
+        boards: Vec::new(),
+        any: false,
+        problems: Vec::new(),
+        notes: note.into_iter().collect(),
+    };
+    for (number, instance) in (0..).zip(&config.instances) {
+        builder.instance(Id(number), instance)?;
+    }
+    builder.dpll();
+    if !builder.any {
+        let problems = builder.problems.join("; ");
+        return Err(Fatal::NoHardware(format!("nothing to watch: {problems}. Without hardware: tgmd --simulate")));
+    }
+    let Builder { writer, core, mut sources, mut problems, notes, .. } = builder;
+    for card in &mut sources.cards {
+        if let Some(error) = card.gnss.as_mut().and_then(|gnss| gnss.open_now(now.mono)) {
+            problems.push(format!("receiver: {error}"));
+        }
+    }
+    Ok(Built { core: Core::new(&core), writer, sources, clock, problems, notes })
+}
+
+struct Builder<'a> {
+    config: &'a Config,
+    writer: Writer,
+    core: CoreConfig,
+    sources: Sources,
+    /// Cards with a DPLL, and the clock id where it is known.
+    boards: Vec<(Option<u64>, Id, Port)>,
+    /// There is at least one device to watch.
+    any: bool,
+    problems: Vec<String>,
+    notes: Vec<String>,
+}
+
+impl Builder<'_> {
+    fn intern(&mut self, name: &str) -> Result<Port, Fatal> {
+        self.writer.intern(name).map_err(|error| Fatal::Config(format!("{name}: {error}")))
+    }
+
+    fn instance(&mut self, id: Id, instance: &Instance) -> Result<(), Fatal> {
+        let name = self.intern(&instance.name)?;
+        self.writer.name_instance(id, name);
+        let judged = InstanceConfig {
+            instance: id,
+            judge: Judge::Tgm,
+            limits: limits(instance),
+            out_of_spec: match instance.out_of_spec_class {
+                OutOfSpecClass::None => OutOfSpec::None,
+                OutOfSpecClass::Category1 => OutOfSpec::Category1,
+                OutOfSpecClass::Category2 => OutOfSpec::Category2,
+                OutOfSpecClass::Category3 => OutOfSpec::Category3,
+            },
+        };
+        self.core.instance(judged).map_err(|_| Fatal::Config("more instances than fit".into()))?;
+        for (place, card) in instance.cards.iter().enumerate() {
+            self.card(id, card, place == 0)?;
+        }
+        Ok(())
+    }
+
+    fn card(&mut self, id: Id, card: &Card, leads: bool) -> Result<(), Fatal> {
+        let port = self.intern(&card.interface)?;
+        let found = self.find(card)?;
+        let phc = self.phc(card, &found, id, port);
+        let gnss = self.gnss(card, &found, id, port)?;
+        let recording = gnss.as_ref().is_some_and(|(spec, _)| matches!(spec, Spec::File { .. }));
+        if recording {
+            self.notes.push(format!("{}: its receiver is a recording, so everything is marked as simulated", card.interface));
+        }
+        match (&card.dpll, found.clock_id) {
+            (Devices::None, _) => {}
+            (Devices::This(id_given), _) => self.boards.push((Some(id_given.0), id, port)),
+            (Devices::Auto, found) => self.boards.push((found.map(|id| id.0), id, port)),
+        }
+        let judged = CardConfig {
+            instance: id,
+            port,
+            phc_on_dpll: card.phc_on_dpll,
+            // A leader without a receiver must not be taken for a follower whose leader is judged elsewhere.
+            has_gnss: leads || gnss.is_some(),
+            simulated: recording,
+        };
+        self.core.card(judged).map_err(|_| Fatal::Config("more cards than fit".into()))?;
+        self.any |= phc.is_some() || gnss.is_some();
+        self.sources.cards.push(CardSources { phc, gnss: gnss.map(|(_, slot)| slot) });
+        Ok(())
+    }
+
+    /// What the kernel knows of the card's interface. A card whose devices are all named needs none.
+    fn find(&mut self, card: &Card) -> Result<Found, Fatal> {
+        let root = SysRoot::new("/");
+        let needs = card.phc == Devices::Auto || card.gnss == Devices::Auto;
+        match root.card(&card.interface) {
+            Ok(found) => Ok(found),
+            Err(error) if needs => Err(Fatal::NoHardware(format!("{error}; {}", present(&root)))),
+            Err(_) => Ok(Found {
+                interface: card.interface.clone(),
+                phc: None,
+                gnss: None,
+                pci: None,
+                clock_id: None,
+                driver: None,
+            }),
+        }
+    }
+
+    fn phc(&mut self, card: &Card, found: &Found, id: Id, port: Port) -> Option<PhcSlot> {
+        let path = match (&card.phc, found.phc) {
+            (Devices::None, _) => return None,
+            (Devices::This(path), _) => path.clone(),
+            (Devices::Auto, Some(index)) => SysRoot::new("/").phc_node(index),
+            (Devices::Auto, None) => {
+                self.problems.push(format!("{}: the interface has no PTP clock", card.interface));
+                return None;
+            }
+        };
+        if self.config.control.extts {
+            let asked = Phc::open_writable(&path).map_err(|error| error.to_string());
+            let asked = asked.and_then(|clock| {
+                clock.request_extts(card.extts_channel, tgm_phc::Edge::Rising).map_err(|error| error.to_string())
+            });
+            if let Err(error) = asked {
+                self.problems.push(format!("{}: external timestamps were not granted: {error}", path.display()));
+            }
+        }
+        let mut slot = PhcSlot::new(path.clone(), card.extts_channel, id, port);
+        if let Err(error) = slot.open_now() {
+            self.problems.push(error.to_string());
+        }
+        Some(slot)
+    }
+
+    fn gnss(&mut self, card: &Card, found: &Found, id: Id, port: Port) -> Result<Option<(Spec, GnssSlot)>, Fatal> {
+        let spec = match (&card.gnss, found.gnss) {
+            (Devices::None, _) => return Ok(None),
+            (Devices::This(text), _) => {
+                text.parse().map_err(|error| Fatal::Config(format!("{}: gnss = \"{text}\": {error}", card.interface)))?
+            }
+            (Devices::Auto, Some(index)) => Spec::Device(SysRoot::new("/").gnss_node(index)),
+            (Devices::Auto, None) => {
+                self.problems.push(format!("{}: the card has no GNSS receiver that the kernel knows", card.interface));
+                return Ok(None);
+            }
+        };
+        let setup = Setup { spec: spec.clone(), own: card.gnss_own, instance: id, port };
+        match GnssSource::new(setup) {
+            Ok(source) => Ok(Some((spec, GnssSlot::new(source)))),
+            Err(error) => Err(Fatal::Config(format!("{}: {error}", card.interface))),
+        }
+    }
+
+    /// One monitor for all boards.
+    fn dpll(&mut self) {
+        let mut routes = Routes::new();
+        match self.boards.as_slice() {
+            [] => return,
+            [(None, id, port)] => routes = Routes::first(*id, *port),
+            several => {
+                for (clock_id, id, port) in several {
+                    let known = clock_id.is_some_and(|clock_id| routes.add(clock_id, *id, *port).is_ok());
+                    if !known {
+                        self.problems.push(format!(
+                            "card {} of instance {}: its DPLL's clock id is not known (reading the PCI serial number needs root); set dpll = \"0x…\"",
+                            port.0, id.0
+                        ));
+                    }
+                }
+            }
+        }
+        let owners = self.boards.iter().map(|(_, id, port)| (*id, *port)).collect();
+        let mut slot = DpllSlot::new(routes, owners);
+        match slot.open_now() {
+            Ok(()) => self.any = true,
+            Err(error) => self.problems.push(error.to_string()),
+        }
+        self.sources.dpll = Some(slot);
+    }
+}
+
+fn limits(instance: &Instance) -> Limits {
+    Limits {
+        offset: Nanos(instance.offset_limit_ns),
+        os_clock: Nanos(instance.os_clock_limit_ns),
+        in_sync_times: instance.in_sync_condition_times,
+        max_in_spec: Nanos(instance.max_in_spec_offset_ns),
+        max_holdover: Nanos(instance.local_max_holdover_offset_ns),
+        holdover_timeout: Nanos::from_secs(instance.local_holdover_timeout_s),
+        ..Limits::DEFAULT
+    }
+}

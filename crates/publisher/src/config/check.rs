@@ -1,0 +1,107 @@
+//! What the file cannot say by itself: values that parse and make no sense.
+
+use std::collections::HashSet;
+
+use super::{Config, Instance};
+use crate::exit::Fatal;
+
+/// Refuses values that make no sense together; gives back what deserves a warning.
+pub fn check(config: &Config) -> Result<Vec<String>, Fatal> {
+    let mut warnings = Vec::new();
+    let mut names = HashSet::new();
+    let mut interfaces = HashSet::new();
+    for instance in &config.instances {
+        check_instance(instance, &mut warnings)?;
+        if !names.insert(&instance.name) {
+            return refuse(instance, "is there twice; give each instance a name of its own");
+        }
+        for card in &instance.cards {
+            if !interfaces.insert(&card.interface) {
+                return refuse(instance, &format!("names the interface {} a second time", card.interface));
+            }
+        }
+    }
+    if config.leap.file.is_some() && config.leap.utc_offset_s.is_some() {
+        return Err(Fatal::Config("leap: set either `file` or `utc_offset_s`, not both".into()));
+    }
+    if config.instances.len() > tgm_core::ids::MAX_INSTANCES || interfaces.len() > tgm_core::ids::MAX_CARDS {
+        return Err(Fatal::Config("at most 16 instances and 16 cards fit".into()));
+    }
+    Ok(warnings)
+}
+
+fn refuse<T>(instance: &Instance, why: &str) -> Result<T, Fatal> {
+    Err(Fatal::Config(format!("instance `{}` {why}", instance.name)))
+}
+
+fn check_instance(instance: &Instance, warnings: &mut Vec<String>) -> Result<(), Fatal> {
+    if instance.cards.is_empty() {
+        return refuse(instance, "has no card; add [[instance.card]] with an interface");
+    }
+    let positive = [
+        ("offset_limit_ns", instance.offset_limit_ns),
+        ("os_clock_limit_ns", instance.os_clock_limit_ns),
+        ("max_in_spec_offset_ns", instance.max_in_spec_offset_ns),
+        ("local_max_holdover_offset_ns", instance.local_max_holdover_offset_ns),
+        ("local_holdover_timeout_s", instance.local_holdover_timeout_s),
+        ("in_sync_condition_times", i64::from(instance.in_sync_condition_times)),
+    ];
+    for (key, value) in positive {
+        if !(1..=1_000_000_000).contains(&value) {
+            return refuse(instance, &format!("has {key} = {value}; allowed are 1 to 1000000000"));
+        }
+    }
+    if instance.max_in_spec_offset_ns > instance.local_max_holdover_offset_ns {
+        return refuse(instance, "has max_in_spec_offset_ns above local_max_holdover_offset_ns: it could never leave In-Spec");
+    }
+    let slope_reaches = instance.max_in_spec_offset_ns == instance.local_max_holdover_offset_ns;
+    if slope_reaches && instance.out_of_spec_class != super::file::OutOfSpecClass::None {
+        warnings.push(format!(
+            "instance `{}`: max_in_spec_offset_ns equals local_max_holdover_offset_ns, so Holdover-Out-Of-Spec has no length",
+            instance.name
+        ));
+    }
+    if instance.out_of_spec_class != super::file::OutOfSpecClass::None {
+        warnings.push(format!(
+            "instance `{}`: out_of_spec_class is a claim about the oscillator that tgmd cannot check on this card",
+            instance.name
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(instance: &str) -> Config {
+        let text = format!("[[instance]]\n{instance}\n[[instance.card]]\ninterface = \"ens1f0\"\n");
+        toml::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn defaults_pass_without_a_warning() {
+        assert_eq!(check(&config("")).unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn out_of_spec_without_length_is_said() {
+        let warnings = check(&config("out_of_spec_class = \"140\"")).unwrap();
+        assert!(warnings[0].contains("no length"), "{warnings:?}");
+    }
+
+    #[test]
+    fn nonsense_is_refused_by_name() {
+        for (text, hint) in [
+            ("offset_limit_ns = 0", "offset_limit_ns"),
+            ("max_in_spec_offset_ns = 2000", "never leave"),
+            ("local_holdover_timeout_s = -1", "local_holdover_timeout_s"),
+        ] {
+            let error = check(&config(text)).expect_err(text).to_string();
+            assert!(error.contains(hint), "{error}");
+        }
+        let twice = "[[instance]]\n[[instance.card]]\ninterface = \"a\"\n[[instance.card]]\ninterface = \"a\"\n";
+        assert!(check(&toml::from_str(twice).unwrap()).is_err());
+        assert!(check(&toml::from_str("[[instance]]\n").unwrap()).is_err());
+    }
+}

@@ -1,0 +1,269 @@
+//! What stands in the file. docs/tgmd.toml shows every key with its default; a test keeps the two together.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Deserializer, de};
+
+use crate::exit::Fatal;
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Name of this node in resource addresses and metrics.
+    pub node_name: Option<String>,
+    /// Folder of the socket between node and publisher.
+    pub run_dir: Option<PathBuf>,
+    /// HTTP and store.
+    pub publisher: Publisher,
+    /// Logs.
+    pub log: Log,
+    /// UTC offset while no receiver tells it.
+    pub leap: Leap,
+    /// What tgmd may change on hardware.
+    pub control: Control,
+    /// One per ptp4l/ts2phc configuration.
+    #[serde(rename = "instance")]
+    pub instances: Vec<Instance>,
+}
+
+/// HTTP and store.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Publisher {
+    /// Address of the notification API.
+    pub listen: SocketAddr,
+    /// Address of the metrics.
+    pub metrics_listen: SocketAddr,
+    /// Folder that keeps subscriptions.
+    pub store: Option<PathBuf>,
+    /// User and group to become if tgmd is started as root.
+    pub uid: u32,
+    /// See `uid`.
+    pub gid: u32,
+    /// Seconds without a node after which the publisher gives up.
+    pub orphan_timeout_s: u64,
+}
+
+impl Default for Publisher {
+    fn default() -> Self {
+        let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Publisher {
+            listen: loopback(9043),
+            metrics_listen: loopback(9091),
+            store: None,
+            uid: 65_534,
+            gid: 65_534,
+            orphan_timeout_s: 600,
+        }
+    }
+}
+
+/// Logs.
+#[derive(Debug, Clone, PartialEq, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// One JSON object per line instead of text.
+    pub json: bool,
+}
+
+/// UTC offset while no receiver tells it.
+#[derive(Debug, Clone, PartialEq, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Leap {
+    /// An IERS leap-seconds.list.
+    pub file: Option<PathBuf>,
+    /// TAI − UTC in seconds, where no file is to be trusted.
+    pub utc_offset_s: Option<i64>,
+}
+
+/// What tgmd may change on hardware. Nothing, unless it says so here.
+#[derive(Debug, Clone, PartialEq, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Control {
+    /// Ask the PHC for external timestamps (PTP_EXTTS_REQUEST). Otherwise ts2phc must do it; tgmd only listens.
+    pub extts: bool,
+}
+
+/// Clock class after a holdover left its specification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum OutOfSpecClass {
+    /// None: the holdover ends in Free-Run.
+    #[default]
+    None,
+    /// 140.
+    #[serde(rename = "140")]
+    Category1,
+    /// 150.
+    #[serde(rename = "150")]
+    Category2,
+    /// 160.
+    #[serde(rename = "160")]
+    Category3,
+}
+
+/// One ptp4l/ts2phc configuration.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Instance {
+    /// Its name in metrics (`config` label).
+    pub name: String,
+    /// Limit of |phase|, |PHC offset|, tAcc and their root sum of squares: 100 ns for PRTC-A, 40 ns for PRTC-B.
+    pub offset_limit_ns: i64,
+    /// Limit of the system clock's offset for LOCKED.
+    pub os_clock_limit_ns: i64,
+    /// Consecutive good samples before Locked.
+    pub in_sync_condition_times: u16,
+    /// In specification up to this offset.
+    pub max_in_spec_offset_ns: i64,
+    /// A holdover ends at this offset.
+    pub local_max_holdover_offset_ns: i64,
+    /// In specification for this long.
+    pub local_holdover_timeout_s: i64,
+    /// What follows In-Spec.
+    pub out_of_spec_class: OutOfSpecClass,
+    /// The cards that are judged together, the leader first.
+    #[serde(rename = "card")]
+    pub cards: Vec<Card>,
+}
+
+impl Default for Instance {
+    fn default() -> Self {
+        Instance {
+            name: "ptp4l.0.config".into(),
+            offset_limit_ns: 100,
+            os_clock_limit_ns: 100,
+            in_sync_condition_times: 10,
+            max_in_spec_offset_ns: 1_500,
+            local_max_holdover_offset_ns: 1_500,
+            local_holdover_timeout_s: 14_400,
+            out_of_spec_class: OutOfSpecClass::None,
+            cards: Vec::new(),
+        }
+    }
+}
+
+/// A device that is found by the interface, named, or left alone.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Devices<T> {
+    /// Found by the interface.
+    #[default]
+    Auto,
+    /// Not watched.
+    None,
+    /// This one.
+    This(T),
+}
+
+/// One timing card.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Card {
+    /// An interface of the card, the name that events and metrics carry.
+    pub interface: String,
+    /// `auto`, `none`, or /dev/ptpN.
+    #[serde(default, deserialize_with = "device")]
+    pub phc: Devices<PathBuf>,
+    /// `auto`, `none`, or a source: `dev:/dev/gnss0`, `tty:/dev/ttyS0@9600`, `pty:/path`, `file:/path`, `gpsd://host:port`.
+    #[serde(default, deserialize_with = "device")]
+    pub gnss: Devices<String>,
+    /// tgmd owns the receiver: it opens /dev/gnssN even if it cannot tell whether somebody else reads it.
+    #[serde(default)]
+    pub gnss_own: bool,
+    /// `auto`, `none`, or the clock id of its dpll devices as `0x…`.
+    #[serde(default, deserialize_with = "device")]
+    pub dpll: Devices<ClockId>,
+    /// External timestamp channel whose pulses are compared with the PHC's second.
+    #[serde(default)]
+    pub extts_channel: u32,
+    /// The PHC is clocked by the card's DPLL (E810: yes).
+    #[serde(default = "yes")]
+    pub phc_on_dpll: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// Clock id of a board's dpll devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockId(pub u64);
+
+impl std::str::FromStr for ClockId {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = text.strip_prefix("0x").ok_or("a clock id is written 0x…, as `dpll device show` prints it")?;
+        u64::from_str_radix(digits, 16).map(ClockId).map_err(|_| "a clock id has at most 16 hexadecimal digits")
+    }
+}
+
+fn device<'de, D: Deserializer<'de>, T: std::str::FromStr<Err: std::fmt::Display>>(from: D) -> Result<Devices<T>, D::Error> {
+    match String::deserialize(from)?.as_str() {
+        "auto" => Ok(Devices::Auto),
+        "none" => Ok(Devices::None),
+        named => named.parse().map(Devices::This).map_err(|error| de::Error::custom(format!("`{named}`: {error}"))),
+    }
+}
+
+/// Reads and parses a file; an error names file, line, column and what is allowed there.
+pub fn read(path: &Path) -> Result<Config, Fatal> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Fatal::Config(format!("{}: {error}; give a readable file with --config", path.display())))?;
+    parse(&text).map_err(|error| Fatal::Config(format!("{}: {error}", path.display())))
+}
+
+fn parse(text: &str) -> Result<Config, toml::de::Error> {
+    toml::from_str(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        parse(text).expect_err("accepted").to_string()
+    }
+
+    #[test]
+    fn an_empty_file_is_all_defaults() {
+        assert_eq!(parse("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn the_documented_example_shows_every_default() {
+        let example = include_str!("../../../../docs/tgmd.toml");
+        let shown: Config = parse(example).unwrap();
+        let (shown_instance, default) = (&shown.instances[0], Instance::default());
+        assert_eq!(Instance { cards: vec![], ..shown_instance.clone() }, default);
+        assert_eq!((shown.publisher, shown.log, shown.control), (Publisher::default(), Log::default(), Control::default()));
+        let card = &shown_instance.cards[0];
+        assert_eq!((&card.phc, &card.gnss, &card.dpll), (&Devices::Auto, &Devices::Auto, &Devices::Auto));
+        // Keys without a default stand there as comments; each must parse when it is uncommented.
+        let uncommented: String = example.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).collect::<Vec<_>>().join("\n");
+        let full = parse(&uncommented).unwrap();
+        assert!(full.node_name.is_some() && full.run_dir.is_some() && full.publisher.store.is_some());
+        assert!(full.leap.file.is_some() && full.leap.utc_offset_s.is_some());
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_line_and_what_is_allowed() {
+        let message = refused("[publisher]\nlisten = \"127.0.0.1:1\"\nlissten = \"x\"\n");
+        assert!(message.contains("line 3"), "{message}");
+        assert!(message.contains("lissten") && message.contains("`metrics_listen`"), "{message}");
+    }
+
+    #[test]
+    fn a_bad_value_is_refused_with_its_line() {
+        for (text, hint) in [
+            ("[publisher]\nlisten = \"nowhere\"", "socket address"),
+            ("[[instance]]\nout_of_spec_class = \"141\"", "140"),
+            ("[[instance]]\noffset_limit_ns = \"100\"", "integer"),
+            ("[[instance]]\n[[instance.card]]\ninterface = \"a\"\ndpll = \"507c\"", "0x"),
+        ] {
+            let message = refused(text);
+            assert!(message.contains("line ") && message.contains(hint), "{message}");
+        }
+    }
+}

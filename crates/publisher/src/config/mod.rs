@@ -1,0 +1,7 @@
+//! The configuration file: TOML, every key optional, unknown keys refused with line and column.
+
+mod check;
+mod file;
+
+pub use check::check;
+pub use file::{Card, Config, Devices, Instance, Leap, OutOfSpecClass, read};

@@ -1,0 +1,11 @@
+//! Structured logs on standard error: text for people, JSON for machines. `RUST_LOG` filters; default `info`.
+
+use tracing_subscriber::EnvFilter;
+
+/// Starts logging. `json`: one object per line.
+pub fn start(json: bool) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // A second start (tests) keeps the first.
+    let _ = if json { builder.json().try_init() } else { builder.with_ansi(false).try_init() };
+}
