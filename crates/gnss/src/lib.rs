@@ -39,6 +39,7 @@ pub use receiver::calendar::{DateCheck, RELEASED};
 pub use receiver::epoch::{Epoch, Fresh, Outcome, Protocol, Survey};
 pub use receiver::leap::{Leap, PendingLeap};
 pub use receiver::oran;
+pub use receiver::sats::Signals;
 pub use source::backoff::Backoff;
 pub use source::owner::{Owner, OwnerUnknown, who_has_open};
 pub use source::spec::{Pace, Spec, SpecError};

@@ -13,7 +13,7 @@ pub mod epoch;
 pub mod leap;
 mod nmea_epoch;
 pub mod oran;
-mod sats;
+pub mod sats;
 mod take;
 
 use tgm_core::{Antenna, GnssFix, Jamming, Spoofing};
@@ -27,7 +27,7 @@ use epoch::{Epoch, Fresh, Outcome, Protocol, Survey};
 use leap::LeapState;
 use nmea_epoch::NmeaEpoch;
 use oran::Facts;
-use sats::SatCount;
+use sats::{SatCount, Signals};
 
 /// A fix, time accuracy or clock bias not repeated for this long is not known any more, ms.
 const KEEP: u64 = 3_000;
@@ -106,7 +106,7 @@ pub struct Receiver {
     list: Told<SatCount>,
     /// Used by NAV-PVT or NAV-SOL.
     counted: Told<u16>,
-    signals: Told<u16>,
+    signals: Told<Signals>,
     antenna: Antenna,
     interference: Interference,
     survey: Option<Survey>,
@@ -261,7 +261,7 @@ impl Receiver {
             leap: self.leap.leap(),
             used: satellites.used,
             seen: satellites.seen,
-            signals_used: self.signals.within(KEEP, self.now),
+            signals: self.signals.within(KEEP, self.now),
             antenna: facts.antenna,
             jamming: facts.jamming,
             spoofing: facts.spoofing,

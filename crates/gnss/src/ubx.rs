@@ -37,13 +37,13 @@ pub struct UbxFrame<'a> {
 pub const fn max_payload(class: u8, id: u8) -> usize {
     const LIST: usize = 255;
     match (class, id) {
-        (0x01, 0x30 | 0x35) => 8 + 12 * LIST,     // SVINFO, SAT
-        (0x01, 0x43) => 8 + 16 * LIST,            // SIG
-        (0x01, 0x01..=0x32 | 0x3b | 0x61) => 256, // fixed size, and SBAS
-        (0x05, _) => 16,                          // ACK
-        (0x0a, 0x09 | 0x38) => 256,               // HW, RF
-        (0x0a, 0x04) => 1024,                     // VER
-        (0x0d, _) => 256,                         // TIM
+        (0x01, 0x30..=0x32 | 0x35) => 16 + 12 * LIST, // SVINFO, DGPS, SBAS, SAT
+        (0x01, 0x43) => 8 + 16 * LIST,                // SIG
+        (0x01, 0x01..=0x2f | 0x3b | 0x61) => 256,     // fixed size
+        (0x05, _) => 16,                              // ACK
+        (0x0a, 0x09 | 0x38) => 256,                   // HW, RF
+        (0x0a, 0x04) => 1024,                         // VER
+        (0x0d, _) => 256,                             // TIM
         (0x01..=0x0d | 0x10 | 0x13 | 0x21 | 0x27..=0x29, _) => MAX_PAYLOAD,
         _ => 1024, // no class that an interface description knows
     }

@@ -6,6 +6,7 @@ use tgm_time::civil::Civil;
 
 use super::calendar::DateCheck;
 use super::leap::Leap;
+use super::sats::Signals;
 
 bitflags::bitflags! {
     /// What a message of this very epoch told; the rest is what was told last.
@@ -90,8 +91,8 @@ pub struct Epoch {
     pub used: u16,
     /// Satellites seen.
     pub seen: u16,
-    /// Signals used (NAV-SIG); a satellite can give several.
-    pub signals_used: Option<u16>,
+    /// Signals (NAV-SIG).
+    pub signals: Option<Signals>,
     /// Antenna.
     pub antenna: Antenna,
     /// Jamming.

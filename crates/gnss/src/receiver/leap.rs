@@ -3,6 +3,7 @@
 //! NAV-TIMELS says where its number comes from and is believed first: from a satellite system (2, 3, 4, 5, 8) at once; derived from
 //! the GPS−GLONASS difference (1) after ten minutes unchanged; firmware default, aiding, configuration or unknown (0, 6, 7, 255)
 //! never. A receiver that does not send NAV-TIMELS is believed by the valid bit of NAV-TIMEGPS.
+//! What a receiver marks valid without being believed is still shown, as `told`.
 
 use tgm_time::Seconds;
 
@@ -23,7 +24,7 @@ pub struct PendingLeap {
 /// What the receiver says about leap seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Leap {
-    /// GPS − UTC as the receiver gives it, if it marks it valid and not a mere default.
+    /// GPS − UTC as the receiver gives it, if it marks it valid.
     pub told: Option<Seconds>,
     /// GPS − UTC from a source that may be believed.
     pub trusted: Option<Seconds>,
@@ -75,7 +76,7 @@ impl LeapState {
         };
         let announced = message.event_valid && !matches!(message.change_source, 0 | u8::MAX) && message.change != 0;
         self.by_ls = Some(Leap {
-            told: matches!(source, 1..=5 | 8).then_some(value),
+            told: message.current_valid.then_some(value),
             trusted: proven.then_some(value),
             pending: u32::try_from(message.to_event)
                 .ok()
@@ -129,11 +130,7 @@ mod tests {
                 matches!(source, 2 | 3 | 4 | 5 | 8),
                 "source {source}"
             );
-            assert_eq!(
-                leap.told.is_some(),
-                leap.trusted.is_some() || source == 1,
-                "source {source}"
-            );
+            assert_eq!(leap.told, Some(Seconds(18)), "source {source}");
         }
         let invalid = NavTimeLs {
             current_valid: false,
@@ -177,12 +174,12 @@ mod tests {
         state.time_gps(&gps);
         assert_eq!(state.leap().trusted, Some(Seconds(18)));
         state.time_ls(&ls(0), 0);
-        assert_eq!(state.leap(), Leap::default());
+        assert_eq!(state.leap().trusted, None);
         state.time_gps(&NavTimeGps {
             leap_valid: false,
             ..gps
         });
-        assert_eq!(state.leap(), Leap::default());
+        assert_eq!(state.leap().trusted, None);
     }
 
     #[test]

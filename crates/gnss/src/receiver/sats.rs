@@ -44,6 +44,15 @@ impl SatSet {
     }
 }
 
+/// Signals; a satellite gives several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Signals {
+    /// Used in the solution.
+    pub used: u16,
+    /// Code locked and time synchronised.
+    pub locked: u16,
+}
+
 /// Used, seen, and how strong the best are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SatCount {
@@ -91,22 +100,23 @@ impl SatCount {
         SatCount::of(list.satellites())
     }
 
-    /// From NAV-SIG, where a satellite appears with each of its signals; and the number of signals used.
-    pub fn of_sig(list: &NavSig<'_>) -> (Self, u16) {
+    /// From NAV-SIG, where a satellite appears with each of its signals; and the signals.
+    pub fn of_sig(list: &NavSig<'_>) -> (Self, Signals) {
         let (mut used, mut seen) = (SatSet::EMPTY, SatSet::EMPTY);
-        let mut signals_used = 0;
+        let mut signals = Signals::default();
         let mut count = SatCount::default();
         for signal in list.signals() {
             seen.insert(signal.gnss, u16::from(signal.sv));
             if signal.used {
                 used.insert(signal.gnss, u16::from(signal.sv));
-                signals_used += 1;
             }
+            signals.used += u16::from(signal.used);
+            signals.locked += u16::from(signal.locked);
             count.strength(signal.cno);
         }
         count.used = used.len();
         count.seen = seen.len();
-        (count, signals_used)
+        (count, signals)
     }
 
     /// Signals there, but fewer than four strong enough to make a fix.

@@ -394,6 +394,8 @@ pub struct SigBlock {
     pub signal: u8,
     /// Carrier to noise density, dBHz.
     pub cno: u8,
+    /// Code locked and time synchronised (quality indicator 4…7).
+    pub locked: bool,
     /// Its pseudorange is used in the solution.
     pub used: bool,
 }
@@ -418,11 +420,12 @@ impl<'a> NavSig<'a> {
     pub fn signals(&self) -> impl Iterator<Item = SigBlock> + use<'a> {
         let blocks = self.blocks.as_chunks().0.iter();
         blocks.map(
-            |&[gnss, sv, signal, _, _, _, cno, _, _, _, flags, _, _, _, _, _]| SigBlock {
+            |&[gnss, sv, signal, _, _, _, cno, quality, _, _, flags, _, _, _, _, _]| SigBlock {
                 gnss,
                 sv,
                 signal,
                 cno,
+                locked: quality >= 4,
                 used: flags & 8 != 0,
             },
         )
