@@ -49,30 +49,39 @@ impl fmt::Display for Malformed {
 
 impl core::error::Error for Malformed {}
 
-/// A string attribute: bytes up to the first NUL.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
+/// A string attribute: bytes up to the first NUL, which is looked for when somebody reads it.
+#[derive(Clone, Copy, Default)]
 pub struct Text<'a>(&'a [u8]);
 
 impl<'a> Text<'a> {
-    /// Cuts at the first NUL, if there is one.
-    pub fn new(value: &'a [u8]) -> Self {
-        Text(value.split(|byte| *byte == 0).next().unwrap_or(value))
+    /// The value of a string attribute.
+    pub const fn new(value: &'a [u8]) -> Self {
+        Text(value)
     }
 
-    /// As the kernel sent it.
-    pub const fn bytes(self) -> &'a [u8] {
-        self.0
+    /// As the kernel sent it, without the NUL.
+    pub fn bytes(self) -> &'a [u8] {
+        let end = self.0.iter().position(|byte| *byte == 0);
+        end.and_then(|end| self.0.get(..end)).unwrap_or(self.0)
     }
 
     /// The text, if it is UTF-8; every driver's labels so far are ASCII. Display replaces what is not.
     pub fn as_str(self) -> Option<&'a str> {
-        core::str::from_utf8(self.0).ok()
+        core::str::from_utf8(self.bytes()).ok()
     }
 }
 
+impl PartialEq for Text<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for Text<'_> {}
+
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for chunk in self.0.utf8_chunks() {
+        for chunk in self.bytes().utf8_chunks() {
             f.write_str(chunk.valid())?;
             if !chunk.invalid().is_empty() {
                 f.write_str("\u{fffd}")?;
@@ -100,6 +109,7 @@ pub struct Attr<'a> {
 }
 
 impl<'a> Attr<'a> {
+    #[cold]
     fn wrong(&self) -> Malformed {
         Malformed {
             kind: MalformedKind::Value(self.kind),
@@ -107,31 +117,40 @@ impl<'a> Attr<'a> {
         }
     }
 
+    #[inline]
     fn array<const N: usize>(&self) -> Result<[u8; N], Malformed> {
-        self.value.try_into().map_err(|_| self.wrong())
+        match self.value.try_into() {
+            Ok(bytes) => Ok(bytes),
+            Err(_) => Err(self.wrong()),
+        }
     }
 
     /// A `u32`.
+    #[inline]
     pub fn u32(&self) -> Result<u32, Malformed> {
         self.array().map(u32::from_ne_bytes)
     }
 
     /// An `s32`.
+    #[inline]
     pub fn i32(&self) -> Result<i32, Malformed> {
         self.array().map(i32::from_ne_bytes)
     }
 
     /// A `u64`.
+    #[inline]
     pub fn u64(&self) -> Result<u64, Malformed> {
         self.array().map(u64::from_ne_bytes)
     }
 
     /// An `s64`.
+    #[inline]
     pub fn i64(&self) -> Result<i64, Malformed> {
         self.array().map(i64::from_ne_bytes)
     }
 
     /// A `sint`: four bytes where the number fits, eight where it does not (`nla_put_sint`, include/net/netlink.h).
+    #[inline]
     pub fn sint(&self) -> Result<i64, Malformed> {
         match self.value.len() {
             4 => self.i32().map(i64::from),
@@ -140,6 +159,7 @@ impl<'a> Attr<'a> {
     }
 
     /// A string.
+    #[inline]
     pub fn text(&self) -> Text<'a> {
         Text::new(self.value)
     }
@@ -147,9 +167,8 @@ impl<'a> Attr<'a> {
     /// The attributes inside this one.
     pub const fn nested(&self) -> Attrs<'a> {
         Attrs {
-            body: self.value,
-            at: 0,
-            base: self.offset.saturating_add(HEADER),
+            rest: self.value,
+            end: self.offset.saturating_add(HEADER).saturating_add(self.value.len()),
         }
     }
 }
@@ -157,22 +176,24 @@ impl<'a> Attr<'a> {
 /// The attributes of a message, in order. After an error the walk is over.
 #[derive(Debug, Clone)]
 pub struct Attrs<'a> {
-    body: &'a [u8],
-    at: usize,
-    /// Offset of `body` in the message, for errors inside nests.
-    base: usize,
+    rest: &'a [u8],
+    /// Offset of the end of `rest` in the message.
+    end: usize,
 }
 
 impl<'a> Attrs<'a> {
     /// Starts at the first attribute: what follows the generic-netlink header.
     pub const fn new(body: &'a [u8]) -> Self {
-        Attrs { body, at: 0, base: 0 }
+        Attrs {
+            rest: body,
+            end: body.len(),
+        }
     }
 
     #[cold]
     fn stop(&mut self, kind: MalformedKind) -> Malformed {
-        let offset = self.base.saturating_add(self.at);
-        self.at = self.body.len();
+        let offset = self.end.saturating_sub(self.rest.len());
+        self.rest = &[];
         Malformed { kind, offset }
     }
 }
@@ -182,17 +203,16 @@ impl<'a> Iterator for Attrs<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let rest = self.body.get(self.at..)?;
-        let Some(&[l0, l1, k0, k1]) = rest.first_chunk::<HEADER>() else {
-            return (!rest.is_empty()).then(|| Err(self.stop(MalformedKind::Truncated)));
+        let Some((&[l0, l1, k0, k1], _)) = self.rest.split_first_chunk::<HEADER>() else {
+            return (!self.rest.is_empty()).then(|| Err(self.stop(MalformedKind::Truncated)));
         };
         let length = usize::from(u16::from_ne_bytes([l0, l1]));
-        let Some(value) = rest.get(HEADER..length) else {
+        let Some(value) = self.rest.get(HEADER..length) else {
             return Some(Err(self.stop(MalformedKind::Length)));
         };
-        let offset = self.base.saturating_add(self.at);
-        self.at = self.at.saturating_add(length.next_multiple_of(HEADER));
+        let offset = self.end.wrapping_sub(self.rest.len()); // `rest` is a tail of what ends there
         let kind = u16::from_ne_bytes([k0, k1]) & TYPE_MASK;
+        self.rest = self.rest.get(length.next_multiple_of(HEADER)..).unwrap_or_default();
         Some(Ok(Attr { kind, value, offset }))
     }
 }

@@ -103,14 +103,14 @@ impl<'a> AttrWriter<'a> {
 
 /// Writes a whole message of a generic-netlink family, headers and all, and returns its bytes; `None` if it does not fit. Requests
 /// have their own encoder ([`crate::request`]); this is for whoever plays the kernel.
-pub fn message<'a>(
-    buffer: &'a mut [u8],
+pub fn message(
+    buffer: &mut [u8],
     family: u16,
     flags: u16,
     seq: u32,
     command: u8,
     attributes: impl FnOnce(&mut AttrWriter<'_>),
-) -> Option<&'a [u8]> {
+) -> Option<&[u8]> {
     let (headers, rest) = buffer.split_at_mut_checked(HEADERS)?;
     let mut writer = AttrWriter::new(rest);
     attributes(&mut writer);

@@ -35,23 +35,23 @@ impl ParentDevice {
             && (self.state == Some(PinState::Connected) || self.operstate == Some(OperState::Active))
     }
 
-    fn decode(nest: &Attr<'_>) -> Result<Self, Malformed> {
-        let mut parent = ParentDevice::default();
+    #[inline]
+    fn fill(&mut self, nest: &Attr<'_>) -> Result<(), Malformed> {
         for attr in nest.nested() {
             let attr = attr?;
             match attr.kind {
-                a::PARENT_ID => parent.parent_id = Some(attr.u32()?),
-                a::DIRECTION => parent.direction = Some(attr.u32()?.into()),
-                a::PRIO => parent.prio = Some(attr.u32()?),
-                a::STATE => parent.state = Some(attr.u32()?.into()),
-                a::OPERSTATE => parent.operstate = Some(attr.u32()?.into()),
-                a::PHASE_OFFSET => parent.phase_offset = Some(Femtos(attr.i64()?)),
-                a::FRACTIONAL_FREQUENCY_OFFSET => parent.ffo = Some(attr.sint()?),
-                a::FRACTIONAL_FREQUENCY_OFFSET_PPT => parent.ffo_ppt = Some(attr.sint()?),
+                a::PARENT_ID => self.parent_id = Some(attr.u32()?),
+                a::DIRECTION => self.direction = Some(attr.u32()?.into()),
+                a::PRIO => self.prio = Some(attr.u32()?),
+                a::STATE => self.state = Some(attr.u32()?.into()),
+                a::OPERSTATE => self.operstate = Some(attr.u32()?.into()),
+                a::PHASE_OFFSET => self.phase_offset = Some(Femtos(attr.i64()?)),
+                a::FRACTIONAL_FREQUENCY_OFFSET => self.ffo = Some(attr.sint()?),
+                a::FRACTIONAL_FREQUENCY_OFFSET_PPT => self.ffo_ppt = Some(attr.sint()?),
                 _ => {}
             }
         }
-        Ok(parent)
+        Ok(())
     }
 }
 
@@ -65,17 +65,16 @@ pub struct OtherPin {
 }
 
 impl OtherPin {
-    fn decode(nest: &Attr<'_>, id: u16) -> Result<Self, Malformed> {
-        let mut other = OtherPin::default();
+    fn fill(&mut self, nest: &Attr<'_>, id: u16) -> Result<(), Malformed> {
         for attr in nest.nested() {
             let attr = attr?;
             match attr.kind {
-                kind if kind == id => other.id = Some(attr.u32()?),
-                a::STATE => other.state = Some(attr.u32()?.into()),
+                kind if kind == id => self.id = Some(attr.u32()?),
+                a::STATE => self.state = Some(attr.u32()?.into()),
                 _ => {}
             }
         }
-        Ok(other)
+        Ok(())
     }
 }
 
@@ -89,17 +88,16 @@ pub struct FrequencyRange {
 }
 
 impl FrequencyRange {
-    fn decode(nest: &Attr<'_>) -> Result<Self, Malformed> {
-        let mut range = FrequencyRange::default();
+    fn fill(&mut self, nest: &Attr<'_>) -> Result<(), Malformed> {
         for attr in nest.nested() {
             let attr = attr?;
             match attr.kind {
-                a::FREQUENCY_MIN => range.min = Some(attr.u64()?),
-                a::FREQUENCY_MAX => range.max = Some(attr.u64()?),
+                a::FREQUENCY_MIN => self.min = Some(attr.u64()?),
+                a::FREQUENCY_MAX => self.max = Some(attr.u64()?),
                 _ => {}
             }
         }
-        Ok(range)
+        Ok(())
     }
 }
 
@@ -129,7 +127,7 @@ pub struct PinMsg<'a> {
     /// The devices it serves.
     pub parent_devices: List<ParentDevice, 8>,
     /// The mux pins above it.
-    pub parent_pins: List<OtherPin, 8>,
+    pub parent_pins: List<OtherPin, 4>,
     /// Least settable phase, ps.
     pub phase_adjust_min: Option<i32>,
     /// Greatest settable phase, ps.
@@ -151,7 +149,7 @@ pub struct PinMsg<'a> {
     /// High time of the embedded pulse, percent.
     pub esync_pulse: Option<u32>,
     /// Partner pins.
-    pub reference_sync: List<OtherPin, 8>,
+    pub reference_sync: List<OtherPin, 4>,
     /// Attributes that belong into a parent-device nest, found outside one (no kernel sends them there).
     pub outside: ParentDevice,
 }
@@ -189,11 +187,13 @@ impl<'a> PinMsg<'a> {
     /// malformed and what is not.
     #[inline]
     pub fn decode(attributes: &'a [u8]) -> Result<Self, Malformed> {
-        let mut msg = PinMsg::EMPTY;
-        for attr in Attrs::new(attributes) {
-            msg.take(&attr?)?;
+        let mut result = Ok(PinMsg::EMPTY); // built where it is returned: it is large to move
+        if let Ok(msg) = &mut result {
+            for attr in Attrs::new(attributes) {
+                msg.take(&attr?)?;
+            }
         }
-        Ok(msg)
+        result
     }
 
     #[inline]
@@ -207,10 +207,10 @@ impl<'a> PinMsg<'a> {
             a::PACKAGE_LABEL => self.package_label = Some(attr.text()),
             a::TYPE => self.pin_type = Some(attr.u32()?.into()),
             a::FREQUENCY => self.frequency = Some(attr.u64()?),
-            a::FREQUENCY_SUPPORTED => self.frequency_supported.push(FrequencyRange::decode(attr)?),
+            a::FREQUENCY_SUPPORTED => self.frequency_supported.push_with(|range| range.fill(attr))?,
             a::CAPABILITIES => self.capabilities = Some(PinCapabilities::from_bits_retain(attr.u32()?)),
-            a::PARENT_DEVICE => self.parent_devices.push(ParentDevice::decode(attr)?),
-            a::PARENT_PIN => self.parent_pins.push(OtherPin::decode(attr, a::PARENT_ID)?),
+            a::PARENT_DEVICE => self.parent_devices.push_with(|parent| parent.fill(attr))?,
+            a::PARENT_PIN => self.parent_pins.push_with(|pin| pin.fill(attr, a::PARENT_ID))?,
             a::PHASE_ADJUST_MIN => self.phase_adjust_min = Some(attr.i32()?),
             a::PHASE_ADJUST_MAX => self.phase_adjust_max = Some(attr.i32()?),
             a::PHASE_ADJUST_GRAN => self.phase_adjust_gran = Some(attr.u32()?),
@@ -219,9 +219,9 @@ impl<'a> PinMsg<'a> {
             a::FRACTIONAL_FREQUENCY_OFFSET_PPT => self.ffo_ppt = Some(attr.sint()?),
             a::MEASURED_FREQUENCY => self.measured_frequency = Some(attr.u64()?),
             a::ESYNC_FREQUENCY => self.esync_frequency = Some(attr.u64()?),
-            a::ESYNC_FREQUENCY_SUPPORTED => self.esync_frequency_supported.push(FrequencyRange::decode(attr)?),
+            a::ESYNC_FREQUENCY_SUPPORTED => self.esync_frequency_supported.push_with(|range| range.fill(attr))?,
             a::ESYNC_PULSE => self.esync_pulse = Some(attr.u32()?),
-            a::REFERENCE_SYNC => self.reference_sync.push(OtherPin::decode(attr, a::ID)?),
+            a::REFERENCE_SYNC => self.reference_sync.push_with(|pin| pin.fill(attr, a::ID))?,
             a::PARENT_ID => self.outside.parent_id = Some(attr.u32()?),
             a::DIRECTION => self.outside.direction = Some(attr.u32()?.into()),
             a::PRIO => self.outside.prio = Some(attr.u32()?),

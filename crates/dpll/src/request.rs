@@ -20,6 +20,7 @@ const CTRL_VERSION: u8 = 2;
 
 /// What to ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant)] // a box would be a heap
 pub enum Request {
     /// Every device.
     DumpDevices,

@@ -7,16 +7,10 @@ pub const MAX_ROUTES: usize = 16;
 
 /// Where observations of a board go. Boards without a route are ignored (and counted).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Routes(Kind);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Table([Option<(u64, Instance, Port)>; MAX_ROUTES]),
-    First {
-        instance: Instance,
-        port: Port,
-        clock_id: Option<u64>,
-    },
+pub struct Routes {
+    boards: [Option<(u64, Instance, Port)>; MAX_ROUTES],
+    /// Takes the first board that is seen, then nothing.
+    first: Option<(Instance, Port)>,
 }
 
 /// The table already has sixteen boards.
@@ -27,46 +21,44 @@ pub struct TooManyRoutes;
 impl Routes {
     /// No boards; see [`Routes::add`].
     pub const fn new() -> Self {
-        Routes(Kind::Table([None; MAX_ROUTES]))
+        Routes {
+            boards: [None; MAX_ROUTES],
+            first: None,
+        }
     }
 
     /// The only board, or the first that is seen: its clock id need not be known before.
     pub const fn first(instance: Instance, port: Port) -> Self {
-        Routes(Kind::First {
-            instance,
-            port,
-            clock_id: None,
-        })
+        Routes {
+            boards: [None; MAX_ROUTES],
+            first: Some((instance, port)),
+        }
     }
 
-    /// Adds a board, or changes where it goes. After [`Routes::first`] this starts a table.
+    /// Adds a board, or changes where it goes.
     pub fn add(&mut self, clock_id: u64, instance: Instance, port: Port) -> Result<(), TooManyRoutes> {
-        if matches!(self.0, Kind::First { .. }) {
-            *self = Routes::new();
-        }
-        let Kind::Table(table) = &mut self.0 else { return Ok(()) };
-        let known = table
+        let is_it = |route: &Option<(u64, Instance, Port)>| route.is_some_and(|(id, ..)| id == clock_id);
+        let place = self
+            .boards
             .iter()
-            .position(|route| route.is_some_and(|(id, ..)| id == clock_id));
-        let place = known.or_else(|| table.iter().position(Option::is_none));
-        let place = place.and_then(|index| table.get_mut(index)).ok_or(TooManyRoutes)?;
+            .position(is_it)
+            .or_else(|| self.boards.iter().position(Option::is_none));
+        let place = place
+            .and_then(|index| self.boards.get_mut(index))
+            .ok_or(TooManyRoutes)?;
         *place = Some((clock_id, instance, port));
         Ok(())
     }
 
     /// Where observations of this board go.
     pub fn find(&mut self, clock_id: u64) -> Option<(Instance, Port)> {
-        match &mut self.0 {
-            Kind::Table(table) => {
-                let found = table.iter().flatten().find(|(id, ..)| *id == clock_id)?;
-                Some((found.1, found.2))
-            }
-            Kind::First {
-                instance,
-                port,
-                clock_id: first,
-            } => (*first.get_or_insert(clock_id) == clock_id).then_some((*instance, *port)),
+        let known = self.boards.iter().flatten().find(|(id, ..)| *id == clock_id);
+        if let Some((_, instance, port)) = known {
+            return Some((*instance, *port));
         }
+        let (instance, port) = self.first.take()?;
+        self.add(clock_id, instance, port).ok()?;
+        Some((instance, port))
     }
 }
 
