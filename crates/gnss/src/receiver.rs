@@ -97,7 +97,8 @@ pub struct Receiver {
     /// How far NMEA moved on since UBX last told a time, ms; `None` before the first UBX time.
     since_ubx: Option<u32>,
     fix: Told<(GnssFix, bool)>,
-    /// With its rank: NAV-CLOCK, NAV-PVT, NAV-TIMEUTC, NAV-TIMEGPS.
+    /// With its rank: NAV-CLOCK, NAV-TIMEGPS, NAV-PVT, NAV-TIMEUTC. The last two are about UTC, whose distance from GNSS time may
+    /// be known to a microsecond only; PTP carries the GNSS's TAI.
     t_acc: Told<(u8, u32)>,
     clock: Told<(i32, i32)>,
     /// With its rank: NAV-PVT and NAV-TIMEUTC, NAV-TIMEGPS, NAV-SOL.

@@ -239,7 +239,11 @@ fn epochs_end_with_their_last_message_once_that_is_known() {
         let (epochs, ..) = decode_whole(&capture(&folder, name));
         let late = epochs.iter().filter(|epoch| epoch.late).count();
         println!("{name}: {late} of {} late", epochs.len());
-        assert!(late <= 4, "{name}: {late} of {} epochs were handed out late", epochs.len());
+        assert!(
+            late <= 4,
+            "{name}: {late} of {} epochs were handed out late",
+            epochs.len()
+        );
     }
 }
 

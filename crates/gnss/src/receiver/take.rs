@@ -192,14 +192,14 @@ impl Receiver {
             M::NavPvt(m) => {
                 self.take_fix(m.fix, m.fix_ok);
                 self.counted.set(u16::from(m.used), now);
-                self.take_t_acc(3, m.t_acc);
+                self.take_t_acc(2, m.t_acc);
                 if m.date_valid && m.time_valid {
                     let civil = Civil::new(i32::from(m.year), m.month, m.day, m.hour, m.minute, m.second, 0);
                     self.take_time(4, calendar::nominal(civil, m.nano));
                 }
             }
             M::NavTimeUtc(m) => {
-                self.take_t_acc(2, m.t_acc);
+                self.take_t_acc(1, m.t_acc);
                 if m.utc_valid {
                     let civil = Civil::new(i32::from(m.year), m.month, m.day, m.hour, m.minute, m.second, 0);
                     self.take_time(5, calendar::nominal(civil, m.nano));
@@ -208,7 +208,7 @@ impl Receiver {
             M::NavTimeGps(m) => {
                 self.leap.time_gps(m);
                 self.fresh |= Fresh::LEAP;
-                self.take_t_acc(1, m.t_acc);
+                self.take_t_acc(3, m.t_acc);
                 if m.week_valid && m.tow_valid {
                     self.take_gps_time(3, m.week, m.itow);
                 }
