@@ -3,6 +3,7 @@
 use tgm_time::{Mono, Nanos, Time, Utc};
 
 use crate::ids::{Instance, Port};
+use crate::status::{ClockState, GnssState};
 
 macro_rules! numbered {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $number:literal, $text:literal;)+ }) => {
@@ -100,6 +101,20 @@ numbered! {
         SystemClock = 0, "system";
         /// The PHC, which showed TAI within limits, less the known UTC offset.
         Phc = 1, "phc";
+    }
+}
+
+impl EventKind {
+    /// The word for a value of this kind, where its values have words.
+    pub fn word(self, value: i64) -> Option<&'static str> {
+        let number = u8::try_from(value).ok()?;
+        match self {
+            EventKind::LockState | EventKind::OsClockState | EventKind::SyncState => {
+                ClockState::from_metric(number).map(ClockState::name)
+            }
+            EventKind::GnssState => GnssState::from_number(number).map(GnssState::name),
+            _ => None,
+        }
     }
 }
 

@@ -1,2 +1,119 @@
 //! `tgmctl`: status, decoders and scenarios on the command line.
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod dpll_decode;
+mod gnss_decode;
+mod scenario;
+mod status;
+
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Looks at a running tgmd, and decodes what its devices say.
+#[derive(Debug, Parser)]
+#[command(name = "tgmctl", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// What tgmd knows right now.
+    Status {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        /// Where its metrics are served.
+        #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:9091")]
+        metrics: String,
+    },
+    /// GNSS receivers.
+    Gnss {
+        #[command(subcommand)]
+        command: Gnss,
+    },
+    /// The kernel's dpll family.
+    Dpll {
+        #[command(subcommand)]
+        command: Dpll,
+    },
+    /// Numbered scenarios on the simulated card.
+    Scenario {
+        #[command(subcommand)]
+        command: ScenarioCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Gnss {
+    /// Decode a receiver's bytes (NMEA, UBX, both): one JSON line per epoch, a last one with counts.
+    Decode {
+        /// A recording; `-`: standard input.
+        #[arg(default_value = "-")]
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Dpll {
+    /// Decode lines `device HEX` and `pin HEX` (attributes after the generic-netlink header) from standard input to JSON lines.
+    Decode,
+}
+
+#[derive(Debug, Subcommand)]
+enum ScenarioCommand {
+    /// Run a scenario in virtual time and say what it told.
+    Run {
+        /// The scenario.
+        file: PathBuf,
+        /// One JSON line per event.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(code) => code,
+        // A reader that has seen enough (`| head`) is no failure.
+        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tgmctl: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let code = match command {
+        Command::Status { json, metrics } => status::run(&metrics, json, &mut out)?,
+        Command::Gnss { command: Gnss::Decode { file } } => {
+            gnss_decode::run(open(&file)?, &mut out)?;
+            ExitCode::SUCCESS
+        }
+        Command::Dpll { command: Dpll::Decode } => dpll_decode::run(io::stdin().lock(), &mut out)?,
+        Command::Scenario { command: ScenarioCommand::Run { file, json } } => {
+            if scenario::run(&file, json, &mut out)? { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+    };
+    out.flush()?;
+    Ok(code)
+}
+
+fn open(file: &PathBuf) -> Result<Box<dyn Read>, String> {
+    if file.as_os_str() == "-" {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    let file_or = File::open(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(Box::new(file_or))
+}

@@ -1,2 +1,41 @@
-//! `tgmd`: the T-GM node and its publisher.
-fn main() {}
+//! `tgmd`: the T-GM node and its publisher, two processes of one binary.
+#![forbid(unsafe_code)]
+
+mod args;
+mod build;
+mod config;
+mod exit;
+mod feed;
+mod hearing;
+mod http;
+mod log;
+mod node_process;
+mod publish_process;
+mod run_dir;
+mod supervise;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Role};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    exit::report(match cli.role {
+        Some(Role::Publish(args)) => publish_process::run(&args),
+        Some(Role::Check { file }) => check(&file),
+        None => node_process::run(&cli.node),
+    })
+}
+
+/// `tgmd check FILE`.
+fn check(file: &std::path::Path) -> Result<(), exit::Fatal> {
+    let config = config::read(file)?;
+    let warnings = config::check(&config)?;
+    for warning in &warnings {
+        println!("warning: {warning}");
+    }
+    println!("{}: {} instance(s), {} warning(s)", file.display(), config.instances.len(), warnings.len());
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! `tgmctl status`: asks tgmd over HTTP and prints the answer for people or as it is.
+
+use std::io::{self, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// How long tgmd may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Longest answer that is read.
+const LONGEST: u64 = 1 << 20;
+
+/// Why there is no status.
+#[derive(Debug, thiserror::Error)]
+pub enum StatusError {
+    /// Nobody answers.
+    #[error("no tgmd answers on {address}: {error}. Is it running? Say where its metrics are with --metrics ADDR:PORT")]
+    NoAnswer {
+        /// Where it was looked for.
+        address: String,
+        /// What happened.
+        error: io::Error,
+    },
+    /// Somebody else answers.
+    #[error("{address} answers, but not like a tgmd: {what}")]
+    NotTgmd {
+        /// Where.
+        address: String,
+        /// What was wrong.
+        what: String,
+    },
+    /// Standard output.
+    #[error(transparent)]
+    Output(#[from] io::Error),
+}
+
+/// Prints the status; failure if the node is not alive.
+pub fn run(address: &str, json: bool, out: &mut impl Write) -> Result<ExitCode, StatusError> {
+    let body = fetch(address).map_err(|error| StatusError::NoAnswer { address: address.to_owned(), error })?;
+    let not_tgmd = |what: &str| StatusError::NotTgmd { address: address.to_owned(), what: what.to_owned() };
+    let (head, body) = body.split_once("\r\n\r\n").ok_or_else(|| not_tgmd("no HTTP"))?;
+    if !head.starts_with("HTTP/1.1 200") {
+        return Err(not_tgmd(head.lines().next().unwrap_or_default()));
+    }
+    let status: Value = serde_json::from_str(body).map_err(|error| not_tgmd(&error.to_string()))?;
+    if json {
+        writeln!(out, "{status}")?;
+    } else {
+        print(&status, out)?;
+    }
+    Ok(if status["node_alive"] == true { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn fetch(address: &str) -> io::Result<String> {
+    let target = address.to_socket_addrs()?.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    let mut stream = TcpStream::connect_timeout(&target, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(format!("GET /status HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())?;
+    let mut answer = String::new();
+    stream.take(LONGEST).read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// A value as people read it: no quotes, a dash for nothing.
+fn word(value: &Value) -> String {
+    match value {
+        Value::Null => "-".into(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn print(status: &Value, out: &mut impl Write) -> io::Result<()> {
+    if status["simulated"] == true {
+        writeln!(out, "SIMULATED: nothing here is a clock's")?;
+    }
+    let line = |out: &mut dyn Write, object: &Value, keys: &[&str]| -> io::Result<()> {
+        for key in keys {
+            write!(out, "  {key} {}", word(&object[*key]))?;
+        }
+        writeln!(out)
+    };
+    write!(out, "node {}", word(&status["node"]))?;
+    line(out, status, &["node_alive", "sync_state", "lock_state", "os_clock_state", "os_clock_offset_ns"])?;
+    for instance in status["instances"].as_array().into_iter().flatten() {
+        write!(out, "instance {}", word(&instance["name"]))?;
+        line(out, instance, &["lock_state", "clock_class", "offset_ns", "utc_offset_s"])?;
+    }
+    for card in status["cards"].as_array().into_iter().flatten() {
+        write!(out, "card {}", word(&card["interface"]))?;
+        line(out, card, &["state", "for_s", "frequency_status", "phase_status", "pps_status", "nmea_status"])?;
+        write!(out, "  gnss")?;
+        line(out, card, &["gnss_state", "fix", "t_acc_ns", "satellites_used", "satellites_seen", "antenna", "jamming", "spoofing"])?;
+        write!(out, "  offsets")?;
+        line(out, card, &["phase_offset_ns", "phc_offset_ns", "holdover_estimate_ns"])?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    /// Answers one request on loopback.
+    fn answer(text: &'static str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 512]);
+            stream.write_all(text.as_bytes()).unwrap();
+        });
+        address
+    }
+
+    #[test]
+    fn a_status_is_printed_and_a_dead_node_fails() {
+        let body = "HTTP/1.1 200 OK\r\n\r\n{\"node\":\"n1\",\"node_alive\":false,\"simulated\":true,\"cards\":[{\"interface\":\"ens1f0\"}]}";
+        let mut out = vec![];
+        let code = run(&answer(body), false, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.starts_with("SIMULATED") && text.contains("node n1") && text.contains("card ens1f0"), "{text}");
+        assert_eq!(code, ExitCode::FAILURE);
+    }
+
+    #[test]
+    fn nobody_and_somebody_else_are_told_apart() {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let nobody = run(&free, true, &mut vec![]).unwrap_err().to_string();
+        assert!(nobody.contains("no tgmd answers"), "{nobody}");
+        let other = run(&answer("HTTP/1.1 404 Not Found\r\n\r\n"), true, &mut vec![]).unwrap_err().to_string();
+        assert!(other.contains("not like a tgmd"), "{other}");
+    }
+}

@@ -1,0 +1,175 @@
+//! The publisher's view of the node: which one it is attached to, its present picture, and its events as they come.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tgm_core::{Event, Picture};
+use tgm_node::clock::boottime;
+use tgm_node::handover::{HandoverError, Shared};
+use tgm_node::shared::{Next, Reader, ReaderError, Snapshot};
+use tgm_ocloud::{Hub, Truth};
+use tgm_time::Nanos;
+use tokio::io::unix::AsyncFd;
+use tracing::{info, warn};
+
+/// A hardware thread that has not turned for this long hangs; it turns at least once a second.
+const HANGS: Nanos = Nanos::from_secs(4);
+
+/// The node that is attached, or the last one that was.
+#[derive(Debug, Default)]
+pub struct Feed(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    reader: Option<Reader>,
+    alive: bool,
+    lost: u64,
+    attached: u64,
+}
+
+/// What the metrics tell about the feed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FeedCounts {
+    /// The node process is attached and its hardware thread turns.
+    pub alive: bool,
+    /// Events that were overwritten before they were read.
+    pub lost: u64,
+    /// Nodes attached so far.
+    pub attached: u64,
+}
+
+impl Feed {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True while a node is attached.
+    pub fn has_node(&self) -> bool {
+        self.state().alive
+    }
+
+    /// Maps a node's shared memory; its eventfd comes back, ready to wait for.
+    pub fn attach(&self, shared: Shared) -> Result<AsyncFd<OwnedFd>, AttachError> {
+        let reader = Reader::open(shared.snapshot.as_fd(), shared.ring.as_fd())?;
+        let wake = AsyncFd::new(shared.wake)?;
+        let mut state = self.state();
+        state.reader = Some(reader);
+        state.alive = true;
+        state.attached += 1;
+        Ok(wake)
+    }
+
+    /// The node is gone; what it told last stays readable.
+    pub fn detach(&self) {
+        self.state().alive = false;
+    }
+
+    /// A copy of the present, or of the last there was.
+    pub fn snapshot(&self) -> Option<Result<Snapshot, ReaderError>> {
+        self.state().reader.as_ref().map(Reader::snapshot)
+    }
+
+    /// Counters of each card's sources.
+    pub fn counters(&self, card: usize) -> [u64; tgm_node::shared::layout::COUNTERS] {
+        self.state().reader.as_ref().map_or([0; _], |reader| reader.counters(card))
+    }
+
+    /// What the metrics tell.
+    pub fn counts(&self) -> FeedCounts {
+        let state = self.state();
+        let turning = state.reader.as_ref().is_some_and(turns);
+        FeedCounts { alive: state.alive && turning, lost: state.lost, attached: state.attached }
+    }
+
+    /// True while the hardware thread turns.
+    pub fn turns(&self) -> bool {
+        self.state().reader.as_ref().is_some_and(turns)
+    }
+
+    /// Takes everything from the ring and tells the hub.
+    pub fn drain(&self, hub: &Hub) {
+        loop {
+            let (next, snapshot) = {
+                let mut state = self.state();
+                let Some(reader) = &mut state.reader else { return };
+                let next = reader.next_event();
+                if next == Next::Empty {
+                    return;
+                }
+                let snapshot = reader.snapshot();
+                if let Next::Lost(lost) = next {
+                    state.lost += lost;
+                }
+                (next, snapshot)
+            };
+            let snapshot = match snapshot {
+                Ok(snapshot) => snapshot,
+                Err(error) => return warn!(%error, "the present state cannot be read"),
+            };
+            match next {
+                Next::Event(event) => {
+                    hub.on_event(&event, &snapshot.picture(), boottime().unwrap_or(event.at));
+                    log_event(&event, &snapshot.picture());
+                }
+                Next::Lost(lost) => {
+                    warn!(lost, "events were overwritten before they were read; telling the present state instead");
+                    hub.on_resync(&snapshot.picture());
+                }
+                Next::Empty => return,
+            }
+        }
+    }
+}
+
+fn turns(reader: &Reader) -> bool {
+    boottime().is_ok_and(|now| now.since(reader.heartbeat()) < HANGS)
+}
+
+impl Truth for Feed {
+    fn read(&self, look: &mut dyn FnMut(&Picture<'_>)) -> bool {
+        match self.snapshot() {
+            Some(Ok(snapshot)) => {
+                look(&snapshot.picture());
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A node could not be attached.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AttachError {
+    /// Its greeting was wrong.
+    #[error(transparent)]
+    Handover(#[from] HandoverError),
+    /// Its memory could not be mapped.
+    #[error(transparent)]
+    Reader(#[from] ReaderError),
+    /// Its eventfd could not be waited for.
+    #[error("waiting for the node's events: {0}")]
+    Wake(#[from] std::io::Error),
+}
+
+/// One line per event.
+fn log_event(event: &Event, picture: &Picture<'_>) {
+    let word = |value: i64| event.kind.word(value).map_or_else(|| value.to_string(), str::to_owned);
+    let old = if event.old == Event::NONE { "-".to_owned() } else { word(event.old) };
+    info!(
+        seq = event.seq,
+        kind = event.kind.name(),
+        iface = picture.names.port(event.port),
+        old,
+        new = word(event.new),
+        cause = event.cause.name(),
+        offset_ns = event.offset.map(|offset| offset.0),
+        simulated = event.simulated,
+        "event"
+    );
+}
+
+/// How long until the node is declared hanging; checked this often.
+pub const CHECK: Duration = Duration::from_secs(1);
+

@@ -1,0 +1,150 @@
+//! `tgmd`: the node process. One hardware thread, one main thread that looks after signals and the publisher. No network listener.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::getuid;
+use tgm_node::Hardware;
+use tracing::{info, warn};
+
+use crate::args::{NodeArgs, PublishArgs};
+use crate::build::{self, Built};
+use crate::config::{self, Config};
+use crate::exit::Fatal;
+use crate::supervise::{Given, Supervisor, Why};
+use crate::{hearing, log, run_dir};
+
+/// Memory of the hardware thread's stack.
+const STACK: usize = 256 * 1024;
+
+/// Runs a node until a signal or an error ends it.
+pub fn run(args: &NodeArgs) -> Result<(), Fatal> {
+    let config = configuration(args)?;
+    log::start(config.log.json);
+    for warning in config::check(&config)? {
+        warn!("{warning}");
+    }
+    let publish = publish_args(args, &config)?;
+    let folder = args.run_dir.clone().or_else(|| config.run_dir.clone()).unwrap_or_else(run_dir::default_folder);
+    let socket = run_dir::socket(&folder, publish.listen)?;
+    // Blocked before any thread starts, so that only the descriptor gets them.
+    let signals = signals()?;
+    let built = match args.simulate {
+        true => build::simulated(args.scenario.as_deref(), args.speed.unwrap_or(1))?,
+        false => build::real(&config)?,
+    };
+    for note in &built.notes {
+        info!("{note}");
+    }
+    for problem in &built.problems {
+        warn!("{problem} (goes on without it and tries again)");
+    }
+    Node::start(built)?.serve(publish, socket, &signals, args.simulate)
+}
+
+fn configuration(args: &NodeArgs) -> Result<Config, Fatal> {
+    match &args.config {
+        Some(path) => config::read(path),
+        None if args.simulate => Ok(Config::default()),
+        None => build::without_config(),
+    }
+}
+
+fn publish_args(args: &NodeArgs, config: &Config) -> Result<PublishArgs, Fatal> {
+    let from_host = || nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    let from_environment = std::env::var("NODE_NAME").ok().filter(|name| !name.is_empty());
+    let node_name = config.node_name.clone().or(from_environment).or_else(from_host);
+    let settings = &config.publisher;
+    let store = args.store.clone().or_else(|| settings.store.clone());
+    Ok(PublishArgs {
+        listen: args.listen.unwrap_or(settings.listen),
+        metrics_listen: args.metrics_listen.unwrap_or(settings.metrics_listen),
+        node_name: node_name.ok_or_else(|| Fatal::Config("this node has no name: set NODE_NAME or node_name".into()))?,
+        store: store.map(std::path::absolute).transpose().map_err(|error| Fatal::Config(error.to_string()))?,
+        user: getuid().is_root().then_some((settings.uid, settings.gid)),
+        orphan_timeout: settings.orphan_timeout_s,
+        json_log: config.log.json,
+    })
+}
+
+fn signals() -> Result<SignalFd, Fatal> {
+    let mut mask = SigSet::empty();
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        mask.add(signal);
+    }
+    let made = mask.thread_block().and_then(|()| SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC));
+    made.map_err(|errno| Fatal::Runtime(format!("signals: {errno}")))
+}
+
+struct Node {
+    thread: std::thread::JoinHandle<Result<(), nix::errno::Errno>>,
+    /// Closing it stops the hardware thread.
+    stop: UnixStream,
+    /// Readable when the hardware thread has ended.
+    ended: UnixStream,
+    given: Given,
+}
+
+impl Node {
+    fn start(built: Built) -> Result<Self, Fatal> {
+        let runtime = |error: &dyn std::fmt::Display| Fatal::Runtime(format!("starting the hardware thread: {error}"));
+        let wake = EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
+        let wake = wake.map_err(|error| runtime(&error))?;
+        let (stop, stopped) = UnixStream::pair().map_err(|error| runtime(&error))?;
+        let (ended, ends) = UnixStream::pair().map_err(|error| runtime(&error))?;
+        let copy = |fd: std::os::fd::BorrowedFd<'_>| fd.try_clone_to_owned().map_err(|error| runtime(&error));
+        let given = Given {
+            snapshot: copy(built.writer.snapshot_file())?,
+            ring: copy(built.writer.ring_file())?,
+            wake: copy(wake.as_fd())?,
+        };
+        let stopped = OwnedFd::from(stopped);
+        let hardware = Hardware::new(built.core, built.writer, built.clock, built.sources, wake, &stopped);
+        let mut hardware = hardware.map_err(|error| runtime(&error))?;
+        let run = move || {
+            let _kept = (stopped, ends); // the second tells the main thread that this one has ended
+            hardware.run()
+        };
+        let thread = std::thread::Builder::new().name("hardware".into()).stack_size(STACK).spawn(run);
+        Ok(Node { thread: thread.map_err(|error| runtime(&error))?, stop, ended, given })
+    }
+
+    fn serve(self, args: PublishArgs, socket: std::path::PathBuf, signals: &SignalFd, simulate: bool) -> Result<(), Fatal> {
+        let Node { thread, stop, ended, given } = self;
+        let hearing = hearing::Hearing::new(&given)?;
+        let mut publisher = Supervisor::start(given, args.clone(), socket)?;
+        announce(&args, simulate);
+        if !simulate {
+            std::thread::Builder::new()
+                .name("hearing".into())
+                .stack_size(STACK)
+                .spawn(move || hearing.report_after(Duration::from_secs(15)))
+                .map_err(|error| Fatal::Runtime(error.to_string()))?;
+        }
+        let why = publisher.watch(signals, &ended)?;
+        info!(reason = ?why, "stopping");
+        drop(stop);
+        let end = thread.join();
+        publisher.stop();
+        match (why, end) {
+            (Why::Stop, _) => Ok(()),
+            (Why::Other, Ok(Err(errno))) => Err(Fatal::Runtime(format!("the hardware thread failed: {errno}"))),
+            (Why::Other, _) => Err(Fatal::Runtime("the hardware thread ended by itself".into())),
+        }
+    }
+}
+
+/// Says what to look at.
+fn announce(args: &PublishArgs, simulate: bool) {
+    let base = format!("http://{}/api/ocloudNotifications/v2", args.listen);
+    info!(node = args.node_name, simulated = simulate, "ready");
+    info!("state:         curl {base}/sync/sync-status/sync-state/CurrentState");
+    info!("health:        curl {base}/health");
+    info!("publishers:    curl {base}/publishers");
+    info!("metrics:       curl http://{}/metrics", args.metrics_listen);
+    info!("everything:    tgmctl status");
+}

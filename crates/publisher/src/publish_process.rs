@@ -1,0 +1,224 @@
+//! `tgmd publish`: the unprivileged process that speaks HTTP. It reads the node's shared memory and can write nothing of it.
+
+use std::fs::Permissions;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::net::UnixStream as StdStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::unistd::{Gid, Uid, getuid, setgid, setgroups, setuid};
+use tgm_node::handover;
+use tgm_ocloud::{Config as HubConfig, Hub};
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::sync::Notify;
+use tracing::{error, info, warn};
+
+use crate::args::PublishArgs;
+use crate::exit::Fatal;
+use crate::feed::{AttachError, CHECK, Feed};
+use crate::{http, log};
+
+/// Runs a publisher until its node says stop, or until nobody has needed it for long.
+pub fn run(args: &PublishArgs) -> Result<(), Fatal> {
+    log::start(args.json_log);
+    if let Some(store) = &args.store {
+        prepare_store(store, args.user)?;
+    }
+    if let Some((user, group)) = args.user {
+        become_user(user, group)?;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Fatal::Runtime(format!("starting the runtime: {error}")))?;
+    runtime.block_on(serve(args))
+}
+
+fn prepare_store(store: &Path, user: Option<(u32, u32)>) -> Result<(), Fatal> {
+    let made = std::fs::create_dir_all(store).and_then(|()| match user {
+        Some((user, group)) => {
+            chown(store, Some(user), Some(group))?;
+            std::fs::set_permissions(store, Permissions::from_mode(0o700))
+        }
+        None => Ok(()),
+    });
+    made.map_err(|error| Fatal::CannotServe(format!("store {}: {error}", store.display())))
+}
+
+/// Gives up root for good, before any socket is opened.
+fn become_user(user: u32, group: u32) -> Result<(), Fatal> {
+    let done = (|| {
+        if getuid().is_root() {
+            setgroups(&[Gid::from_raw(group)])?;
+            setgid(Gid::from_raw(group))?;
+            setuid(Uid::from_raw(user))?;
+        }
+        nix::sys::prctl::set_no_new_privs()
+    })();
+    done.map_err(|errno| Fatal::Runtime(format!("becoming user {user}:{group}: {errno}")))
+}
+
+async fn bind(what: &str, address: SocketAddr) -> Result<TcpListener, Fatal> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let advice = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "another program listens there (cloud-event-proxy? another tgmd?); choose another address",
+            std::io::ErrorKind::PermissionDenied => "ports below 1024 need a capability; choose another address",
+            _ => "choose an address of this machine",
+        };
+        Fatal::CannotServe(format!("{what} cannot listen on {address}: {error}: {advice}"))
+    })
+}
+
+/// The socket on which nodes meet this publisher: its standard input.
+fn meeting_point() -> Result<UnixListener, Fatal> {
+    let inherited = std::io::stdin().as_fd().try_clone_to_owned().map(std::os::unix::net::UnixListener::from);
+    let listener = inherited.and_then(|listener| {
+        listener.local_addr()?; // not a socket: somebody typed the command
+        listener.set_nonblocking(true)?;
+        UnixListener::from_std(listener)
+    });
+    listener.map_err(|_| Fatal::Runtime("`tgmd publish` is started by tgmd, with a socket as its standard input".into()))
+}
+
+async fn serve(args: &PublishArgs) -> Result<(), Fatal> {
+    let nodes = meeting_point()?;
+    let rest = bind("the notification API", args.listen).await?;
+    let metrics = bind("metrics", args.metrics_listen).await?;
+    let feed = Arc::new(Feed::default());
+    let config = HubConfig { store: args.store.clone(), ..HubConfig::new(args.node_name.clone()) };
+    let hub = Hub::open(config, feed.clone()).map_err(|error| Fatal::CannotServe(error.to_string()))?;
+    tokio::spawn(http::serve(rest, metrics, hub.clone(), feed.clone(), args.clone()));
+    let publisher = Publisher { args, feed, hub, stop: Notify::new() };
+    publisher.meet_nodes(nodes).await
+}
+
+struct Publisher<'a> {
+    args: &'a PublishArgs,
+    feed: Arc<Feed>,
+    hub: Hub,
+    stop: Notify,
+}
+
+impl Publisher<'_> {
+    /// One node after the other, until one says stop or none comes for long.
+    async fn meet_nodes(&self, nodes: UnixListener) -> Result<(), Fatal> {
+        let mut current: Option<(UnixStream, AsyncFd<OwnedFd>)> = None;
+        let patience = Duration::from_secs(self.args.orphan_timeout);
+        let mut alone = Instant::now();
+        let mut check = tokio::time::interval(CHECK);
+        let mut hung = false;
+        loop {
+            tokio::select! {
+                met = nodes.accept() => match met {
+                    Ok((link, _)) => {
+                        if let Some(attached) = self.meet(link, current.is_some()).await? {
+                            current = Some(attached);
+                            hung = false;
+                        }
+                    }
+                    Err(error) => warn!(%error, "a node could not be met"),
+                },
+                heard = listen(current.as_mut()) => match heard {
+                    Heard::Events => self.feed.drain(&self.hub),
+                    Heard::Stop => return self.end("the node says stop"),
+                    Heard::Gone => {
+                        self.feed.drain(&self.hub); // its last words
+                        self.feed.detach();
+                        alone = Instant::now();
+                        self.hub.node_alive(false, alone);
+                        current = None;
+                        warn!("the node process is gone; its last state stands until it is back or has been away too long");
+                    }
+                },
+                _ = check.tick() => {
+                    if current.is_none() && alone.elapsed() > patience {
+                        return self.end("no node came back");
+                    }
+                    let hangs = current.is_some() && !self.feed.turns();
+                    if hangs != hung {
+                        hung = hangs;
+                        self.hub.node_alive(!hangs, Instant::now());
+                        if hangs { error!("the node's hardware thread hangs") } else { info!("the node's hardware thread turns again") }
+                    }
+                },
+                () = self.stop.notified() => return self.end("settings changed"),
+            }
+        }
+    }
+
+    fn end(&self, reason: &str) -> Result<(), Fatal> {
+        info!(reason, "publisher ends");
+        Ok(())
+    }
+
+    async fn meet(&self, link: UnixStream, busy: bool) -> Result<Option<(UnixStream, AsyncFd<OwnedFd>)>, Fatal> {
+        match self.attach(link, busy).await {
+            Ok(attached) => Ok(attached),
+            Err(error) => {
+                warn!(%error, "somebody on the publisher's socket was turned away");
+                Ok(None)
+            }
+        }
+    }
+
+    async fn attach(&self, link: UnixStream, busy: bool) -> Result<Option<(UnixStream, AsyncFd<OwnedFd>)>, AttachError> {
+        link.ready(Interest::READABLE).await?;
+        let std = link.into_std()?;
+        let shared = greeting(&std)?;
+        let mut link = UnixStream::from_std(std)?;
+        if busy {
+            link.write_all(&[handover::BUSY]).await?;
+            return Ok(None);
+        }
+        if shared.words != self.args.to_words().join("\n") {
+            link.write_all(&[handover::LEAVING]).await?;
+            self.stop.notify_one();
+            return Ok(None);
+        }
+        let wake = self.feed.attach(shared)?;
+        self.hub.node_alive(true, Instant::now());
+        match self.feed.snapshot() {
+            Some(Ok(snapshot)) => self.hub.on_resync(&snapshot.picture()),
+            Some(Err(error)) => warn!(%error, "the present state cannot be read"),
+            None => {}
+        }
+        link.write_all(&[handover::READY]).await?;
+        info!("attached to a node");
+        Ok(Some((link, wake)))
+    }
+}
+
+fn greeting(link: &StdStream) -> Result<handover::Shared, AttachError> {
+    handover::check_peer(link, getuid().as_raw())?;
+    Ok(handover::receive(link)?)
+}
+
+enum Heard {
+    Events,
+    Stop,
+    Gone,
+}
+
+/// What the node says next: events by its eventfd, its end by the socket.
+async fn listen(node: Option<&mut (UnixStream, AsyncFd<OwnedFd>)>) -> Heard {
+    let Some((link, wake)) = node else { return std::future::pending().await };
+    let mut byte = [0];
+    tokio::select! {
+        biased;
+        ready = wake.readable() => {
+            let Ok(mut ready) = ready else { return Heard::Gone };
+            let mut count = [0; 8];
+            let _ = nix::unistd::read(ready.get_inner(), &mut count); // the number does not matter, the ring tells
+            ready.clear_ready();
+            Heard::Events
+        }
+        read = link.read(&mut byte) => match read {
+            Ok(1) if byte == [handover::STOP] => Heard::Stop,
+            Ok(1) => Heard::Events,
+            _ => Heard::Gone,
+        },
+    }
+}

@@ -1,0 +1,218 @@
+//! The node process's main thread: starts the publisher, hands it the shared memory, and has it back within 100 ms when it dies.
+//!
+//! A publisher that outlived an earlier node is taken over if it was started with the same words; else it leaves and a new one comes.
+//! The hardware thread knows nothing of all this.
+
+use std::io::{ErrorKind, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::getuid;
+use tgm_node::handover;
+use tracing::{info, warn};
+
+use crate::args::PublishArgs;
+use crate::exit::Fatal;
+
+/// A publisher that lived this long was well.
+const WELL: Duration = Duration::from_secs(2);
+/// First wait before a publisher that was not well is started again; doubled up to [`LONGEST_WAIT`].
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+/// Longest such wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How long a publisher may take to serve.
+const SERVES_WITHIN: Duration = Duration::from_secs(10);
+
+/// What every publisher is handed.
+#[derive(Debug)]
+pub struct Given {
+    /// The snapshot's memfd.
+    pub snapshot: OwnedFd,
+    /// The ring's memfd.
+    pub ring: OwnedFd,
+    /// The eventfd.
+    pub wake: OwnedFd,
+}
+
+/// Keeps a publisher alive.
+#[derive(Debug)]
+pub struct Supervisor {
+    given: Given,
+    args: PublishArgs,
+    socket: PathBuf,
+    child: Option<Child>,
+    link: Option<UnixStream>,
+    since: Instant,
+    wait: Duration,
+    served: bool,
+}
+
+/// Why [`Supervisor::watch`] came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// `stop` is readable.
+    Stop,
+    /// `other` is readable.
+    Other,
+}
+
+impl Supervisor {
+    /// Starts or takes over a publisher and waits until it serves.
+    pub fn start(given: Given, args: PublishArgs, socket: PathBuf) -> Result<Self, Fatal> {
+        let now = Instant::now();
+        let mut supervisor =
+            Supervisor { given, args, socket, child: None, link: None, since: now, wait: FIRST_WAIT, served: false };
+        supervisor.bring_up()?;
+        Ok(supervisor)
+    }
+
+    /// Watches until `stop` or `other` is readable; meanwhile a publisher that dies is started again.
+    pub fn watch(&mut self, stop: &impl AsFd, other: &impl AsFd) -> Result<Why, Fatal> {
+        loop {
+            let timeout = match &self.link {
+                Some(_) => PollTimeout::NONE,
+                None => self.try_again()?,
+            };
+            let mut fds = vec![PollFd::new(stop.as_fd(), PollFlags::POLLIN), PollFd::new(other.as_fd(), PollFlags::POLLIN)];
+            fds.extend(self.link.as_ref().map(|link| PollFd::new(link.as_fd(), PollFlags::POLLIN)));
+            match poll(&mut fds, timeout) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(errno) => return Err(Fatal::Runtime(format!("poll: {errno}"))),
+            }
+            let mut ready = fds.iter().map(|fd| fd.any().unwrap_or(false));
+            match (ready.next(), ready.next(), ready.next()) {
+                (Some(true), ..) => return Ok(Why::Stop),
+                (_, Some(true), _) => return Ok(Why::Other),
+                (.., Some(true)) => self.lost(),
+                _ => {}
+            }
+        }
+    }
+
+    fn lost(&mut self) {
+        self.link = None;
+        let code = self.child.take().and_then(|mut child| child.wait().ok());
+        let status = code.map_or_else(|| "it was not our child".to_owned(), |status| status.to_string());
+        warn!(%status, "the publisher is gone; starting another");
+    }
+
+    /// Starts a publisher if its wait is over; how long to sleep otherwise.
+    fn try_again(&mut self) -> Result<PollTimeout, Fatal> {
+        let was_well = self.since.elapsed() >= WELL;
+        if was_well {
+            self.wait = FIRST_WAIT;
+        } else {
+            let left = self.wait.saturating_sub(self.since.elapsed());
+            if !left.is_zero() {
+                let ms = u16::try_from(left.as_millis()).unwrap_or(u16::MAX);
+                return Ok(PollTimeout::from(ms.max(1)));
+            }
+            self.wait = (self.wait * 2).min(LONGEST_WAIT);
+        }
+        if let Err(error) = self.bring_up() {
+            if matches!(error, Fatal::AlreadyRunning(_)) {
+                return Err(error);
+            }
+            warn!(%error, "the publisher could not be started; trying again");
+            self.since = Instant::now();
+        }
+        Ok(PollTimeout::ZERO)
+    }
+
+    fn bring_up(&mut self) -> Result<(), Fatal> {
+        self.since = Instant::now();
+        for _ in 0..3 {
+            let link = match self.connect()? {
+                Some(link) => link,
+                None => self.spawn()?,
+            };
+            match self.greet(link)? {
+                Greeting::Ready(link) => {
+                    self.link = Some(link);
+                    self.served = true;
+                    return Ok(());
+                }
+                Greeting::Leaving => std::thread::sleep(Duration::from_millis(20)), // an old one makes room
+            }
+        }
+        Err(Fatal::CannotServe("a publisher with other settings does not leave; stop it".into()))
+    }
+
+    /// A publisher that is there already.
+    fn connect(&self) -> Result<Option<UnixStream>, Fatal> {
+        match UnixStream::connect(&self.socket) {
+            Ok(link) => Ok(Some(link)),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Ok(None),
+            Err(error) => Err(Fatal::CannotServe(format!("{}: {error}", self.socket.display()))),
+        }
+    }
+
+    fn spawn(&mut self) -> Result<UnixStream, Fatal> {
+        let cannot = |what: &str, error: std::io::Error| Fatal::CannotServe(format!("{what}: {error}"));
+        match std::fs::remove_file(&self.socket) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(cannot("removing a stale socket", error)),
+            _ => {}
+        }
+        let path = self.socket.display().to_string();
+        let listener = UnixListener::bind(&self.socket).map_err(|error| cannot(&path, error))?;
+        let binary = std::env::current_exe().map_err(|error| cannot("finding this program", error))?;
+        let child = Command::new(binary)
+            .args(self.args.to_words())
+            .stdin(Stdio::from(OwnedFd::from(listener)))
+            .spawn()
+            .map_err(|error| cannot("starting the publisher", error))?;
+        info!(pid = child.id(), "publisher started");
+        self.child = Some(child);
+        self.connect()?.ok_or_else(|| Fatal::Runtime("the publisher's socket vanished".into()))
+    }
+
+    fn greet(&mut self, mut link: UnixStream) -> Result<Greeting, Fatal> {
+        let runtime = |error: &dyn std::fmt::Display| Fatal::Runtime(format!("the publisher's socket: {error}"));
+        handover::check_peer(&link, getuid().as_raw()).map_err(|error| runtime(&error))?;
+        let Given { snapshot, ring, wake } = &self.given;
+        let words = self.args.to_words().join("\n");
+        link.set_read_timeout(Some(SERVES_WITHIN)).map_err(|error| runtime(&error))?;
+        handover::send(&link, &words, snapshot.as_fd(), ring.as_fd(), wake.as_fd()).map_err(|error| runtime(&error))?;
+        let mut answer = [0];
+        match link.read(&mut answer) {
+            Ok(1) if answer == [handover::READY] => Ok(Greeting::Ready(link)),
+            Ok(1) if answer == [handover::LEAVING] => Ok(Greeting::Leaving),
+            Ok(1) if answer == [handover::BUSY] => {
+                Err(Fatal::AlreadyRunning(format!("another tgmd serves {} already; choose another --listen", self.args.listen)))
+            }
+            Ok(_) => Err(self.failed_to_serve()),
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => Err(self.failed_to_serve()),
+            Err(error) => Err(Fatal::CannotServe(format!("the publisher does not answer: {error}"))),
+        }
+    }
+
+    fn failed_to_serve(&mut self) -> Fatal {
+        let status = self.child.take().and_then(|mut child| child.wait().ok());
+        match status {
+            Some(status) => Fatal::from_child(status.code()),
+            None => Fatal::Runtime("the publisher that was there left".into()),
+        }
+    }
+
+    /// Stops the publisher: an orderly end.
+    pub fn stop(mut self) {
+        if let Some(mut link) = self.link.take() {
+            let _ = std::io::Write::write_all(&mut link, &[handover::STOP]); // one that is gone needs no telling
+            let _ = link.read(&mut [0]); // its end-of-file
+        }
+        if let Some(mut child) = self.child.take() {
+            let _ = child.wait();
+        }
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}
+
+enum Greeting {
+    Ready(UnixStream),
+    Leaving,
+}
