@@ -295,15 +295,18 @@ impl Card {
     /// A full second of true time: the pulse, and what the loop makes of it.
     fn tick(&mut self, now: Time<Mono>) {
         let present = self.feed(now);
+        self.pulse_offset += self.pulse_walk;
         self.eec.advance(now);
         let status = self.pps.advance(now);
         if status == LockStatus::Holdover && self.was != LockStatus::Holdover {
             self.oscillator.train(&mut self.rng);
         }
+        self.edge = self.pulse_offset + 3.0 * self.rng.normal();
+        if status.is_locked() && !self.was.is_locked() {
+            self.error = self.edge + 5.0 * self.rng.normal(); // it calls itself locked once it is close
+        }
         self.was = status;
         let drift = self.oscillator.second(&mut self.rng);
-        self.pulse_offset += self.pulse_walk;
-        self.edge = self.pulse_offset + 3.0 * self.rng.normal();
         if status.is_locked() && present {
             self.error += (self.edge - self.error) / LOOP_SECONDS;
         } else if present {

@@ -7,7 +7,7 @@ use super::words::{seconds, word};
 use super::{Expectation, Failure, Report, Scenario, Told};
 use crate::simulation::{Setup, Simulation};
 
-/// Time 0 of every scenario: 2026-09-21T13:33:20Z, after 1000 s of monotonic time.
+/// Time 0 of every scenario: 2026-09-21T14:13:20Z, after 1000 s of monotonic time.
 const START: Now = Now {
     mono: Time::from_parts(1_000, 0),
     system: Time::from_parts(1_790_000_000, 0),
