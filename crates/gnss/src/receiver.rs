@@ -242,7 +242,7 @@ impl Receiver {
             spoofing: self.spoofing(),
             ever_fixed: self.ever_fixed,
             age: self.now.saturating_sub(self.started),
-            awake: time.is_some() || satellites.seen > 0,
+            awake: time.is_some() || satellites.seen > 0 || fix != GnssFix::None,
             weak: satellites.is_weak(),
         };
         Epoch {

@@ -264,7 +264,7 @@ fn byte_by_byte_is_the_same_as_at_once() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn random_chunks_are_the_same_as_at_once(cuts in proptest::collection::vec(1usize..700, 1..40), which in 0..CAPTURES.len()) {
         let Some(folder) = folder() else { return Ok(()) };

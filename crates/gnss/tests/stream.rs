@@ -161,6 +161,7 @@ fn chunks<'a>(bytes: &'a [u8], sizes: &'a [usize]) -> impl Iterator<Item = &'a [
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn the_cut_does_not_depend_on_the_reads(pieces in prop::collection::vec(piece(), 0..40), sizes in prop::collection::vec(1usize..200, 1..20)) {
         let stream = pieces.concat();

@@ -47,7 +47,7 @@ pub struct Facts {
     pub ever_fixed: bool,
     /// Since the receiver started, or was first heard, ms.
     pub age: u64,
-    /// It tells a time or sees a satellite.
+    /// It tells a time, sees a satellite or has a fix.
     pub awake: bool,
     /// What it hears is too weak.
     pub weak: bool,
