@@ -1,1 +1,35 @@
 //! O-RAN O-Cloud notification API v2: resources, events, subscriptions, delivery queues, store.
+//!
+//! Follow an event: [`Hub::on_event`] → `model` (what was told last) → `encode` (CloudEvents JSON, once) → `queue` (per consumer)
+//! → `delivery` (its task) → `link` (its connection). Follow a request: [`Api::handle`] → `address`, `endpoint` → `subscribe` → `store`.
+//! The present truth is read through [`Truth`], never from what was delivered.
+#![forbid(unsafe_code)]
+
+pub mod address;
+mod alias;
+pub mod api;
+mod delivery;
+mod encode;
+pub mod endpoint;
+mod hub;
+mod link;
+mod model;
+mod problem;
+mod queue;
+pub mod resource;
+mod stats;
+mod store;
+mod subscribe;
+#[cfg(test)]
+mod testing;
+mod text;
+
+pub use alias::Alias;
+pub use api::{Api, Outcome, Request};
+pub use delivery::{AttemptError, Subscriber, Timing};
+pub use hub::{Config, Hub, Subscription, Truth};
+pub use link::{LinkError, SIMULATED_HEADER};
+pub use resource::{Resource, Resources};
+pub use stats::{BOUNDS, Live, Stats};
+pub use store::StoreError;
+pub use subscribe::SubscribeError;

@@ -1,0 +1,543 @@
+//! The REST contract below `/api/ocloudNotifications/v2`, free of any server: a request in, an answer out.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /health` | 200 `OK` (`OK (simulated)` while any signal is simulated); 503 with the reason |
+//! | `GET /publishers`, `/publishers/{id}` | 200: the resources of this node |
+//! | `POST /subscriptions` | 201 with `Location` after the initial notification; 400, 404, 409, 503 |
+//! | `GET /subscriptions`, `/subscriptions/{id}` | 200; 404 |
+//! | `DELETE /subscriptions`, `/subscriptions/{id}` | 204; 404 |
+//! | `GET /{ResourceAddress}/CurrentState` | 200 with the event, with or without a subscription; 404, 503 |
+//!
+//! Every error is `application/problem+json` and says what to do. Nothing here lets the network make an event.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::address::{AddressError, Target};
+use crate::hub::{Hub, Subscription};
+use crate::problem::{self, Problem};
+use crate::resource::Resource;
+use crate::subscribe::SubscribeError;
+use crate::text::Text;
+
+/// Where the API begins.
+pub const ROOT: &str = "/api/ocloudNotifications/v2";
+/// Most of a request's body, in bytes.
+pub const BODY_LIMIT: usize = 64 << 10;
+const JSON: &str = "application/json";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// What a client asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// `GET`, …
+    pub method: &'a str,
+    /// The path, percent-encoded as it came, without a query.
+    pub path: &'a str,
+    /// The `Host` header, for the links in the answer.
+    pub host: Option<&'a str>,
+    /// At most [`BODY_LIMIT`] of it.
+    pub body: &'a [u8],
+}
+
+/// What it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// HTTP status.
+    pub status: u16,
+    /// `Content-Type`; empty without a body.
+    pub content_type: &'static str,
+    /// `Location`, of 201.
+    pub location: Option<String>,
+    /// `Retry-After` in seconds, of 503.
+    pub retry_after: Option<u32>,
+    /// `Allow`, of 405.
+    pub allow: Option<&'static str>,
+    /// The body tells of something simulated: the header [`crate::SIMULATED_HEADER`] says so.
+    pub simulated: bool,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Outcome {
+    fn new(status: u16, content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
+        Outcome {
+            status,
+            content_type,
+            location: None,
+            retry_after: None,
+            allow: None,
+            simulated: false,
+            body: body.into(),
+        }
+    }
+
+    fn json(status: u16, body: &impl Serialize) -> Self {
+        // Strings and lists of them: there is nothing that could fail.
+        Self::new(status, JSON, serde_json::to_vec(body).unwrap_or_default())
+    }
+
+    fn gone() -> Self {
+        Self::new(204, "", "")
+    }
+
+    /// An error that explains itself.
+    pub fn problem(status: u16, kind: &'static str, title: &'static str, detail: &str) -> Self {
+        let problem = Problem {
+            kind,
+            title,
+            status,
+            detail,
+            existing: None,
+        };
+        Self::new(status, problem::CONTENT_TYPE, problem.to_json())
+    }
+
+    /// 413.
+    pub fn too_large() -> Self {
+        let detail = format!("a request's body is at most {BODY_LIMIT} bytes");
+        Self::problem(413, "urn:tgm:problem:too-large", "The body is too large", &detail)
+    }
+
+    /// 408.
+    pub fn too_slow() -> Self {
+        Self::problem(
+            408,
+            "urn:tgm:problem:too-slow",
+            "The body did not come in time",
+            "send the request again, in one piece",
+        )
+    }
+
+    fn no_node(detail: &str) -> Self {
+        let outcome = Self::problem(503, "urn:tgm:problem:no-node", "The node process tells nothing", detail);
+        Outcome {
+            retry_after: Some(1),
+            ..outcome
+        }
+    }
+
+    fn unavailable(kind: &'static str, title: &'static str, detail: &str) -> Self {
+        let outcome = Self::problem(503, kind, title, detail);
+        Outcome {
+            retry_after: Some(10),
+            ..outcome
+        }
+    }
+
+    fn not_found(detail: &str) -> Self {
+        Self::problem(404, "urn:tgm:problem:not-found", "There is no such thing here", detail)
+    }
+
+    fn no_resource(error: &AddressError) -> Self {
+        Self::problem(
+            404,
+            "urn:tgm:problem:no-resource",
+            "The address names no resource of this node",
+            &error.to_string(),
+        )
+    }
+
+    fn bad_request(detail: &str) -> Self {
+        Self::problem(
+            400,
+            "urn:tgm:problem:bad-request",
+            "The subscription makes no sense",
+            detail,
+        )
+    }
+
+    fn not_allowed(allow: &'static str) -> Self {
+        let detail = format!("this path takes {allow}");
+        let outcome = Self::problem(405, "urn:tgm:problem:method", "The method is not allowed here", &detail);
+        Outcome {
+            allow: Some(allow),
+            ..outcome
+        }
+    }
+}
+
+/// The API of one hub. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Api {
+    hub: Hub,
+    /// The ids of the publishers, one per resource; new at each start.
+    publishers: [Uuid; Resource::COUNT],
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    #[serde(rename = "ResourceAddress")]
+    address: String,
+    #[serde(rename = "EndpointUri")]
+    endpoint: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SubscriptionInfo<'a> {
+    resource_address: &'a str,
+    endpoint_uri: &'a str,
+    subscription_id: Text<Uuid>,
+    uri_location: &'a str,
+}
+
+impl Api {
+    /// The API of `hub`.
+    pub fn new(hub: Hub) -> Self {
+        Api {
+            hub,
+            publishers: std::array::from_fn(|_| Uuid::new_v4()),
+        }
+    }
+
+    /// Answers one request. What it starts is finished even if the caller stops waiting.
+    pub async fn handle(&self, request: Request<'_>) -> Outcome {
+        let Some(below) = request.path.strip_prefix(ROOT) else {
+            return Outcome::not_found(&format!("this API begins at {ROOT}"));
+        };
+        let Some(below) = decoded(below) else {
+            return Outcome::not_found("the path is no percent-encoded UTF-8");
+        };
+        let segments: Vec<&str> = below.split('/').filter(|segment| !segment.is_empty()).collect();
+        let method = if request.method == "HEAD" {
+            "GET"
+        } else {
+            request.method
+        };
+        match (segments.as_slice(), method) {
+            (["health"], "GET") => self.health(),
+            (["health"], _) => Outcome::not_allowed("GET, HEAD"),
+            (["publishers"], "GET") => self.publishers(request.host),
+            (["publishers", id], "GET") => self.publisher(id, request.host),
+            (["publishers"] | ["publishers", _], _) => Outcome::not_allowed("GET, HEAD"),
+            (["subscriptions"], "GET") => self.subscriptions(request.host),
+            (["subscriptions"], "POST") => self.subscribe(request.body, request.host).await,
+            (["subscriptions"], "DELETE") => self.unsubscribe_all().await,
+            (["subscriptions"], _) => Outcome::not_allowed("GET, HEAD, POST, DELETE"),
+            (["subscriptions", id], "GET") => self.subscription(id, request.host),
+            (["subscriptions", id], "DELETE") => self.unsubscribe(id).await,
+            (["subscriptions", _], _) => Outcome::not_allowed("GET, HEAD, DELETE"),
+            ([address @ .., "CurrentState"], "GET") => self.current_state(&address.join("/")),
+            ([_, .., "CurrentState"], _) => Outcome::not_allowed("GET, HEAD"),
+            _ => Outcome::not_found(&format!(
+                "{ROOT} has /health, /publishers, /subscriptions and /{{ResourceAddress}}/CurrentState"
+            )),
+        }
+    }
+
+    fn health(&self) -> Outcome {
+        let mut simulated = false;
+        let seen = self.hub.0.truth.read(&mut |picture| simulated = picture.node.simulated);
+        let bad = |why: String| Outcome {
+            retry_after: Some(1),
+            ..Outcome::new(503, TEXT, why)
+        };
+        match self.hub.outage() {
+            Some(dead) => bad(dead_for(dead)),
+            None if !seen => bad(NOT_YET.to_owned()),
+            None => Outcome {
+                simulated,
+                ..Outcome::new(200, TEXT, if simulated { "OK (simulated)" } else { "OK" })
+            },
+        }
+    }
+
+    fn current_state(&self, address: &str) -> Outcome {
+        let target = match Target::parse(address, &self.hub.0.config.node) {
+            Ok(target) => target,
+            Err(error) => return Outcome::no_resource(&error),
+        };
+        let Some(resource) = target.exact else {
+            let below: Vec<_> = target.resources.iter().map(Resource::path).collect();
+            let detail = format!("{} is a branch; ask for one of {}", target.path, below.join(", "));
+            return Outcome::not_found(&detail);
+        };
+        if let Some(dead) = self.hub.outage() {
+            return Outcome::no_node(&dead_for(dead));
+        }
+        let mut body = Vec::with_capacity(512);
+        let mut told = None;
+        if !self
+            .hub
+            .0
+            .truth
+            .read(&mut |picture| told = self.hub.present(resource, picture, &mut body))
+        {
+            return Outcome::no_node(NOT_YET);
+        }
+        match told {
+            Some(simulated) => Outcome {
+                simulated,
+                ..Outcome::new(200, JSON, body)
+            },
+            None => Outcome::not_found(&SubscribeError::Nothing(target.path).to_string()),
+        }
+    }
+
+    async fn subscribe(&self, body: &[u8], host: Option<&str>) -> Outcome {
+        let Asked { address, endpoint } = match asked(body) {
+            Ok(asked) => asked,
+            Err(detail) => return Outcome::bad_request(&detail),
+        };
+        let hub = self.hub.clone();
+        // Its own task: a client that hangs up half-way leaves no half subscription.
+        let work = tokio::spawn(async move { hub.subscribe(&address, &endpoint).await });
+        match work.await {
+            Ok(Ok(subscription)) => {
+                let location = location(host, "subscriptions", subscription.id);
+                Outcome {
+                    location: Some(location.clone()),
+                    ..Outcome::json(201, &info(&subscription, &location))
+                }
+            }
+            Ok(Err(error)) => refused(&error),
+            Err(error) => internal(&error.to_string()),
+        }
+    }
+
+    fn subscriptions(&self, host: Option<&str>) -> Outcome {
+        let subscriptions = self.hub.subscriptions();
+        let locations: Vec<_> = subscriptions
+            .iter()
+            .map(|one| location(host, "subscriptions", one.id))
+            .collect();
+        let infos: Vec<_> = subscriptions
+            .iter()
+            .zip(&locations)
+            .map(|(one, location)| info(one, location))
+            .collect();
+        Outcome::json(200, &infos)
+    }
+
+    fn subscription(&self, id: &str, host: Option<&str>) -> Outcome {
+        match id.parse().ok().and_then(|id| self.hub.subscription(id)) {
+            Some(one) => Outcome::json(200, &info(&one, &location(host, "subscriptions", one.id))),
+            None => no_subscription(),
+        }
+    }
+
+    async fn unsubscribe(&self, id: &str) -> Outcome {
+        let Ok(id) = id.parse() else { return no_subscription() };
+        let hub = self.hub.clone();
+        match tokio::spawn(async move { hub.unsubscribe(id).await }).await {
+            Ok(Ok(true)) => Outcome::gone(),
+            Ok(Ok(false)) => no_subscription(),
+            Ok(Err(error)) => internal(&format!(
+                "{error}: it is gone, but would be back after a restart; ask again"
+            )),
+            Err(error) => internal(&error.to_string()),
+        }
+    }
+
+    async fn unsubscribe_all(&self) -> Outcome {
+        let hub = self.hub.clone();
+        match tokio::spawn(async move { hub.unsubscribe_all().await }).await {
+            Ok(Ok(())) => Outcome::gone(),
+            Ok(Err(error)) => internal(&format!(
+                "{error}: they are gone, but some would be back after a restart; ask again"
+            )),
+            Err(error) => internal(&error.to_string()),
+        }
+    }
+
+    fn publishers(&self, host: Option<&str>) -> Outcome {
+        let all: Vec<_> = Resource::ALL.into_iter().zip(self.publishers).collect();
+        let texts: Vec<_> = all
+            .iter()
+            .map(|(resource, id)| self.publisher_texts(*resource, *id, host))
+            .collect();
+        let infos: Vec<_> = all.iter().zip(&texts).map(|((_, id), texts)| texts.info(*id)).collect();
+        Outcome::json(200, &infos)
+    }
+
+    fn publisher(&self, id: &str, host: Option<&str>) -> Outcome {
+        let id: Option<Uuid> = id.parse().ok();
+        let found = Resource::ALL
+            .into_iter()
+            .zip(self.publishers)
+            .find(|(_, own)| id == Some(*own));
+        match found {
+            Some((resource, id)) => Outcome::json(200, &self.publisher_texts(resource, id, host).info(id)),
+            None => Outcome::not_found("there is no such publisher; GET /publishers lists them"),
+        }
+    }
+
+    fn publisher_texts(&self, resource: Resource, id: Uuid, host: Option<&str>) -> PublisherTexts {
+        PublisherTexts {
+            address: format!("/cluster/node/{}{}", self.hub.0.config.node, resource.path()),
+            location: location(host, "publishers", id),
+        }
+    }
+}
+
+struct PublisherTexts {
+    address: String,
+    location: String,
+}
+
+impl PublisherTexts {
+    /// A publisher takes nothing, so it has no endpoint.
+    fn info(&self, id: Uuid) -> SubscriptionInfo<'_> {
+        SubscriptionInfo {
+            resource_address: &self.address,
+            endpoint_uri: "",
+            subscription_id: Text(id),
+            uri_location: &self.location,
+        }
+    }
+}
+
+const NOT_YET: &str = "the node process has not told its state yet";
+
+fn dead_for(dead: Duration) -> String {
+    format!(
+        "the node process has been dead or silent for {} s: its last state is no longer told",
+        dead.as_secs()
+    )
+}
+
+fn asked(body: &[u8]) -> Result<Asked, String> {
+    const SHAPE: &str = r#"expected {"ResourceAddress":"…","EndpointUri":"…"}"#;
+    // A list of two strings would be read as the two members.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(format!("the body is no JSON object: {SHAPE}"));
+    }
+    let asked: Asked = serde_json::from_slice(body).map_err(|error| format!("{error}: {SHAPE}"))?;
+    match (asked.address.is_empty(), asked.endpoint.is_empty()) {
+        (true, _) => Err(format!("ResourceAddress is empty: {SHAPE}")),
+        (_, true) => Err(format!("EndpointUri is empty: {SHAPE}")),
+        _ => Ok(asked),
+    }
+}
+
+fn refused(error: &SubscribeError) -> Outcome {
+    let detail = error.to_string();
+    match error {
+        SubscribeError::Address(error) => Outcome::no_resource(error),
+        SubscribeError::Nothing(_) => Outcome::not_found(&detail),
+        SubscribeError::Endpoint(_) => Outcome::problem(
+            400,
+            "urn:tgm:problem:endpoint",
+            "The endpoint is not one to deliver to",
+            &detail,
+        ),
+        SubscribeError::Initial { .. } => Outcome::problem(
+            400,
+            "urn:tgm:problem:initial-notification",
+            "The consumer did not take its initial notification",
+            &detail,
+        ),
+        SubscribeError::Exists { id, .. } => {
+            let problem = Problem {
+                kind: "urn:tgm:problem:exists",
+                title: "The subscription exists already",
+                status: 409,
+                detail: &detail,
+                existing: Some(Text(*id)),
+            };
+            Outcome::new(409, problem::CONTENT_TYPE, problem.to_json())
+        }
+        SubscribeError::NoNode => Outcome::no_node(&detail),
+        SubscribeError::Full(_) | SubscribeError::Busy => {
+            Outcome::unavailable("urn:tgm:problem:full", "There are too many subscriptions", &detail)
+        }
+        SubscribeError::Store(_) => internal(&format!("{detail}: nothing was subscribed")),
+    }
+}
+
+fn internal(detail: &str) -> Outcome {
+    Outcome::problem(500, "urn:tgm:problem:internal", "The publisher failed", detail)
+}
+
+fn no_subscription() -> Outcome {
+    Outcome::not_found("there is no such subscription; GET /subscriptions lists them")
+}
+
+fn info<'a>(subscription: &'a Subscription, location: &'a str) -> SubscriptionInfo<'a> {
+    SubscriptionInfo {
+        resource_address: &subscription.address,
+        endpoint_uri: &subscription.subscriber.endpoint.text,
+        subscription_id: Text(subscription.id),
+        uri_location: location,
+    }
+}
+
+/// The address of a thing, by the name that the client itself knows this publisher by.
+fn location(host: Option<&str>, what: &str, id: Uuid) -> String {
+    let is_host = |host: &&str| {
+        !host.is_empty()
+            && host.len() < 256
+            && host
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b".-:[]_".contains(&b))
+    };
+    let host = host.filter(is_host).unwrap_or("localhost");
+    format!("http://{host}{ROOT}/{what}/{id}")
+}
+
+/// Undoes percent-encoding; `None` if it is broken or no UTF-8.
+fn decoded(path: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(path.len());
+    let mut bytes = path.bytes();
+    while let Some(byte) = bytes.next() {
+        let mut digit = || char::from(bytes.next()?).to_digit(16);
+        out.push(match byte {
+            b'%' => u8::try_from(digit()? * 16 + digit()?).ok()?,
+            other => other,
+        });
+    }
+    String::from_utf8(out).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percent_encoding() {
+        assert_eq!(decoded("/%2a/%2E/sync").as_deref(), Some("/*/./sync"));
+        for broken in ["%", "%2", "%zz", "%ff"] {
+            assert_eq!(decoded(broken), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn links_use_the_name_the_client_used_if_it_is_one() {
+        let id = Uuid::nil();
+        let at = |host| location(host, "subscriptions", id);
+        assert!(at(Some("[::1]:9043")).starts_with("http://[::1]:9043/api/"));
+        for strange in [None, Some(""), Some("a/b"), Some("a b"), Some("a@b"), Some("a\"b")] {
+            assert!(at(strange).starts_with("http://localhost/api/"));
+        }
+    }
+
+    #[test]
+    fn bodies_that_make_no_sense_say_what_is_expected() {
+        for body in [
+            "",
+            "[]",
+            r#"["/sync","http://a/"]"#,
+            "{",
+            "{}",
+            r#"{"ResourceAddress":"/sync"}"#,
+            r#"{"EndpointUri":"http://a/"}"#,
+            r#"{"resourceAddress":"/sync","endpointUri":"http://a/"}"#,
+            r#"{"ResourceAddress":"","EndpointUri":"http://a/"}"#,
+            r#"{"ResourceAddress":"/sync","EndpointUri":""}"#,
+            r#"{"ResourceAddress":1,"EndpointUri":"http://a/"}"#,
+            r#"{"ResourceAddress":"/sync","EndpointUri":"http://a/"} x"#,
+        ] {
+            let detail = asked(body.as_bytes())
+                .err()
+                .unwrap_or_else(|| panic!("{body} was taken"));
+            assert!(detail.contains("expected {"), "{detail}");
+        }
+        assert!(
+            asked(br#" {"SubscriptionId":"x","ResourceAddress":"/sync","EndpointUri":"http://a/","more":[]}"#).is_ok()
+        );
+    }
+}

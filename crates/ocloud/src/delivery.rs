@@ -1,0 +1,319 @@
+//! Delivery to one consumer: one queue, one task, one connection, so that no consumer waits for another.
+//!
+//! * Order is kept per resource. An older state may be skipped once a newer one of the same resource waits; the newest never is.
+//! * What a consumer did not take is tried again after 50 ms, 100 ms … 5 s, each a little off by chance, with the same bytes: id and
+//!   time stay, so a consumer can tell a repetition.
+//! * After [`Timing::suspend_after`] failures in a row the consumer counts as suspended: only the latest state of each resource waits
+//!   for it. It is still tried, and the first success makes it whole again. Nothing but DELETE ends a subscription.
+
+use std::future::pending;
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+use tokio::time::{sleep, timeout};
+use uuid::Uuid;
+
+use crate::endpoint::Endpoint;
+use crate::link::{Link, LinkError};
+use crate::queue::{Item, Queue};
+use crate::resource::{Resource, Resources};
+use crate::stats::Counters;
+
+/// The waits of delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// Most that one attempt takes, from connecting to the end of the answer.
+    pub attempt: Duration,
+    /// Wait after the first failure; doubles with each.
+    pub first_wait: Duration,
+    /// Longest wait.
+    pub longest_wait: Duration,
+    /// Failures in a row after which a consumer counts as suspended.
+    pub suspend_after: u32,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Timing {
+            attempt: Duration::from_secs(2),
+            first_wait: Duration::from_millis(50),
+            longest_wait: Duration::from_secs(5),
+            suspend_after: 10,
+        }
+    }
+}
+
+/// One consumer: an endpoint and what it gets.
+#[derive(Debug)]
+pub struct Subscriber {
+    /// Names its file in the store.
+    pub client: Uuid,
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// The resources of all its subscriptions.
+    wanted: AtomicU16,
+    /// The resources whose present state it has to be told although nothing changed.
+    owed: AtomicU16,
+    queue: Mutex<Queue>,
+    wake: Notify,
+    serial: AtomicU64,
+    suspended: AtomicBool,
+    task: Mutex<Option<AbortHandle>>,
+}
+
+impl Subscriber {
+    /// A consumer that nothing is delivered to yet.
+    pub fn new(client: Uuid, endpoint: Endpoint) -> Self {
+        Subscriber {
+            client,
+            endpoint,
+            wanted: AtomicU16::new(0),
+            owed: AtomicU16::new(0),
+            queue: Mutex::default(),
+            wake: Notify::new(),
+            serial: AtomicU64::new(0),
+            suspended: AtomicBool::new(false),
+            task: Mutex::default(),
+        }
+    }
+
+    /// Starts its task on the present runtime, with the connection that its initial notification went over.
+    pub fn start(self: &Arc<Self>, timing: Timing, counters: Arc<Counters>, link: Option<Link>) {
+        let task = tokio::spawn(run(self.clone(), timing, counters, link));
+        *lock(&self.task) = Some(task.abort_handle());
+    }
+
+    /// Ends its task and connection; nothing is delivered any more.
+    pub fn stop(&self) {
+        if let Some(task) = lock(&self.task).take() {
+            task.abort();
+        }
+    }
+
+    /// The resources it gets.
+    pub fn wanted(&self) -> Resources {
+        Resources::from_bits(self.wanted.load(Relaxed))
+    }
+
+    /// Sets the resources it gets; what waits of others goes.
+    pub fn want(&self, wanted: Resources) {
+        self.wanted.store(wanted.bits(), Relaxed);
+        self.queue().restrict(wanted);
+    }
+
+    /// The resources whose present state it has to be told although nothing changed.
+    pub fn owed(&self) -> Resources {
+        Resources::from_bits(self.owed.load(Relaxed))
+    }
+
+    /// Sets them.
+    pub fn owe(&self, owed: Resources) {
+        self.owed.store(owed.bits(), Relaxed);
+    }
+
+    /// Hands it an event. The number of older ones that this made superfluous.
+    pub fn push(
+        &self,
+        resource: Resource,
+        body: Bytes,
+        simulated: bool,
+        queued: Instant,
+        age: Option<Duration>,
+    ) -> usize {
+        let dropped = self.queue().push(Item {
+            serial: self.serial.fetch_add(1, Relaxed),
+            resource,
+            body,
+            simulated,
+            queued,
+            age,
+        });
+        self.wake.notify_one();
+        dropped
+    }
+
+    /// How many events wait, and since when the oldest does.
+    pub fn backlog(&self) -> (usize, Option<Instant>) {
+        let queue = self.queue();
+        (queue.len(), queue.oldest())
+    }
+
+    /// Whether it has failed for long.
+    pub fn is_suspended(&self) -> bool {
+        self.suspended.load(Relaxed)
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        lock(&self.queue)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Why an attempt did not deliver.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AttemptError {
+    /// No answer within [`Timing::attempt`].
+    #[error("no answer within {} s", .0.as_secs_f64())]
+    TimedOut(Duration),
+    /// The answer was not 2xx.
+    #[error("answered {0}, where 2xx is expected (204 recommended)")]
+    Refused(StatusCode),
+    /// No answer.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+}
+
+/// One attempt: over `link` if it is open, else over a new connection, which `link` holds afterwards.
+pub async fn attempt(
+    link: &mut Option<Link>,
+    endpoint: &Endpoint,
+    body: &Bytes,
+    simulated: bool,
+    limit: Duration,
+) -> Result<(), AttemptError> {
+    let work = async {
+        let mut open = match link.take().filter(Link::is_open) {
+            Some(open) => open,
+            None => Link::open(endpoint).await?,
+        };
+        let was_idle = open.was_used();
+        let mut answer = open.post(endpoint, body.clone(), simulated).await;
+        if answer.is_err() && was_idle {
+            // The consumer may have closed an idle connection just now: that is no failure of its own.
+            open = Link::open(endpoint).await?;
+            answer = open.post(endpoint, body.clone(), simulated).await;
+        }
+        let status = answer?;
+        *link = Some(open);
+        Ok::<_, LinkError>(status)
+    };
+    match timeout(limit, work).await {
+        Err(_) => Err(AttemptError::TimedOut(limit)),
+        Ok(Err(error)) => Err(error.into()),
+        Ok(Ok(status)) if status.is_success() => Ok(()),
+        Ok(Ok(status)) => Err(AttemptError::Refused(status)),
+    }
+}
+
+async fn run(subscriber: Arc<Subscriber>, timing: Timing, counters: Arc<Counters>, mut link: Option<Link>) {
+    let mut failures = 0u32;
+    let mut chance = Chance::new();
+    loop {
+        let item = next(&subscriber, &mut link).await;
+        let result = attempt(
+            &mut link,
+            &subscriber.endpoint,
+            &item.body,
+            item.simulated,
+            timing.attempt,
+        )
+        .await;
+        let Err(error) = result else {
+            delivered(&subscriber, &counters, &item);
+            if failures >= timing.suspend_after {
+                tracing::info!(endpoint = %subscriber.endpoint.text, "consumer takes events again");
+            }
+            failures = 0;
+            continue;
+        };
+        Counters::add(&counters.failed, 1);
+        failures = failures.saturating_add(1);
+        if matches!(error, AttemptError::Refused(_)) {
+            Counters::add(&counters.coalesced, subscriber.queue().postpone(item.serial));
+        }
+        if failures == 1 {
+            tracing::warn!(endpoint = %subscriber.endpoint.text, %error, "delivery failed, trying again");
+        }
+        if failures == timing.suspend_after {
+            tracing::warn!(endpoint = %subscriber.endpoint.text, %error, "consumer suspended: it keeps its subscriptions");
+            subscriber.suspended.store(true, Relaxed);
+            Counters::add(&counters.coalesced, subscriber.queue().keep_latest_only(true));
+        }
+        sleep(wait(&timing, failures, chance.next())).await;
+    }
+}
+
+fn delivered(subscriber: &Subscriber, counters: &Counters, item: &Item) {
+    Counters::add(&counters.delivered, 1);
+    if let Some(age) = item.age {
+        counters.took(age.saturating_add(item.queued.elapsed()));
+    }
+    let mut queue = subscriber.queue();
+    queue.done(item.serial);
+    if subscriber.suspended.swap(false, Relaxed) {
+        queue.keep_latest_only(false);
+    }
+}
+
+/// The next event, as soon as there is one; meanwhile a connection that the consumer closes is let go.
+async fn next(subscriber: &Subscriber, link: &mut Option<Link>) -> Item {
+    loop {
+        let front = subscriber.queue().front();
+        if let Some(item) = front {
+            return item;
+        }
+        let closed = async {
+            match link.as_mut() {
+                Some(link) => link.closed().await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = subscriber.wake.notified() => {}
+            () = closed => *link = None,
+        }
+    }
+}
+
+/// The wait after so many failures: doubled each time, then between half and all of it by `chance` (0…1).
+fn wait(timing: &Timing, failures: u32, chance: f64) -> Duration {
+    let doubled = 1u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
+    let full = timing.first_wait.saturating_mul(doubled).min(timing.longest_wait);
+    full.mul_f64(0.5 + chance / 2.0)
+}
+
+/// Spreads retries, so that consumers that failed together are not tried together. Not for secrets.
+struct Chance(u64);
+
+impl Chance {
+    fn new() -> Self {
+        Chance(Uuid::new_v4().as_u64_pair().0 | 1)
+    }
+
+    /// 0…1, by xorshift.
+    #[allow(clippy::cast_precision_loss)] // 2^-53 off in a jitter
+    fn next(&mut self) -> f64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 as f64 / u64::MAX as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_cap_and_stay_off_each_other() {
+        let timing = Timing::default();
+        let longest = |failures| wait(&timing, failures, 1.0).as_millis();
+        assert_eq!([longest(1), longest(2), longest(3)], [50, 100, 200]);
+        assert_eq!([longest(8), longest(40), longest(u32::MAX)], [5000, 5000, 5000]);
+        assert_eq!(wait(&timing, 1, 0.0), Duration::from_millis(25));
+        let mut chance = Chance::new();
+        let drawn: Vec<f64> = (0..1000).map(|_| chance.next()).collect();
+        assert!(drawn.iter().all(|drawn| (0.0..=1.0).contains(drawn)));
+        assert!(drawn.iter().any(|drawn| *drawn < 0.3) && drawn.iter().any(|drawn| *drawn > 0.7));
+    }
+}

@@ -1,0 +1,407 @@
+//! The hub: what changed comes in, what each consumer has to be told goes out.
+//!
+//! * [`Hub::on_event`] is told every event of the node in order, with the picture of that moment;
+//! * [`Hub::on_resync`] is told the picture at the start, after events were lost, and after the node process was replaced: what differs
+//!   from what was told last is told now, with the present time, because when it changed is not known;
+//! * [`Hub::node_alive`] is told when the node process dies and when it is back. No event is made up from that.
+//!
+//! Everything is non-blocking; encoding happens once per event, whatever the number of consumers.
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use hyper::body::Bytes;
+use tgm_core::{Event, Picture};
+use tgm_time::{Mono, Time, Utc};
+use uuid::Uuid;
+
+use crate::address::Target;
+use crate::delivery::{Subscriber, Timing};
+use crate::encode::{Envelope, encode};
+use crate::endpoint::Endpoint;
+use crate::model::{Model, Row, rows_of};
+use crate::resource::{Resource, Resources};
+use crate::stats::{Counters, Live, Stats};
+use crate::store::{Record, Store, StoreError};
+
+/// Where the present truth is read from: the node's snapshot.
+pub trait Truth: Send + Sync {
+    /// Lends the present picture to `look`. `false`, without a call, while there is none.
+    fn read(&self, look: &mut dyn FnMut(&Picture<'_>)) -> bool;
+}
+
+/// What a hub is made with.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Name of this node, as addresses carry it.
+    pub node: String,
+    /// Folder of the subscriptions; `None` keeps them in memory only.
+    pub store: Option<PathBuf>,
+    /// The waits of delivery.
+    pub timing: Timing,
+    /// Most subscriptions, over all consumers.
+    pub max_subscriptions: usize,
+    /// How long a dead node process goes unmentioned; it is back within 100 ms as a rule.
+    pub node_grace: Duration,
+}
+
+impl Config {
+    /// The defaults, for a node of this name.
+    pub fn new(node: impl Into<String>) -> Self {
+        Config {
+            node: node.into(),
+            store: None,
+            timing: Timing::default(),
+            max_subscriptions: 1024,
+            node_grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Cheap to clone; all clones are one hub. Lives inside a tokio runtime, which runs its deliveries.
+#[derive(Clone)]
+pub struct Hub(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub config: Config,
+    pub truth: Arc<dyn Truth>,
+    pub store: Option<Store>,
+    /// Held while a file is written, so that a consumer's newest list is written last.
+    pub writing: tokio::sync::Mutex<()>,
+    /// Subscriptions whose initial notification is under way.
+    pub pending: AtomicUsize,
+    pub counters: Arc<Counters>,
+    state: Mutex<State>,
+}
+
+/// One subscription.
+#[derive(Debug, Clone)]
+pub struct Subscription {
+    /// Its id.
+    pub id: Uuid,
+    /// As the consumer wrote it.
+    pub address: String,
+    /// What it means.
+    pub target: Target,
+    /// Whose it is.
+    pub subscriber: Arc<Subscriber>,
+}
+
+pub(crate) struct State {
+    pub subscriptions: Vec<Subscription>,
+    pub subscribers: Vec<Arc<Subscriber>>,
+    /// Counts the changes of each resource.
+    pub changes: [u64; Resource::COUNT],
+    /// The model holds what was told.
+    pub primed: bool,
+    model: Model,
+    /// The last event that a picture already told.
+    known: u64,
+    node_died: Option<Instant>,
+    buffer: Vec<u8>,
+}
+
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub")
+            .field("config", &self.0.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Hub {
+    /// Opens the store and takes up delivery to every consumer in it. Needs a tokio runtime around it.
+    pub fn open(config: Config, truth: Arc<dyn Truth>) -> Result<Self, StoreError> {
+        let (store, records) = match &config.store {
+            Some(folder) => Store::open(folder).map(|(store, records)| (Some(store), records))?,
+            None => (None, Vec::new()),
+        };
+        let hub = Hub(Arc::new(Inner {
+            config,
+            truth,
+            store,
+            writing: tokio::sync::Mutex::default(),
+            pending: AtomicUsize::new(0),
+            counters: Arc::default(),
+            state: Mutex::new(State {
+                subscriptions: Vec::new(),
+                subscribers: Vec::new(),
+                changes: [0; Resource::COUNT],
+                primed: false,
+                model: Model::default(),
+                known: 0,
+                node_died: None,
+                buffer: Vec::with_capacity(1024),
+            }),
+        }));
+        for record in &records {
+            hub.restore(record);
+        }
+        Ok(hub)
+    }
+
+    fn restore(&self, record: &Record) {
+        let Inner {
+            config,
+            store,
+            counters,
+            ..
+        } = &*self.0;
+        let read = || -> Result<_, String> {
+            let endpoint = Endpoint::parse(&record.endpoint).map_err(|error| error.to_string())?;
+            let target = |address: &str| Target::parse(address, &config.node).map_err(|error| error.to_string());
+            let targets: Vec<_> = record
+                .subscriptions
+                .iter()
+                .map(|entry| target(&entry.address).map(|target| (entry, target)))
+                .collect::<Result<_, _>>()?;
+            Ok((endpoint, targets))
+        };
+        let (endpoint, targets) = match read() {
+            Ok(read) => read,
+            Err(why) => {
+                if let Some(store) = store {
+                    store.quarantine_client(record.client, &why);
+                }
+                return;
+            }
+        };
+        let subscriber = Arc::new(Subscriber::new(record.client, endpoint));
+        let mut state = self.state();
+        state
+            .subscriptions
+            .extend(targets.into_iter().map(|(entry, target)| Subscription {
+                id: entry.id,
+                address: entry.address.clone(),
+                target,
+                subscriber: subscriber.clone(),
+            }));
+        state.subscribers.push(subscriber.clone());
+        state.refresh(&subscriber);
+        subscriber.owe(subscriber.wanted());
+        subscriber.start(config.timing, counters.clone(), None);
+    }
+
+    /// Tells consumers what changed. `picture` is the truth at or after the event; `now` is on the clock of `event.at`.
+    pub fn on_event(&self, event: &Event, picture: &Picture<'_>, now: Time<Mono>) {
+        let queued = Instant::now();
+        let mut state = self.state();
+        if !state.primed {
+            self.prime(&mut state, picture);
+        }
+        if event.seq <= state.known {
+            return;
+        }
+        let Some(resource) = state.model.apply(event, picture) else {
+            return;
+        };
+        state.count(resource);
+        let age = Duration::from_nanos(u64::try_from(now.since(event.at).get()).unwrap_or(0));
+        let told = Told {
+            resource,
+            time: event.time,
+            simulated: event.simulated || picture.node.simulated,
+            age: Some(age),
+            queued,
+        };
+        self.tell(&mut state, &told, None, picture, |subscriber| subscriber.wanted());
+        self.settle(&mut state, picture);
+    }
+
+    /// Compares the picture with what was told and tells what differs. Call it once at the start, whenever events were lost, and after the
+    /// node process was replaced, before its first event.
+    pub fn on_resync(&self, picture: &Picture<'_>) {
+        let mut state = self.state();
+        state.known = picture.node.seq;
+        if !state.primed {
+            return self.prime(&mut state, picture);
+        }
+        let changed = state.model.replace(picture);
+        for resource in changed.iter() {
+            state.count(resource);
+            let told = Told::present(resource, picture);
+            self.tell(&mut state, &told, None, picture, |subscriber| subscriber.wanted());
+        }
+        self.settle(&mut state, picture);
+    }
+
+    /// Whether the node process lives, and since when that is so.
+    pub fn node_alive(&self, alive: bool, since: Instant) {
+        let mut state = self.state();
+        state.node_died = (!alive).then_some(since);
+        // Another process counts its events anew.
+        state.known = if alive { state.known } else { 0 };
+    }
+
+    /// How long the node process has been dead, once that is worth telling.
+    pub fn outage(&self) -> Option<Duration> {
+        let dead = self.state().node_died?.elapsed();
+        (dead > self.0.config.node_grace).then_some(dead)
+    }
+
+    /// What delivery has done and has yet to do.
+    pub fn stats(&self) -> Stats {
+        let state = self.state();
+        let mut live = Live {
+            subscriptions: state.subscriptions.len(),
+            subscribers: state.subscribers.len(),
+            ..Live::default()
+        };
+        for subscriber in &state.subscribers {
+            let (queued, oldest) = subscriber.backlog();
+            live.queued += queued;
+            live.oldest = live
+                .oldest
+                .max(oldest.map_or(Duration::ZERO, |oldest| oldest.elapsed()));
+            live.suspended += usize::from(subscriber.is_suspended());
+        }
+        self.0.counters.read(live)
+    }
+
+    /// Encodes the present state of one resource into `out`; whether it is simulated. `None` if nothing is known of it.
+    pub(crate) fn present(&self, resource: Resource, picture: &Picture<'_>, out: &mut Vec<u8>) -> Option<bool> {
+        let mut rows = Vec::with_capacity(2);
+        rows_of(resource, picture, &mut rows);
+        if rows.is_empty() {
+            return None;
+        }
+        let simulated = picture.node.simulated;
+        encode(out, &self.envelope(now(), simulated), resource, &rows, picture.names);
+        Some(simulated)
+    }
+
+    /// Tells consumers the states that they are owed, as far as there are any.
+    pub(crate) fn settle_owed(&self) {
+        self.0
+            .truth
+            .read(&mut |picture| self.settle(&mut self.state(), picture));
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn prime(&self, state: &mut State, picture: &Picture<'_>) {
+        state.model.replace(picture);
+        state.primed = true;
+        self.settle(state, picture);
+    }
+
+    fn settle(&self, state: &mut State, picture: &Picture<'_>) {
+        let owed = state.subscribers.iter().map(|subscriber| subscriber.owed());
+        for resource in owed.fold(Resources::NONE, Resources::with).iter() {
+            let mut rows = Vec::with_capacity(2);
+            rows_of(resource, picture, &mut rows);
+            if rows.is_empty() {
+                continue;
+            }
+            let told = Told::present(resource, picture);
+            self.tell(state, &told, Some(&rows), picture, |subscriber| subscriber.owed());
+            for subscriber in &state.subscribers {
+                subscriber.owe(subscriber.owed().without(Resources::just(resource)));
+            }
+        }
+    }
+
+    /// Encodes once and hands to each consumer that `to` names the resource for.
+    fn tell(
+        &self,
+        state: &mut State,
+        told: &Told,
+        rows: Option<&[Row]>,
+        picture: &Picture<'_>,
+        to: fn(&Subscriber) -> Resources,
+    ) {
+        let State {
+            subscribers,
+            buffer,
+            model,
+            ..
+        } = state;
+        let rows = rows.unwrap_or_else(|| model.rows(told.resource));
+        let mut consumers = subscribers
+            .iter()
+            .filter(|subscriber| to(subscriber).has(told.resource))
+            .peekable();
+        if rows.is_empty() || consumers.peek().is_none() {
+            return;
+        }
+        buffer.clear();
+        encode(
+            buffer,
+            &self.envelope(told.time, told.simulated),
+            told.resource,
+            rows,
+            picture.names,
+        );
+        let body = Bytes::copy_from_slice(buffer);
+        let counters = &self.0.counters;
+        Counters::add(&counters.events, 1);
+        for subscriber in consumers {
+            let dropped = subscriber.push(told.resource, body.clone(), told.simulated, told.queued, told.age);
+            Counters::add(&counters.coalesced, dropped);
+        }
+    }
+
+    fn envelope(&self, time: Time<Utc>, simulated: bool) -> Envelope<'_> {
+        Envelope {
+            node: &self.0.config.node,
+            id: Uuid::new_v4(),
+            time,
+            simulated,
+        }
+    }
+}
+
+impl State {
+    /// Sets what a consumer gets by the subscriptions it has. Whether it has any.
+    pub fn refresh(&mut self, subscriber: &Arc<Subscriber>) -> bool {
+        let own = self
+            .subscriptions
+            .iter()
+            .filter(|one| Arc::ptr_eq(&one.subscriber, subscriber));
+        let wanted = own.fold(Resources::NONE, |all, one| all.with(one.target.resources));
+        subscriber.want(wanted);
+        if wanted.is_empty() {
+            subscriber.stop();
+            self.subscribers.retain(|one| !Arc::ptr_eq(one, subscriber));
+        }
+        !wanted.is_empty()
+    }
+
+    fn count(&mut self, resource: Resource) {
+        if let Some(changes) = self.changes.get_mut(resource.index()) {
+            *changes += 1;
+        }
+    }
+}
+
+/// One thing to tell.
+struct Told {
+    resource: Resource,
+    time: Time<Utc>,
+    simulated: bool,
+    age: Option<Duration>,
+    queued: Instant,
+}
+
+impl Told {
+    /// A state rather than a change.
+    fn present(resource: Resource, picture: &Picture<'_>) -> Self {
+        Told {
+            resource,
+            time: now(),
+            simulated: picture.node.simulated,
+            age: None,
+            queued: Instant::now(),
+        }
+    }
+}
+
+/// The system's time.
+fn now() -> Time<Utc> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}

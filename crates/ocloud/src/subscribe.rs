@@ -1,0 +1,253 @@
+//! Subscribing and unsubscribing: nothing is stored before the consumer has taken its first notification.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use hyper::body::Bytes;
+use uuid::Uuid;
+
+use crate::address::{AddressError, Target};
+use crate::delivery::{AttemptError, Subscriber, attempt};
+use crate::endpoint::{Endpoint, EndpointError};
+use crate::hub::{Hub, Subscription};
+use crate::link::Link;
+use crate::resource::{Resource, Resources};
+use crate::stats::Counters;
+use crate::store::{Entry, Record, StoreError};
+
+/// Most subscriptions whose initial notification is under way at once.
+const MAX_PENDING: usize = 64;
+
+/// Why there is no subscription. The answer's status is [`crate::api`]'s to give.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// The address names nothing here.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The endpoint is none, or none to speak to.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The resource is offered, but nothing has been observed of it.
+    #[error("{0}: nothing is known of it on this node: what it tells of is not there, or has not been observed yet")]
+    Nothing(&'static str),
+    /// The node process has told nothing, or is dead.
+    #[error("the node process tells nothing at present")]
+    NoNode,
+    /// The same endpoint already gets the same address.
+    #[error("this endpoint is already subscribed to {address} by subscription {id}")]
+    Exists {
+        /// The subscription that exists.
+        id: Uuid,
+        /// Its canonical address.
+        address: String,
+    },
+    /// Too many.
+    #[error("there are {0} subscriptions, the most this publisher takes")]
+    Full(usize),
+    /// Too many at once.
+    #[error("{MAX_PENDING} subscriptions wait for their consumers to take the initial notification")]
+    Busy,
+    /// The consumer did not take its initial notification.
+    #[error("the initial notification of {resource} to {endpoint} failed: {source}")]
+    Initial {
+        /// What it told.
+        resource: &'static str,
+        /// Where to.
+        endpoint: String,
+        /// Why.
+        source: AttemptError,
+    },
+    /// It could not be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Hub {
+    /// Subscribes `endpoint` to `address`: each resource's present state is POSTed first, and only if the consumer takes all of them the
+    /// subscription exists and is on disk.
+    pub async fn subscribe(&self, address: &str, endpoint: &str) -> Result<Subscription, SubscribeError> {
+        let target = Target::parse(address, &self.0.config.node)?;
+        let endpoint = Endpoint::parse(endpoint)?;
+        self.admit(&target, &endpoint)?;
+        let _pending = Pending::start(&self.0.pending).ok_or(SubscribeError::Busy)?;
+        if self.outage().is_some() {
+            return Err(SubscribeError::NoNode);
+        }
+        let changes = self.state().changes;
+        let mut link = None;
+        for (resource, body, simulated) in self.initial(&target)? {
+            let limit = self.0.config.timing.attempt;
+            if let Err(source) = attempt(&mut link, &endpoint, &body, simulated, limit).await {
+                Counters::add(&self.0.counters.initial_failed, 1);
+                return Err(SubscribeError::Initial {
+                    resource: resource.path(),
+                    endpoint: endpoint.text,
+                    source,
+                });
+            }
+        }
+        let subscription = self.register(address, target, endpoint, link, &changes)?;
+        self.settle_owed();
+        if let Err(error) = self.persist(&subscription.subscriber).await {
+            self.forget(subscription.id);
+            return Err(error.into());
+        }
+        Ok(subscription)
+    }
+
+    /// Ends a subscription. `false` if there is none.
+    pub async fn unsubscribe(&self, id: Uuid) -> Result<bool, StoreError> {
+        match self.forget(id) {
+            Some(subscriber) => self.persist(&subscriber).await.map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Ends all subscriptions.
+    pub async fn unsubscribe_all(&self) -> Result<(), StoreError> {
+        let subscribers = {
+            let mut state = self.state();
+            state.subscriptions.clear();
+            let subscribers = state.subscribers.clone();
+            for subscriber in &subscribers {
+                state.refresh(subscriber);
+            }
+            subscribers
+        };
+        for subscriber in &subscribers {
+            self.persist(subscriber).await?;
+        }
+        Ok(())
+    }
+
+    /// All subscriptions, oldest first.
+    pub fn subscriptions(&self) -> Vec<Subscription> {
+        self.state().subscriptions.clone()
+    }
+
+    /// One of them.
+    pub fn subscription(&self, id: Uuid) -> Option<Subscription> {
+        self.state().subscriptions.iter().find(|one| one.id == id).cloned()
+    }
+
+    fn admit(&self, target: &Target, endpoint: &Endpoint) -> Result<(), SubscribeError> {
+        let state = self.state();
+        let same = |one: &&Subscription| one.target == *target && one.subscriber.endpoint == *endpoint;
+        if let Some(one) = state.subscriptions.iter().find(same) {
+            return Err(SubscribeError::Exists {
+                id: one.id,
+                address: target.canonical(&self.0.config.node),
+            });
+        }
+        if state.subscriptions.len() >= self.0.config.max_subscriptions {
+            return Err(SubscribeError::Full(state.subscriptions.len()));
+        }
+        Ok(())
+    }
+
+    /// The present state of each resource that the target covers and that has one.
+    fn initial(&self, target: &Target) -> Result<Vec<(Resource, Bytes, bool)>, SubscribeError> {
+        let mut initial = Vec::new();
+        let seen = self.0.truth.read(&mut |picture| {
+            initial = target
+                .resources
+                .iter()
+                .filter_map(|resource| {
+                    let mut body = Vec::with_capacity(512);
+                    let simulated = self.present(resource, picture, &mut body)?;
+                    Some((resource, Bytes::from(body), simulated))
+                })
+                .collect();
+        });
+        match (seen, initial.is_empty()) {
+            (false, _) => Err(SubscribeError::NoNode),
+            (true, true) => Err(SubscribeError::Nothing(target.path)),
+            (true, false) => Ok(initial),
+        }
+    }
+
+    /// From here on it gets events. What changed since its initial notification was made, it is owed.
+    fn register(
+        &self,
+        address: &str,
+        target: Target,
+        endpoint: Endpoint,
+        link: Option<Link>,
+        changes: &[u64],
+    ) -> Result<Subscription, SubscribeError> {
+        self.admit(&target, &endpoint)?;
+        let mut state = self.state();
+        let known = state.subscribers.iter().find(|one| one.endpoint == endpoint).cloned();
+        let subscriber = known.unwrap_or_else(|| {
+            let subscriber = Arc::new(Subscriber::new(Uuid::new_v4(), endpoint));
+            subscriber.start(self.0.config.timing, self.0.counters.clone(), link);
+            state.subscribers.push(subscriber.clone());
+            subscriber
+        });
+        let subscription = Subscription {
+            id: Uuid::new_v4(),
+            address: address.to_owned(),
+            target,
+            subscriber,
+        };
+        state.subscriptions.push(subscription.clone());
+        state.refresh(&subscription.subscriber);
+        let missed = target
+            .resources
+            .iter()
+            .filter(|resource| !state.primed || state.changes.get(resource.index()) != changes.get(resource.index()))
+            .fold(Resources::NONE, |all, one| all.with(Resources::just(one)));
+        let subscriber = &subscription.subscriber;
+        subscriber.owe(subscriber.owed().with(missed));
+        Ok(subscription)
+    }
+
+    fn forget(&self, id: Uuid) -> Option<Arc<Subscriber>> {
+        let mut state = self.state();
+        let at = state.subscriptions.iter().position(|one| one.id == id)?;
+        let subscriber = state.subscriptions.remove(at).subscriber;
+        state.refresh(&subscriber);
+        Some(subscriber)
+    }
+
+    /// Writes what a consumer has now. One at a time: whoever writes later has seen more.
+    async fn persist(&self, subscriber: &Subscriber) -> Result<(), StoreError> {
+        let Some(store) = self.0.store.clone() else {
+            return Ok(());
+        };
+        let _writing = self.0.writing.lock().await;
+        let own = |one: &&Subscription| one.subscriber.client == subscriber.client;
+        let entry = |one: &Subscription| Entry {
+            id: one.id,
+            address: one.address.clone(),
+        };
+        let entries = self.state().subscriptions.iter().filter(own).map(entry).collect();
+        let record = Record::new(subscriber.client, subscriber.endpoint.text.clone(), entries);
+        let write = move || store.write(&record);
+        match tokio::task::spawn_blocking(write).await {
+            Ok(written) => written,
+            Err(error) => Err(StoreError {
+                path: self.0.config.store.clone().unwrap_or_default(),
+                source: std::io::Error::other(error),
+            }),
+        }
+    }
+}
+
+/// Counts one subscription that is under way.
+struct Pending<'a>(&'a AtomicUsize);
+
+impl<'a> Pending<'a> {
+    fn start(counter: &'a AtomicUsize) -> Option<Self> {
+        let before = counter.fetch_add(1, Relaxed);
+        let pending = Pending(counter);
+        (before < MAX_PENDING).then_some(pending)
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
