@@ -5,6 +5,7 @@ mod second;
 
 use proptest::prelude::*;
 use tgm_dpll::encode::AttrWriter;
+use tgm_dpll::frame::Frames;
 use tgm_dpll::{DeviceMsg, PinMsg};
 
 /// An attribute to write: a type, and a value or a nest.
@@ -124,6 +125,66 @@ proptest! {
         let bit = bit.index(bytes.len() * 8);
         bytes[bit / 8] ^= 1 << (bit % 8);
         agree(&bytes);
+    }
+
+    /// What is written is read: a device and a parent of every combination of present and absent.
+    #[test]
+    fn what_is_written_is_read(
+        numbers in prop::collection::vec(prop::option::of(any::<u32>()), 9),
+        clock in prop::option::of(any::<u64>()),
+        longs in prop::collection::vec(prop::option::of(any::<i64>()), 3),
+        modes in prop::collection::vec(any::<u32>(), 0..4),
+    ) {
+        let mut buffer = [0; 1024];
+        let mut w = AttrWriter::new(&mut buffer);
+        let kinds = [1u16, 5, 7, 9, 10, 12, 13, 14];
+        for (kind, number) in kinds.iter().zip(&numbers) {
+            number.iter().for_each(|number| w.u32(*kind, *number));
+        }
+        clock.iter().for_each(|clock| w.u64(4, *clock));
+        modes.iter().for_each(|mode| w.u32(6, *mode));
+        let device = DeviceMsg::decode(w.finish().unwrap()).unwrap();
+        let read = [
+            device.id,
+            device.mode.map(|mode| mode.number()),
+            device.lock_status.map(|status| status.number()),
+            device.dpll_type.map(|kind| kind.number()),
+            device.lock_status_error.map(|error| error.number()),
+            device.phase_offset_monitor.map(|state| state.number()),
+            device.phase_offset_avg_factor,
+            device.frequency_monitor.map(|state| state.number()),
+        ];
+        prop_assert_eq!(&read[..], &numbers[..8]);
+        prop_assert_eq!(device.clock_id, clock);
+        prop_assert_eq!(device.mode_supported.iter().map(|mode| mode.number()).collect::<Vec<_>>(), modes);
+
+        let mut w = AttrWriter::new(&mut buffer);
+        w.nest(18, |w| {
+            for (kind, number) in [2u16, 10, 15, 16, 32].iter().zip(&numbers) {
+                number.iter().for_each(|number| w.u32(*kind, *number));
+            }
+            longs[0].iter().for_each(|phase| w.i64(23, *phase));
+            longs[1].iter().for_each(|ffo| w.sint(24, *ffo));
+            longs[2].iter().for_each(|ffo| w.sint(30, *ffo));
+        });
+        let pin = PinMsg::decode(w.finish().unwrap()).unwrap();
+        let parent = pin.parent_devices.as_slice()[0];
+        let read = [
+            parent.parent_id,
+            parent.direction.map(|direction| direction.number()),
+            parent.prio,
+            parent.state.map(|state| state.number()),
+            parent.operstate.map(|state| state.number()),
+        ];
+        prop_assert_eq!(&read[..], &numbers[..5]);
+        prop_assert_eq!([parent.phase_offset.map(|phase| phase.0), parent.ffo, parent.ffo_ppt].to_vec(), longs);
+    }
+
+    /// Whatever a datagram holds, the walk over its messages ends and covers no byte twice.
+    #[test]
+    fn a_datagram_of_noise_ends(bytes in prop::collection::vec(prop_oneof![Just(0u8), Just(16), Just(20), any::<u8>()], 0..300)) {
+        let frames = Frames::new(&bytes).count();
+        prop_assert!(frames <= bytes.len() / 16 + 1);
     }
 
     #[test]
