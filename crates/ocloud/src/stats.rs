@@ -104,6 +104,6 @@ mod tests {
         let stats = counters.read(Live::default());
         assert_eq!(stats.buckets[..2], [1, 1]);
         assert_eq!(stats.buckets[BOUNDS.len()], 1);
-        assert!((stats.seconds - 3600.000_201).abs() < 1e-9);
+        assert!((stats.seconds - 3_600.000_201).abs() < 1e-9);
     }
 }

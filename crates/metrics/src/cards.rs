@@ -1,0 +1,88 @@
+//! `tgm_*` of each card: what the core knows and no other metric tells. Base units; `iface` is the interface's own name.
+
+use tgm_core::{CardView, Picture};
+use tgm_time::Nanos;
+
+use crate::labels::unique;
+use crate::page::Page;
+
+/// Writes all of them.
+pub fn write(page: &mut Page<'_>, picture: &Picture<'_>) {
+    let names = unique(
+        picture
+            .cards
+            .iter()
+            .map(|card| [picture.names.port(card.port).to_owned()]),
+    );
+    let labels: Vec<_> = names
+        .iter()
+        .map(|name| [("iface", name.as_deref().unwrap_or_default())])
+        .collect();
+    let cards = || {
+        let labelled = picture.cards.iter().zip(&names).zip(&labels);
+        labelled
+            .filter(|((_, name), _)| name.is_some())
+            .map(|((card, _), labels)| (card, &labels[..]))
+    };
+    let mut of_cards = |name: &str, help: &str, value: fn(&CardView) -> Option<f64>| {
+        page.gauges(
+            name,
+            help,
+            cards().filter_map(|(card, labels)| Some((labels, value(card)?))),
+        );
+    };
+
+    of_cards(
+        "tgm_state",
+        "T-GM state: 0 Free-Run, 1 Locked, 2 Holdover-In-Spec, 3 Holdover-Out-Of-Spec.",
+        |card| Some(f64::from(card.state as u8)),
+    );
+    of_cards(
+        "tgm_flapping",
+        "1 while losses of lock follow each other so fast that locking takes longer.",
+        |card| Some(f64::from(u8::from(card.flapping))),
+    );
+    of_cards(
+        "tgm_holdover_offset_seconds",
+        "Modelled time offset, in a holdover only.",
+        |card| card.estimate.map(seconds),
+    );
+    of_cards(
+        "tgm_gnss_state",
+        "E5: 0 SYNCHRONIZED, 1 ACQUIRING-SYNC, 2 ANTENNA-DISCONNECTED, 3 ANTENNA-SHORT-CIRCUIT, 4 BOOTING, 5 FAILURE-MULTIPATH, 6 FAILURE-NOFIX, 7 FAILURE-LOW-SNR, 8 FAILURE-PLL.",
+        |card| card.gnss_state.map(|state| f64::from(state.number())),
+    );
+    of_cards(
+        "tgm_gnss_time_accuracy_seconds",
+        "Time accuracy as the receiver estimates it.",
+        |card| card.t_acc.map(seconds),
+    );
+    of_cards(
+        "tgm_satellites_used",
+        "Satellites in the receiver's solution.",
+        |card| card.has_gnss.then_some(f64::from(card.used)),
+    );
+    of_cards("tgm_satellites_visible", "Satellites that the receiver sees.", |card| {
+        card.has_gnss.then_some(f64::from(card.seen))
+    });
+    of_cards(
+        "tgm_gnss_antenna",
+        "Antenna: 0 unknown, 1 ok, 2 open, 3 short, 4 supply off.",
+        |card| card.has_gnss.then_some(f64::from(card.antenna.number())),
+    );
+    of_cards(
+        "tgm_gnss_jamming",
+        "Jamming: 0 unknown, 1 ok, 2 warning, 3 critical.",
+        |card| card.has_gnss.then_some(f64::from(card.jamming.number())),
+    );
+    of_cards(
+        "tgm_gnss_spoofing",
+        "Spoofing: 0 unknown, 1 none, 2 indicated, 3 indicated by several detectors.",
+        |card| card.has_gnss.then_some(f64::from(card.spoofing.number())),
+    );
+}
+
+#[allow(clippy::cast_precision_loss)] // exact to a nanosecond up to 104 days
+fn seconds(nanos: Nanos) -> f64 {
+    nanos.get() as f64 / 1e9
+}
