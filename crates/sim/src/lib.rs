@@ -12,6 +12,7 @@ pub mod card;
 pub mod dpll;
 pub mod fault;
 pub mod inject;
+pub mod journal;
 pub mod oscillator;
 pub mod pace;
 pub mod receiver;
