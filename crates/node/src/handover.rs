@@ -10,10 +10,18 @@ use std::os::unix::net::UnixStream;
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessage, MsgFlags, getsockopt, sendmsg, sockopt};
 
-/// What the node says first.
-pub const HELLO: &[u8; 4] = b"tgm1";
-/// What the publisher answers once it serves.
+/// What the node says first; the publisher's command line follows, a word a line, so that one with other settings can leave.
+pub const HELLO: &[u8; 5] = b"tgm1\n";
+/// Longest greeting.
+const LONGEST: usize = 8 * 1024;
+/// The publisher answers: it serves.
 pub const READY: u8 = b'R';
+/// The publisher answers: it was started with other settings and leaves.
+pub const LEAVING: u8 = b'L';
+/// The publisher answers: it serves another node, which is alive.
+pub const BUSY: u8 = b'B';
+/// The node says: stop.
+pub const STOP: u8 = b'S';
 
 /// The handover failed.
 #[derive(Debug, thiserror::Error)]
@@ -39,22 +47,33 @@ pub struct Shared {
     pub ring: OwnedFd,
     /// An eventfd that is readable after events.
     pub wake: OwnedFd,
+    /// The command line with which the node would start a publisher, a word a line.
+    pub words: String,
 }
 
-/// Sends the three descriptors.
-pub fn send(to: &UnixStream, snapshot: BorrowedFd<'_>, ring: BorrowedFd<'_>, wake: BorrowedFd<'_>) -> Result<(), HandoverError> {
+/// Sends the three descriptors, with the publisher's command line.
+pub fn send(
+    to: &UnixStream,
+    words: &str,
+    snapshot: BorrowedFd<'_>,
+    ring: BorrowedFd<'_>,
+    wake: BorrowedFd<'_>,
+) -> Result<(), HandoverError> {
     let fds = [snapshot.as_raw_fd(), ring.as_raw_fd(), wake.as_raw_fd()];
     let rights = [ControlMessage::ScmRights(&fds)];
-    sendmsg::<()>(to.as_raw_fd(), &[IoSlice::new(HELLO)], &rights, MsgFlags::MSG_NOSIGNAL, None)?;
+    let parts = [IoSlice::new(HELLO), IoSlice::new(words.as_bytes())];
+    sendmsg::<()>(to.as_raw_fd(), &parts, &rights, MsgFlags::MSG_NOSIGNAL, None)?;
     Ok(())
 }
 
 /// Receives them.
 pub fn receive(from: &UnixStream) -> Result<Shared, HandoverError> {
-    let mut hello = [0; HELLO.len()];
-    let (read, fds) = tgm_sys::fd::receive::<3>(from.as_fd(), &mut hello)?;
-    match (read, &hello, fds) {
-        (4, HELLO, [Some(snapshot), Some(ring), Some(wake)]) => Ok(Shared { snapshot, ring, wake }),
+    let mut greeting = [0; LONGEST];
+    let (read, fds) = tgm_sys::fd::receive::<3>(from.as_fd(), &mut greeting)?;
+    let words = greeting.get(..read).and_then(|greeting| greeting.strip_prefix(HELLO));
+    let words = words.and_then(|words| std::str::from_utf8(words).ok());
+    match (words, fds) {
+        (Some(words), [Some(snapshot), Some(ring), Some(wake)]) => Ok(Shared { snapshot, ring, wake, words: words.to_owned() }),
         _ => Err(HandoverError::NotANode),
     }
 }
@@ -64,4 +83,28 @@ pub fn check_peer(peer: &UnixStream, own: u32) -> Result<u32, HandoverError> {
     let credentials = getsockopt(peer, sockopt::PeerCredentials)?;
     let user = credentials.uid();
     if user == 0 || user == own { Ok(user) } else { Err(HandoverError::Stranger(user)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sent_arrives() {
+        let (near, far) = UnixStream::pair().unwrap();
+        let (a, b) = UnixStream::pair().unwrap();
+        send(&near, "publish\n--listen", a.as_fd(), b.as_fd(), near.as_fd()).unwrap();
+        assert_eq!(receive(&far).unwrap().words, "publish\n--listen");
+        assert_eq!(check_peer(&far, nix::unistd::getuid().as_raw()).unwrap(), nix::unistd::getuid().as_raw());
+    }
+
+    #[test]
+    fn a_stranger_who_says_something_else_is_refused() {
+        use std::io::Write;
+        let (mut near, far) = UnixStream::pair().unwrap();
+        near.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+        assert!(matches!(receive(&far), Err(HandoverError::NotANode)));
+        drop(near);
+        assert!(matches!(receive(&far), Err(HandoverError::NotANode)));
+    }
 }

@@ -1,1 +1,0 @@
-//! Measurements: criterion benches with the comparison in the same run.
