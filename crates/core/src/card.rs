@@ -117,6 +117,7 @@ impl Card {
             }
             Reading::Gnss(epoch) => {
                 let before = (self.gnss.epoch, self.gnss.is_fresh(at, &self.limits));
+                let verdicts = (self.gnss.judge(at, &self.limits), self.tod.judge(at, &self.limits));
                 self.gnss.epoch(at, epoch, &self.limits);
                 if let Some(utc) = epoch.utc {
                     self.tod.epoch(at, utc, self.utc_offset());
@@ -127,8 +128,9 @@ impl Card {
                         == (b.fix, b.fix_ok, b.antenna, b.jamming, b.spoofing, b.state, b.simulated)
                 };
                 let t_acc_fine = epoch.t_acc.is_some_and(|t_acc| t_acc.abs() <= self.limits.offset);
-                let doubtful = self.tod.judge(at, &self.limits) != T::Agrees;
-                let steady = before.1 && same(&before.0, &epoch) && t_acc_fine && !doubtful;
+                let judged = (self.gnss.judge(at, &self.limits), self.tod.judge(at, &self.limits));
+                let steady =
+                    before.1 && same(&before.0, &epoch) && t_acc_fine && judged == verdicts && judged.1 == T::Agrees;
                 !steady
             }
             Reading::Nmea => {
@@ -360,7 +362,7 @@ impl Card {
             return own;
         }
         let was_ok_before = ok < held && now.since(held) >= self.limits.gnss_grace;
-        let had_time_to_lock = now.since(ok) >= self.limits.lock_time;
+        let had_time_to_lock = ok >= held && now.since(ok) >= self.limits.lock_time;
         if was_ok_before || had_time_to_lock {
             GnssState::FailurePll
         } else {
