@@ -4,7 +4,7 @@
 
 use std::hint::black_box;
 
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use netlink_packet_generic::GenlHeader;
 use tgm_benches::{Message, Mix, Speaker, config, routes};
 use tgm_core::{Core, Instance, Now, Observation, Origin, Port, Reading};
@@ -65,25 +65,35 @@ fn decode_dpll(message: &Message<'_>, routes: &mut tgm_dpll::Routes, see: &mut i
     }
 }
 
+/// Observations in the working set: it must fit a cache, or memory is measured and not the core.
+const SET: usize = 2_000;
+
 fn core_step(c: &mut Criterion) {
-    let observations = observations(100_000);
-    let mut group = c.benchmark_group("core");
-    group.throughput(Throughput::Elements(observations.len() as u64));
-    group.bench_function("step, 100k observations of the mix", |b| {
-        b.iter_batched_ref(
-            || Core::new(&config()),
-            |core| {
-                let mut events = 0u64;
-                for (now, observation) in &observations {
-                    core.step(*now, observation, |event| events += black_box(event.seq));
-                }
-                black_box(events)
-            },
-            BatchSize::LargeInput,
-        );
+    let observations = observations(SET);
+    let lap = observations[SET - 1].1.at - observations[0].1.at + tgm_time::Nanos::from_millis(20);
+    let mut group = c.benchmark_group("core, 2000 observations of the mix");
+    group.throughput(Throughput::Elements(SET as u64));
+    let (mut core, mut passed, mut events) = (Core::new(&config()), tgm_time::Nanos::ZERO, 0u64);
+    group.bench_function("step", |b| {
+        b.iter(|| {
+            for (now, observation) in &observations {
+                let now = Now { mono: now.mono + passed, system: now.system + passed };
+                let observation = Observation { at: now.mono, ..*observation };
+                core.step(now, &observation, |event| events += black_box(event.seq) & 1);
+            }
+            passed = passed + lap;
+        });
     });
-    group.bench_function("the same observations only walked", |b| {
-        b.iter(|| observations.iter().fold(0, |sum, (now, o)| sum + black_box(now.mono.as_nanos() + i64::from(o.port.0))));
+    assert!(events > 0);
+    let mut passed = tgm_time::Nanos::ZERO;
+    group.bench_function("the same loop without the core", |b| {
+        b.iter(|| {
+            for (now, observation) in &observations {
+                let now = Now { mono: now.mono + passed, system: now.system + passed };
+                black_box((&now, &Observation { at: now.mono, ..*observation }));
+            }
+            passed = passed + lap;
+        });
     });
     group.finish();
 }
@@ -177,7 +187,7 @@ fn gnss(c: &mut Criterion) {
                 }));
             });
         });
-        assert!(demux.counters().nmea > 33 && demux.counters().checksum_errors == 0);
+        assert!(demux.counters().nmea >= 33 && demux.counters().checksum_errors == 0, "{:?}", demux.counters());
     });
     group.bench_function("nmea crate: parse_bytes alone, lines already cut", |b| {
         let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();

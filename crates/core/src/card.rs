@@ -143,10 +143,13 @@ impl Card {
                 true
             }
             Reading::Pulse { second, offset } => {
+                let unseen = self.phc_offset(at).is_none();
                 self.tod.pulse(at, second);
                 self.pulse = Some((offset, at));
                 self.sample(at, offset);
-                true
+                // A sample changes nothing by itself unless it completes a loss or a lock.
+                let out = self.phc.is_out() || self.phase.is_out() || self.rss.is_out();
+                unseen || out || (self.good > 0 && self.state != TgmState::Locked && self.all_locked(at))
             }
             Reading::PhcGone => {
                 self.pulse = None;
