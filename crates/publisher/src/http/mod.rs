@@ -1,0 +1,37 @@
+//! HTTP of the publisher: the notification API and `/metrics`, each on its own listener, as thin adapters.
+//!
+//! What is asked and answered is decided in `tgm-ocloud` and `tgm-metrics`; here are sockets, limits and headers.
+
+mod rest;
+mod scrape;
+mod server;
+mod sources;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use tgm_ocloud::{Api, Hub};
+use tokio::net::TcpListener;
+
+use crate::args::PublishArgs;
+use crate::feed::Feed;
+
+/// Serves both until the process ends.
+pub async fn serve(rest: TcpListener, metrics: TcpListener, hub: Hub, feed: Arc<Feed>, args: PublishArgs) {
+    let scrape = scrape::Scrape {
+        hub: hub.clone(),
+        truth: feed.clone(),
+        sources: feed,
+        node: args.node_name,
+    };
+    tokio::join!(
+        server::run(
+            "the notification API",
+            rest,
+            rest::router(Api::new(hub)),
+            server::HEAD_TIMEOUT
+        ),
+        server::run("metrics", metrics, scrape::router(scrape), server::HEAD_TIMEOUT),
+    );
+}

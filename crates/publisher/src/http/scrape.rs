@@ -1,0 +1,99 @@
+//! `GET /metrics`: the node's picture and the publisher's counters as Prometheus text.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, Method};
+use axum::response::Response;
+use tgm_metrics::{Counters, Histogram};
+use tgm_ocloud::{BOUNDS, Hub, Outcome, Truth};
+
+use super::rest::respond;
+use super::sources::{Sources, Table};
+
+/// What a scrape is made of.
+#[derive(Clone)]
+pub struct Scrape {
+    /// Deliveries.
+    pub hub: Hub,
+    /// The node's picture.
+    pub truth: Arc<dyn Truth>,
+    /// Its sources.
+    pub sources: Arc<dyn Sources>,
+    /// Its name.
+    pub node: String,
+}
+
+/// `/metrics` and explained errors.
+pub fn router(scrape: Scrape) -> Router {
+    Router::new().fallback(answer).with_state(scrape)
+}
+
+async fn answer(State(scrape): State<Scrape>, request: Request) -> Response {
+    let problem = |status, title, detail| respond(Outcome::problem(status, "urn:tgm:problem:metrics", title, detail));
+    if request.uri().path() != "/metrics" {
+        return problem(404, "There is no such thing here", "this listener has /metrics");
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let outcome = Outcome::problem(
+            405,
+            "urn:tgm:problem:method",
+            "The method is not allowed here",
+            "this path takes GET",
+        );
+        return respond(Outcome {
+            allow: Some("GET, HEAD"),
+            ..outcome
+        });
+    }
+    let mut response = Response::new(Body::from(scrape.page()));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(tgm_metrics::CONTENT_TYPE));
+    response
+}
+
+impl Scrape {
+    /// One scrape. The picture of a node that has been dead for long is no longer told.
+    pub fn page(&self) -> Vec<u8> {
+        let stats = self.hub.stats();
+        let counts = self.sources.counts();
+        let mut out = Vec::with_capacity(16 << 10);
+        let counters = Counters {
+            node_up: counts.alive,
+            events: stats.events,
+            events_lost: counts.lost,
+            events_coalesced: stats.coalesced,
+            delivered: stats.delivered,
+            failed: stats.failed,
+            initial_failed: stats.initial_failed,
+            delivery: Histogram {
+                bounds: &BOUNDS,
+                buckets: &stats.buckets,
+                sum: stats.seconds,
+            },
+            subscriptions: stats.live.subscriptions,
+            subscribers: stats.live.subscribers,
+            suspended: stats.live.suspended,
+            queued: stats.live.queued,
+            oldest: stats.live.oldest.as_secs_f64(),
+            families: &[],
+        };
+        let told = self.hub.outage().is_none()
+            && self.truth.read(&mut |picture| {
+                let ports = picture.cards.iter().map(|card| picture.names.port(card.port));
+                let table = Table::new(ports, &*self.sources);
+                table.with(counts.attached, |families| {
+                    out.clear();
+                    tgm_metrics::render(Some(picture), &self.node, &Counters { families, ..counters }, &mut out);
+                });
+            });
+        if !told {
+            tgm_metrics::render(None, &self.node, &counters, &mut out);
+        }
+        out
+    }
+}

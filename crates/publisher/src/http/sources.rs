@@ -1,0 +1,208 @@
+//! The counters of each card's sources, as metrics.
+
+use tgm_metrics::{Family, Kind, Sample};
+use tgm_node::shared::Counter;
+use tgm_node::shared::layout::COUNTERS;
+
+use crate::feed::{Feed, FeedCounts};
+
+/// Where they are read from.
+pub trait Sources: Send + Sync {
+    /// The feed's own.
+    fn counts(&self) -> FeedCounts;
+    /// Those of the card in this place of the picture.
+    fn card(&self, place: usize) -> [u64; COUNTERS];
+}
+
+impl Sources for Feed {
+    fn counts(&self) -> FeedCounts {
+        Feed::counts(self)
+    }
+
+    fn card(&self, place: usize) -> [u64; COUNTERS] {
+        self.counters(place)
+    }
+}
+
+type Row = (Counter, &'static str, &'static str);
+
+/// What is counted, by the counter that says whether its source is configured at all.
+const COUNTED: [(Counter, &[Row]); 3] = [
+    (
+        Counter::GnssUp,
+        &[
+            (Counter::GnssBytes, "tgm_gnss_bytes_total", "Bytes from the receiver."),
+            (
+                Counter::GnssFrames,
+                "tgm_gnss_frames_total",
+                "UBX frames with a good checksum.",
+            ),
+            (
+                Counter::GnssSentences,
+                "tgm_gnss_sentences_total",
+                "NMEA sentences with a good checksum.",
+            ),
+            (
+                Counter::GnssSkipped,
+                "tgm_gnss_skipped_bytes_total",
+                "Bytes that belonged to no frame.",
+            ),
+            (
+                Counter::GnssChecksum,
+                "tgm_gnss_checksum_errors_total",
+                "Frames and sentences with a bad checksum.",
+            ),
+            (
+                Counter::GnssOpened,
+                "tgm_gnss_opened_total",
+                "Times the receiver was opened.",
+            ),
+        ],
+    ),
+    (
+        Counter::DpllUp,
+        &[
+            (
+                Counter::DpllMessages,
+                "tgm_dpll_messages_total",
+                "Messages of the dpll family.",
+            ),
+            (
+                Counter::DpllNotifications,
+                "tgm_dpll_notifications_total",
+                "Those that the kernel sent by itself.",
+            ),
+            (
+                Counter::DpllMalformed,
+                "tgm_dpll_malformed_total",
+                "Messages that made no sense.",
+            ),
+            (
+                Counter::DpllOverruns,
+                "tgm_dpll_overruns_total",
+                "Times the kernel dropped messages.",
+            ),
+            (
+                Counter::DpllResyncs,
+                "tgm_dpll_resyncs_total",
+                "Dumps, the first included.",
+            ),
+            (
+                Counter::DpllForeign,
+                "tgm_dpll_foreign_total",
+                "Messages about boards that are not ours.",
+            ),
+        ],
+    ),
+    (
+        Counter::PhcUp,
+        &[
+            (Counter::PhcPulses, "tgm_phc_pulses_total", "External timestamps read."),
+            (
+                Counter::PhcMissed,
+                "tgm_phc_pulses_missed_total",
+                "External timestamps that were missed.",
+            ),
+            (
+                Counter::PhcErrors,
+                "tgm_phc_errors_total",
+                "PHC measurements that failed.",
+            ),
+        ],
+    ),
+];
+
+/// Names of the sources, in the order of [`COUNTED`].
+const SOURCES: [&str; 3] = ["gnss", "dpll", "phc"];
+/// What an `…Up` counter says of a source that is not configured, and of one that is open.
+const NOT_CONFIGURED: u64 = 0;
+const OPEN: u64 = 2;
+
+/// One reading of all cards.
+pub struct Table<'a> {
+    cards: Vec<(&'a str, [u64; COUNTERS])>,
+}
+
+impl<'a> Table<'a> {
+    /// Reads the counters of the cards whose interfaces these are.
+    pub fn new(ifaces: impl Iterator<Item = &'a str>, sources: &dyn Sources) -> Self {
+        Table {
+            cards: ifaces
+                .enumerate()
+                .map(|(place, iface)| (iface, sources.card(place)))
+                .collect(),
+        }
+    }
+
+    /// Lends the table as families.
+    pub fn with(&self, attached: u64, look: impl FnOnce(&[Family<'_>])) {
+        let ups: Vec<([(&str, &str); 2], f64)> = self
+            .cards
+            .iter()
+            .flat_map(|(iface, counters)| {
+                COUNTED.iter().zip(SOURCES).filter_map(move |((up, _), source)| {
+                    let up = value(counters, *up);
+                    let open = f64::from(u8::from(up == OPEN));
+                    (up != NOT_CONFIGURED).then_some(([("iface", *iface), ("source", source)], open))
+                })
+            })
+            .collect();
+        let labels: Vec<[(&str, &str); 1]> = self.cards.iter().map(|(iface, _)| [("iface", *iface)]).collect();
+        let samples = |up: Counter, counter: Counter| -> Vec<Sample<'_>> {
+            let configured = self
+                .cards
+                .iter()
+                .zip(&labels)
+                .filter(|((_, counters), _)| value(counters, up) != NOT_CONFIGURED);
+            configured
+                .map(|((_, counters), labels)| Sample {
+                    labels,
+                    value: number(value(counters, counter)),
+                })
+                .collect()
+        };
+        let rows = COUNTED
+            .iter()
+            .flat_map(|(up, rows)| rows.iter().map(move |row| (*up, row)));
+        let counted: Vec<_> = rows
+            .map(|(up, (counter, name, help))| (*name, *help, samples(up, *counter)))
+            .collect();
+        let ups: Vec<Sample<'_>> = ups
+            .iter()
+            .map(|(labels, value)| Sample { labels, value: *value })
+            .collect();
+        let attached = [Sample {
+            labels: &[],
+            value: number(attached),
+        }];
+        let mut families = vec![Family {
+            name: "tgm_node_attached_total",
+            help: "Node processes that this publisher has attached to.",
+            kind: Kind::Counter,
+            samples: &attached,
+        }];
+        families.push(Family {
+            name: "tgm_source_up",
+            help: "1 while a configured source is open.",
+            kind: Kind::Gauge,
+            samples: &ups,
+        });
+        families.extend(counted.iter().map(|(name, help, samples)| Family {
+            name,
+            help,
+            kind: Kind::Counter,
+            samples,
+        }));
+        families.retain(|family| !family.samples.is_empty());
+        look(&families);
+    }
+}
+
+fn value(counters: &[u64; COUNTERS], counter: Counter) -> u64 {
+    counters.get(counter as usize).copied().unwrap_or(0)
+}
+
+#[allow(clippy::cast_precision_loss)] // exact up to 2^53
+const fn number(n: u64) -> f64 {
+    n as f64
+}

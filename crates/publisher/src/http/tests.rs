@@ -1,0 +1,313 @@
+//! Both listeners over real sockets, byte for byte.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tgm_core::{Event, EventKind, Picture};
+use tgm_node::shared::Counter;
+use tgm_node::shared::layout::COUNTERS;
+use tgm_ocloud::{Api, Config, Hub, Truth};
+use tgm_time::Time;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+use super::scrape::Scrape;
+use super::sources::Sources;
+use super::{rest, scrape, server};
+use crate::feed::FeedCounts;
+use testing::{Scene, picture};
+
+#[path = "../../../ocloud/src/testing.rs"]
+mod testing;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Node(Scene);
+
+impl Truth for Node {
+    fn read(&self, look: &mut dyn FnMut(&Picture<'_>)) -> bool {
+        look(&picture(&self.0));
+        true
+    }
+}
+
+impl Sources for Node {
+    fn counts(&self) -> FeedCounts {
+        FeedCounts {
+            alive: true,
+            lost: 3,
+            attached: 2,
+        }
+    }
+
+    fn card(&self, place: usize) -> [u64; COUNTERS] {
+        assert_eq!(place, 0);
+        let mut counters = [0; COUNTERS];
+        counters[Counter::GnssUp as usize] = 2;
+        counters[Counter::GnssBytes as usize] = 4711;
+        counters[Counter::DpllUp as usize] = 1;
+        counters
+    }
+}
+
+struct Served {
+    hub: Hub,
+    rest: SocketAddr,
+    metrics: SocketAddr,
+}
+
+async fn served() -> Served {
+    served_with(PATIENCE).await
+}
+
+async fn served_with(head_timeout: Duration) -> Served {
+    let node = Arc::new(Node(Scene::locked()));
+    let hub = Hub::open(Config::new("node1"), node.clone()).unwrap();
+    hub.on_resync(&picture(&node.0));
+    let scrape = Scrape {
+        hub: hub.clone(),
+        truth: node.clone(),
+        sources: node,
+        node: "node1".to_owned(),
+    };
+    let (rest, metrics) = (listen().await, listen().await);
+    let served = Served {
+        hub: hub.clone(),
+        rest: rest.local_addr().unwrap(),
+        metrics: metrics.local_addr().unwrap(),
+    };
+    tokio::spawn(server::run("rest", rest, rest::router(Api::new(hub)), head_timeout));
+    tokio::spawn(server::run("metrics", metrics, scrape::router(scrape), head_timeout));
+    served
+}
+
+async fn listen() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.unwrap()
+}
+
+/// Sends bytes and reads until the other side closes.
+async fn raw(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let read = timeout(PATIENCE, stream.read_to_end(&mut answer))
+        .await
+        .expect("the connection stays open");
+    assert!(read.is_ok() || !answer.is_empty());
+    String::from_utf8(answer).unwrap()
+}
+
+async fn ask(address: SocketAddr, method: &str, path: &str, body: &str) -> String {
+    let length = body.len();
+    let head =
+        format!("{method} {path} HTTP/1.1\r\nHost: me:1\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+    raw(address, &(head + body)).await
+}
+
+fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
+    let (head, _) = answer.split_once("\r\n\r\n").unwrap();
+    let of = |line: &'a str| {
+        line.split_once(": ")
+            .filter(|(own, _)| own.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    };
+    head.lines().find_map(of)
+}
+
+fn body(answer: &str) -> &str {
+    answer.split_once("\r\n\r\n").unwrap().1
+}
+
+/// Takes one POST and answers 204.
+async fn take(consumer: &TcpListener, stream: &mut Option<TcpStream>) -> String {
+    if stream.is_none() {
+        *stream = Some(timeout(PATIENCE, consumer.accept()).await.unwrap().unwrap().0);
+    }
+    let stream = stream.as_mut().unwrap();
+    let mut text = String::new();
+    while !text.ends_with("]}}") {
+        let mut chunk = [0; 4096];
+        let n = timeout(PATIENCE, stream.read(&mut chunk)).await.unwrap().unwrap();
+        text += std::str::from_utf8(&chunk[..n]).unwrap();
+    }
+    stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+    text
+}
+
+const BASE: &str = "/api/ocloudNotifications/v2";
+
+#[tokio::test]
+async fn from_subscription_to_event_to_deletion() {
+    let served = served().await;
+    let consumer = listen().await;
+    let uri = format!("http://{}/event", consumer.local_addr().unwrap());
+    let wish = format!(r#"{{"EndpointUri":"{uri}","ResourceAddress":"/sync/ptp-status/lock-state"}}"#);
+    let path = format!("{BASE}/subscriptions");
+    let mut stream = None;
+    let (made, initial) = tokio::join!(ask(served.rest, "POST", &path, &wish), take(&consumer, &mut stream));
+    assert!(made.starts_with("HTTP/1.1 201 Created\r\n"), "{made}");
+    assert!(initial.contains(r#""value":"LOCKED""#), "{initial}");
+    assert_eq!(header(&made, "content-type"), Some("application/json"));
+    let location = header(&made, "location").unwrap();
+    assert!(location.starts_with("http://me:1/api/ocloudNotifications/v2/subscriptions/"));
+    assert!(body(&made).ends_with(&format!(r#""UriLocation":"{location}"}}"#)));
+
+    let event = testing::event(EventKind::LockState, 1, 2);
+    let scene = Scene::locked();
+    served.hub.on_event(&event, &picture(&scene), Time::ZERO);
+    let post = take(&consumer, &mut stream).await;
+    assert!(
+        post.contains(r#""time":"2026-11-22T13:39:54.867203429Z""#) && post.contains("HOLDOVER"),
+        "{post}"
+    );
+
+    let path = location.strip_prefix("http://me:1").unwrap();
+    let gone = ask(served.rest, "DELETE", path, "").await;
+    assert!(gone.starts_with("HTTP/1.1 204 No Content\r\n") && body(&gone).is_empty());
+    served.hub.on_event(
+        &Event {
+            seq: 2,
+            new: 1,
+            ..event
+        },
+        &picture(&scene),
+        Time::ZERO,
+    );
+    let mut rest = Vec::new();
+    let end = timeout(PATIENCE, stream.unwrap().read_to_end(&mut rest)).await.unwrap();
+    assert!(
+        end.is_ok() && rest.is_empty(),
+        "its connection is closed, nothing more came"
+    );
+}
+
+#[tokio::test]
+async fn health_and_state() {
+    let served = served().await;
+    let health = ask(served.rest, "GET", &format!("{BASE}/health"), "").await;
+    assert!(health.starts_with("HTTP/1.1 200 OK\r\n") && body(&health) == "OK");
+    assert_eq!(header(&health, "content-type"), Some("text/plain; charset=utf-8"));
+    let head = ask(served.rest, "HEAD", &format!("{BASE}/health"), "").await;
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && body(&head).is_empty());
+    let state = ask(
+        served.rest,
+        "GET",
+        &format!("{BASE}/././sync/ptp-status/clock-class/CurrentState"),
+        "",
+    )
+    .await;
+    assert!(
+        state.starts_with("HTTP/1.1 200 OK\r\n") && body(&state).contains(r#""value":"6""#),
+        "{state}"
+    );
+    assert_eq!(
+        header(&state, "content-length"),
+        Some(body(&state).len().to_string().as_str())
+    );
+    assert_eq!(header(&state, "cache-control"), Some("no-store"));
+}
+
+#[tokio::test]
+async fn errors_explain_themselves() {
+    let served = served().await;
+    for (method, path, status) in [
+        ("PUT", "/subscriptions", 405),
+        ("GET", "/nosuch", 404),
+        ("POST", "/create/event", 404),
+    ] {
+        let answer = ask(served.rest, method, &format!("{BASE}{path}"), "{}").await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert_eq!(header(&answer, "content-type"), Some("application/problem+json"));
+        let problem: serde_json::Value = serde_json::from_str(body(&answer)).unwrap();
+        assert_eq!(problem["status"], status);
+    }
+    let answer = ask(served.rest, "PUT", &format!("{BASE}/subscriptions"), "").await;
+    assert_eq!(header(&answer, "allow"), Some("GET, HEAD, POST, DELETE"));
+    let answer = ask(served.rest, "GET", "/somewhere/else", "").await;
+    assert!(answer.starts_with("HTTP/1.1 404 ") && body(&answer).contains(BASE));
+}
+
+#[tokio::test]
+async fn a_body_has_a_limit_told_or_not() {
+    let served = served().await;
+    let large = "x".repeat((64 << 10) + 1);
+    let path = format!("{BASE}/subscriptions");
+    let told = ask(served.rest, "POST", &path, &large).await;
+    assert!(told.starts_with("HTTP/1.1 413 "), "{told}");
+    assert_eq!(header(&told, "content-type"), Some("application/problem+json"));
+    let size = large.len();
+    let chunked = format!(
+        "POST {path} HTTP/1.1\r\nHost: me\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{size:x}\r\n{large}\r\n0\r\n\r\n"
+    );
+    assert!(raw(served.rest, &chunked).await.starts_with("HTTP/1.1 413 "));
+    // A length alone is enough to be refused: nothing is read.
+    let promise =
+        format!("POST {path} HTTP/1.1\r\nHost: me\r\nConnection: close\r\nContent-Length: 9999999999\r\n\r\n");
+    assert!(raw(served.rest, &promise).await.starts_with("HTTP/1.1 413 "));
+    let just = ask(served.rest, "POST", &path, &"x".repeat(64 << 10)).await;
+    assert!(just.starts_with("HTTP/1.1 400 "), "{just}");
+}
+
+#[tokio::test]
+async fn a_head_has_a_limit_in_time_and_size() {
+    let served = served_with(Duration::from_millis(200)).await;
+    let mut slow = TcpStream::connect(served.rest).await.unwrap();
+    slow.write_all(b"GET /api/ocloudNotifications/v2/health HTTP/1.1\r\nHost: ")
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    let end = timeout(PATIENCE, slow.read_to_end(&mut answer)).await;
+    assert!(end.is_ok(), "a head that never ends keeps its connection");
+    assert!(!answer.starts_with(b"HTTP/1.1 200"));
+    let huge = format!(
+        "GET {BASE}/health HTTP/1.1\r\nHost: me\r\nX: {}\r\n\r\n",
+        "x".repeat(16 << 10)
+    );
+    assert!(raw(served.rest, &huge).await.starts_with("HTTP/1.1 431 "));
+    assert!(raw(served.rest, "nonsense\r\n\r\n").await.starts_with("HTTP/1.1 400 "));
+}
+
+#[tokio::test]
+async fn metrics_have_their_own_listener() {
+    let served = served().await;
+    let scrape = ask(served.metrics, "GET", "/metrics", "").await;
+    assert!(scrape.starts_with("HTTP/1.1 200 OK\r\n"));
+    assert_eq!(
+        header(&scrape, "content-type"),
+        Some("text/plain; version=0.0.4; charset=utf-8")
+    );
+    let lines: Vec<&str> = body(&scrape).lines().collect();
+    for line in [
+        r#"openshift_ptp_clock_state{iface="ens2fx",node="node1",process="GM"} 1"#,
+        "tgm_simulated 0",
+        "tgm_node_up 1",
+        "tgm_events_lost_total 3",
+        "tgm_node_attached_total 2",
+        r#"tgm_source_up{iface="ens2f0",source="gnss"} 1"#,
+        r#"tgm_source_up{iface="ens2f0",source="dpll"} 0"#,
+        r#"tgm_gnss_bytes_total{iface="ens2f0"} 4711"#,
+        r#"tgm_dpll_malformed_total{iface="ens2f0"} 0"#,
+    ] {
+        assert!(lines.contains(&line), "{line} is not in\n{}", body(&scrape));
+    }
+    assert!(
+        !body(&scrape).contains("phc_pulses"),
+        "a source that is not configured has no series"
+    );
+    for (method, path, status) in [("POST", "/metrics", 405), ("GET", "/", 404), ("GET", BASE, 404)] {
+        let answer = ask(served.metrics, method, path, "").await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert_eq!(header(&answer, "content-type"), Some("application/problem+json"));
+    }
+}
+
+#[tokio::test]
+async fn a_dead_nodes_state_leaves_the_metrics() {
+    let served = served().await;
+    let long_ago = std::time::Instant::now().checked_sub(Duration::from_secs(60)).unwrap();
+    served.hub.node_alive(false, long_ago);
+    let scrape = ask(served.metrics, "GET", "/metrics", "").await;
+    assert!(!body(&scrape).contains("openshift_ptp_") && body(&scrape).contains("tgm_subscriptions 0"));
+}
