@@ -16,8 +16,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::address::{AddressError, Target};
+use crate::address::Target;
 use crate::hub::{Hub, Subscription};
+use crate::outcome::{JSON, Outcome, TEXT};
 use crate::problem::{self, Problem};
 use crate::resource::Resource;
 use crate::subscribe::SubscribeError;
@@ -27,8 +28,6 @@ use crate::text::Text;
 pub const ROOT: &str = "/api/ocloudNotifications/v2";
 /// Most of a request's body, in bytes.
 pub const BODY_LIMIT: usize = 64 << 10;
-const JSON: &str = "application/json";
-const TEXT: &str = "text/plain; charset=utf-8";
 
 /// What a client asks.
 #[derive(Debug, Clone, Copy)]
@@ -41,123 +40,6 @@ pub struct Request<'a> {
     pub host: Option<&'a str>,
     /// At most [`BODY_LIMIT`] of it.
     pub body: &'a [u8],
-}
-
-/// What it is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    /// HTTP status.
-    pub status: u16,
-    /// `Content-Type`; empty without a body.
-    pub content_type: &'static str,
-    /// `Location`, of 201.
-    pub location: Option<String>,
-    /// `Retry-After` in seconds, of 503.
-    pub retry_after: Option<u32>,
-    /// `Allow`, of 405.
-    pub allow: Option<&'static str>,
-    /// The body tells of something simulated: the header [`crate::SIMULATED_HEADER`] says so.
-    pub simulated: bool,
-    /// The body.
-    pub body: Vec<u8>,
-}
-
-impl Outcome {
-    fn new(status: u16, content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
-        Outcome {
-            status,
-            content_type,
-            location: None,
-            retry_after: None,
-            allow: None,
-            simulated: false,
-            body: body.into(),
-        }
-    }
-
-    fn json(status: u16, body: &impl Serialize) -> Self {
-        // Strings and lists of them: there is nothing that could fail.
-        Self::new(status, JSON, serde_json::to_vec(body).unwrap_or_default())
-    }
-
-    fn gone() -> Self {
-        Self::new(204, "", "")
-    }
-
-    /// An error that explains itself.
-    pub fn problem(status: u16, kind: &'static str, title: &'static str, detail: &str) -> Self {
-        let problem = Problem {
-            kind,
-            title,
-            status,
-            detail,
-            existing: None,
-        };
-        Self::new(status, problem::CONTENT_TYPE, problem.to_json())
-    }
-
-    /// 413.
-    pub fn too_large() -> Self {
-        let detail = format!("a request's body is at most {BODY_LIMIT} bytes");
-        Self::problem(413, "urn:tgm:problem:too-large", "The body is too large", &detail)
-    }
-
-    /// 408.
-    pub fn too_slow() -> Self {
-        Self::problem(
-            408,
-            "urn:tgm:problem:too-slow",
-            "The body did not come in time",
-            "send the request again, in one piece",
-        )
-    }
-
-    fn no_node(detail: &str) -> Self {
-        let outcome = Self::problem(503, "urn:tgm:problem:no-node", "The node process tells nothing", detail);
-        Outcome {
-            retry_after: Some(1),
-            ..outcome
-        }
-    }
-
-    fn unavailable(kind: &'static str, title: &'static str, detail: &str) -> Self {
-        let outcome = Self::problem(503, kind, title, detail);
-        Outcome {
-            retry_after: Some(10),
-            ..outcome
-        }
-    }
-
-    fn not_found(detail: &str) -> Self {
-        Self::problem(404, "urn:tgm:problem:not-found", "There is no such thing here", detail)
-    }
-
-    fn no_resource(error: &AddressError) -> Self {
-        Self::problem(
-            404,
-            "urn:tgm:problem:no-resource",
-            "The address names no resource of this node",
-            &error.to_string(),
-        )
-    }
-
-    fn bad_request(detail: &str) -> Self {
-        Self::problem(
-            400,
-            "urn:tgm:problem:bad-request",
-            "The subscription makes no sense",
-            detail,
-        )
-    }
-
-    fn not_allowed(allow: &'static str) -> Self {
-        let detail = format!("this path takes {allow}");
-        let outcome = Self::problem(405, "urn:tgm:problem:method", "The method is not allowed here", &detail);
-        Outcome {
-            allow: Some(allow),
-            ..outcome
-        }
-    }
 }
 
 /// The API of one hub. Cheap to clone.

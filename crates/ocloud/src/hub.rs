@@ -299,9 +299,6 @@ impl Hub {
             }
             let told = Told::present(resource, picture);
             self.tell(state, &told, Some(&rows), picture, |subscriber| subscriber.owed());
-            for subscriber in &state.subscribers {
-                subscriber.owe(subscriber.owed().without(Resources::just(resource)));
-            }
         }
     }
 
@@ -340,6 +337,8 @@ impl Hub {
         let counters = &self.0.counters;
         Counters::add(&counters.events, 1);
         for subscriber in consumers {
+            // Whoever is told a change needs no reminder of the state.
+            subscriber.owe(subscriber.owed().without(Resources::just(told.resource)));
             let dropped = subscriber.push(told.resource, body.clone(), told.simulated, told.queued, told.age);
             Counters::add(&counters.coalesced, dropped);
         }

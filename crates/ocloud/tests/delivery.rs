@@ -2,9 +2,9 @@
 
 mod common;
 
-use common::testing::{Scene, event};
+use common::testing::{Scene, event, picture};
 use common::*;
-use tgm_core::{ClockState, EventKind};
+use tgm_core::{ClockState, Event, EventKind};
 use tgm_ocloud::Config;
 
 const LOCK: &str = "/sync/ptp-status/lock-state";
@@ -350,4 +350,33 @@ async fn a_deleted_subscription_is_silent_and_the_other_is_not() {
     publisher.tell(EventKind::LockState, 0);
     publisher.tell(EventKind::ClockClass, 248);
     assert_eq!(consumer.next().await.value(), "248");
+}
+
+#[tokio::test]
+async fn a_change_right_after_a_restart_is_told_once() {
+    let folder = Folder::new();
+    let config = || Config {
+        store: Some(folder.0.clone()),
+        ..config()
+    };
+    let mut consumer = Consumer::new().await;
+    Publisher::new(config()).join(LOCK, &mut consumer, 1).await;
+    let node = std::sync::Arc::new(Node(std::sync::Mutex::new(Some(Scene::locked()))));
+    let hub = tgm_ocloud::Hub::open(config(), node.clone()).unwrap();
+    let mut empty = Scene::locked();
+    empty.instances.clear();
+    empty.cards.clear();
+    hub.on_resync(&picture(&empty)); // a node that has told nothing yet
+    let mut scene = Scene::locked();
+    scene.instances[0].lock_state = Some(ClockState::Freerun);
+    let now = tgm_time::Time::ZERO;
+    hub.on_event(&event(EventKind::LockState, Event::NONE, 0), &picture(&scene), now);
+    scene.instances[0].lock_state = Some(ClockState::Locked);
+    let locked = Event {
+        seq: 2,
+        ..event(EventKind::LockState, 0, 1)
+    };
+    hub.on_event(&locked, &picture(&scene), now);
+    let told = [consumer.next().await.value(), consumer.next().await.value()];
+    assert_eq!(told, ["FREERUN", "LOCKED"]);
 }

@@ -1,5 +1,6 @@
 //! A consumer that does as it is told, and a node whose truth can be set.
-#![allow(dead_code)] // each test file uses its part
+// Each test file uses its part; and what goes wrong in a test shall end it.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 #[path = "../../src/testing.rs"]
 pub mod testing;
