@@ -232,29 +232,27 @@ fn scan_nmea(data: &[u8]) -> Scan<'_> {
     // `$` and `*` are reserved and everything else is printable: the first byte that is not ends the body or the hope.
     let text = data.get(1..).unwrap_or_default();
     let window = text.get(..MAX_BODY).unwrap_or(text);
-    let Some(end) = window
-        .iter()
-        .position(|byte| !matches!(*byte, b' '..=b'~') || matches!(*byte, b'*' | b'$'))
-    else {
-        return if window.len() == MAX_BODY {
-            Scan::Skip(1 + window.len(), Reason::Oversize)
+    let (end, sum) = body(window);
+    if end == window.len() {
+        return if end == MAX_BODY {
+            Scan::Skip(1 + end, Reason::Oversize)
         } else {
             Scan::Need(data.len() + 1)
         };
-    };
+    }
     let (body, tail) = text.split_at(end);
     let cut = 1 + end; // bytes before the one that ended the body
     let [b'*', tail @ ..] = tail else {
         return Scan::Skip(cut, Reason::Garbage);
     };
-    let sum = match tail {
+    let told = match tail {
         [] | [_] => return Scan::Need(cut + 3),
         [high, low, ..] => hex(*high).zip(hex(*low)),
     };
-    let Some((high, low)) = sum else {
+    let Some((high, low)) = told else {
         return Scan::Skip(cut, Reason::Garbage);
     };
-    if high << 4 | low != xor(body) {
+    if high << 4 | low != sum {
         return Scan::Skip(cut, Reason::Checksum);
     }
     match tail {
@@ -264,6 +262,61 @@ fn scan_nmea(data: &[u8]) -> Scan<'_> {
         [_, _, b'\r', b'\n', ..] => Scan::Frame(Frame::Nmea(Sentence::new(body)), cut + 5),
         _ => Scan::Skip(cut, Reason::Garbage),
     }
+}
+
+/// Length of a sentence's body at the start of `window`, and its exclusive or.
+fn body(window: &[u8]) -> (usize, u8) {
+    const fn ends(byte: u8) -> bool {
+        byte.wrapping_sub(b' ') > b'~' - b' ' || byte == b'*' || byte == b'$'
+    }
+    let (mut length, mut sum) = (0, 0u64);
+    // Sixteen at once while none of them ends the body, so that the compiler can use wide registers.
+    for block in window.as_chunks::<16>().0 {
+        if block.iter().fold(false, |end, byte| end | ends(*byte)) {
+            break;
+        }
+        sum = block
+            .as_chunks()
+            .0
+            .iter()
+            .fold(sum, |sum, word| sum ^ u64::from_le_bytes(*word));
+        length += block.len();
+    }
+    // Then eight at once, without a branch on where among them the end is.
+    let mut rest = window.get(length..).unwrap_or_default();
+    loop {
+        let word = u64::from_le_bytes(rest.first_chunk().copied().unwrap_or_else(|| {
+            let mut padded = [0; 8];
+            for (to, from) in padded.iter_mut().zip(rest) {
+                *to = *from;
+            }
+            padded
+        }));
+        let bytes = ending_bytes(word).trailing_zeros() / 8;
+        let kept = word & 1u64.checked_shl(bytes * 8).unwrap_or(0).wrapping_sub(1);
+        sum ^= kept;
+        let bytes = bytes as usize;
+        length += bytes;
+        if bytes < 8 {
+            return (length, xor(&sum.to_le_bytes())); // the padding ends a body too
+        }
+        rest = rest.get(8..).unwrap_or_default();
+    }
+}
+
+/// The high bit of each byte that ends a body: a control, DEL, a byte above ASCII, `*` or `$`. The first one is exact.
+const fn ending_bytes(word: u64) -> u64 {
+    const HIGH: u64 = every(0x80);
+    const fn every(byte: u8) -> u64 {
+        u64::from_ne_bytes([byte; 8])
+    }
+    const fn zero(word: u64) -> u64 {
+        !((word & !HIGH) + !HIGH) & !word & HIGH
+    }
+    let low = word & !HIGH;
+    let control = !(low + every(0x80 - b' ')) & HIGH;
+    let del = (low + every(1)) & HIGH;
+    word & HIGH | control | del | zero(word ^ every(b'*')) | zero(word ^ every(b'$'))
 }
 
 fn scan_rtcm(data: &[u8]) -> Scan<'_> {
@@ -296,5 +349,27 @@ fn hex(digit: u8) -> Option<u8> {
         b'A'..=b'F' => Some(digit - b'A' + 10),
         b'a'..=b'f' => Some(digit - b'a' + 10),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_ends_a_body_or_does_not_at_every_place() {
+        for length in 0..40 {
+            for byte in 0..=u8::MAX {
+                let mut window = vec![b'A'; 40];
+                window[length] = byte;
+                let ends = !(b' '..=b'~').contains(&byte) || byte == b'*' || byte == b'$';
+                let expected = if ends { length } else { 40 };
+                assert_eq!(
+                    body(&window),
+                    (expected, xor(&window[..expected])),
+                    "{byte:#x} at {length}"
+                );
+            }
+        }
     }
 }

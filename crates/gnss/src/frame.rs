@@ -31,7 +31,7 @@ pub struct Counters {
     pub oversize: u64,
 }
 
-/// Why a frame with a good checksum could not be read.
+/// Why a frame with a good checksum could not be read. Four bytes, so that results stay in registers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
@@ -39,7 +39,7 @@ pub enum DecodeError {
     #[error("message ends after {offset} bytes, within a field")]
     Short {
         /// Length of the message.
-        offset: usize,
+        offset: u16,
     },
     /// A field holds what its definition does not allow.
     #[error("field {index} of the sentence cannot be read")]
@@ -47,4 +47,13 @@ pub enum DecodeError {
         /// Number of the field; the address is 0.
         index: u8,
     },
+}
+
+impl DecodeError {
+    /// The message has only `length` bytes; no frame has more than fit 16 bits.
+    pub(crate) fn short(length: usize) -> Self {
+        DecodeError::Short {
+            offset: u16::try_from(length).unwrap_or(u16::MAX),
+        }
+    }
 }

@@ -5,8 +5,9 @@
 
 mod fields;
 mod sentences;
+mod split;
 
-pub use fields::{Date, Fields, TimeOfDay};
+pub use fields::{Date, TimeOfDay};
 pub use sentences::{
     AntennaNote, Gga, Gll, Gns, Gsa, Gsv, MAX_MODES, Message, Mode, Modes, Rmc, SatInView, Txt, Vtg, Zda,
 };
@@ -34,10 +35,5 @@ impl<'a> Sentence<'a> {
             [t0, t1, f0, f1, f2] | [t0, t1, f0, f1, f2, b',', ..] if t0 != b'P' => Some(([t0, t1], [f0, f1, f2])),
             _ => None,
         }
-    }
-
-    /// The fields after the address.
-    pub fn fields(self) -> Fields<'a> {
-        Fields::new(self.body.get(6..))
     }
 }

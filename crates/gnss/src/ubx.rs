@@ -56,7 +56,7 @@ struct Payload<'a>(&'a [u8]);
 impl Payload<'_> {
     fn bytes<const N: usize>(self, at: usize) -> Result<[u8; N], DecodeError> {
         let bytes = self.0.get(at..).and_then(|rest| rest.first_chunk());
-        bytes.copied().ok_or(DecodeError::Short { offset: self.0.len() })
+        bytes.copied().ok_or(DecodeError::short(self.0.len()))
     }
 
     fn u8(self, at: usize) -> Result<u8, DecodeError> {

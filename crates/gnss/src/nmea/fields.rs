@@ -1,5 +1,6 @@
 //! Fields of a sentence: separated by commas, each possibly empty.
 
+use super::split::{Bounds, split};
 use crate::frame::DecodeError;
 
 /// UTC within the day.
@@ -34,105 +35,153 @@ pub struct Date {
     pub day: u8,
 }
 
-/// Walks the fields of a sentence.
-#[derive(Debug, Clone)]
-pub struct Fields<'a> {
-    rest: Option<&'a [u8]>,
-    index: u8,
+/// Walks the fields of a sentence. What cannot be read is `None`, like an empty field, and remembered: [`Fields::finish`] tells.
+#[derive(Debug)]
+pub(super) struct Fields<'a, 'b> {
+    text: &'a [u8],
+    bounds: &'b Bounds,
+    count: usize,
+    next: usize,
+    /// Number of the last field that could not be read, from 1; 0 if all could.
+    bad: usize,
 }
 
-impl<'a> Iterator for Fields<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        let rest = self.rest?;
-        self.index = self.index.saturating_add(1);
-        match rest.iter().position(|byte| *byte == b',') {
-            Some(comma) => {
-                let (field, rest) = rest.split_at(comma);
-                self.rest = rest.get(1..);
-                Some(field)
-            }
-            None => {
-                self.rest = None;
-                Some(rest)
-            }
+impl<'a, 'b> Fields<'a, 'b> {
+    /// The fields of `text`. `bounds` is the room for where they begin.
+    pub(super) fn new(text: &'a [u8], bounds: &'b mut Bounds) -> Self {
+        let count = split(text, bounds);
+        Fields {
+            text,
+            bounds,
+            count,
+            next: 0,
+            bad: 0,
         }
     }
-}
 
-impl<'a> Fields<'a> {
-    pub(super) const fn new(rest: Option<&'a [u8]>) -> Self {
-        Fields { rest, index: 0 }
+    /// `value`, if every field of the sentence could be read.
+    pub(super) fn finish<T>(&self, value: T) -> Result<T, DecodeError> {
+        let [index, ..] = self.bad.to_le_bytes();
+        if index == 0 {
+            Ok(value)
+        } else {
+            Err(DecodeError::Field { index })
+        }
     }
 
     /// The field read last cannot be.
-    pub(super) const fn bad(&self) -> DecodeError {
-        DecodeError::Field { index: self.index }
+    #[cold]
+    pub(super) fn spoil(&mut self) {
+        self.bad = self.next;
+    }
+
+    /// `value`; a missing one is a field that cannot be.
+    #[inline]
+    fn checked<T>(&mut self, value: Option<T>) -> Option<T> {
+        if value.is_none() {
+            self.spoil();
+        }
+        value
+    }
+
+    /// Fields left.
+    #[inline]
+    pub(super) const fn left(&self) -> usize {
+        self.count.saturating_sub(self.next)
     }
 
     /// Passes over `count` fields.
+    #[inline]
     pub(super) fn skip_fields(&mut self, count: usize) {
-        for _ in 0..count {
-            let _ = self.next();
-        }
+        self.next += count;
+    }
+
+    /// The next field, empty at the end of the sentence.
+    #[inline]
+    pub(super) fn text(&mut self) -> &'a [u8] {
+        let around = self.bounds.get(self.next..).and_then(|bounds| bounds.first_chunk());
+        let [begin, end] = around.copied().unwrap_or_default();
+        self.next += 1;
+        // Behind the last field all bounds are 0, and a field that ends before it begins is none.
+        self.text
+            .get(usize::from(begin)..usize::from(end).wrapping_sub(1))
+            .unwrap_or_default()
     }
 
     /// Everything that is left, commas included (the text of TXT).
     pub(super) fn remainder(&mut self) -> &'a [u8] {
-        self.rest.take().unwrap_or_default()
-    }
-
-    /// The next field, empty at the end of the sentence.
-    pub(super) fn text(&mut self) -> &'a [u8] {
-        self.next().unwrap_or_default()
+        if self.left() == 0 {
+            return &[];
+        }
+        let begin = self.bounds.get(self.next).copied().unwrap_or_default();
+        self.next = self.count;
+        self.text.get(usize::from(begin)..).unwrap_or_default()
     }
 
     /// A single letter or digit.
-    pub(super) fn letter(&mut self) -> Result<Option<u8>, DecodeError> {
+    #[inline]
+    pub(super) fn letter(&mut self) -> Option<u8> {
         match self.text() {
-            [] => Ok(None),
-            [letter] => Ok(Some(*letter)),
-            _ => Err(self.bad()),
+            [] => None,
+            [letter] => Some(*letter),
+            _ => self.checked(None),
         }
+    }
+
+    /// A single hexadecimal digit.
+    #[inline]
+    pub(super) fn hex(&mut self) -> Option<u8> {
+        let value = match self.letter()? {
+            digit @ b'0'..=b'9' => Some(digit - b'0'),
+            digit @ b'A'..=b'F' => Some(digit - b'A' + 10),
+            _ => None,
+        };
+        self.checked(value)
     }
 
     /// A whole number.
-    pub(super) fn number(&mut self) -> Result<Option<u16>, DecodeError> {
-        let field = self.text();
-        if field.is_empty() {
-            return Ok(None);
+    #[inline]
+    pub(super) fn number(&mut self) -> Option<u16> {
+        match *self.text() {
+            [] => None,
+            [tens, ones] => {
+                let value = two(tens, ones).map(u16::from); // most are
+                self.checked(value)
+            }
+            ref field => {
+                let value = decimal(field);
+                self.checked(value)
+            }
         }
-        decimal(field).map(Some).ok_or_else(|| self.bad())
     }
 
     /// `hhmmss` with or without a fraction.
-    pub(super) fn time(&mut self) -> Result<Option<TimeOfDay>, DecodeError> {
+    pub(super) fn time(&mut self) -> Option<TimeOfDay> {
         let field = self.text();
         if field.is_empty() {
-            return Ok(None);
+            return None;
         }
-        time_of_day(field).map(Some).ok_or_else(|| self.bad())
+        self.checked(time_of_day(field))
     }
 
     /// `ddmmyy`. Years 80…99 are 1980…1999: GPS time began in 1980.
-    pub(super) fn date(&mut self) -> Result<Option<Date>, DecodeError> {
+    pub(super) fn date(&mut self) -> Option<Date> {
         match *self.text() {
-            [] => Ok(None),
+            [] => None,
             [d1, d0, m1, m0, y1, y0] => {
                 let parts = two(d1, d0).zip(two(m1, m0)).zip(two(y1, y0));
-                let ((day, month), year) = parts.ok_or_else(|| self.bad())?;
+                let ((day, month), year) = self.checked(parts)?;
                 let century = if year >= 80 { 1900 } else { 2000 };
                 let year = century + u16::from(year);
-                Ok(Some(Date { year, month, day }))
+                Some(Date { year, month, day })
             }
-            _ => Err(self.bad()),
+            _ => self.checked(None),
         }
     }
 }
 
 /// An unsigned number of up to five digits that fits 16 bits.
-pub(super) fn decimal(field: &[u8]) -> Option<u16> {
+fn decimal(field: &[u8]) -> Option<u16> {
     if field.len() > 5 {
         return None;
     }
@@ -142,12 +191,15 @@ pub(super) fn decimal(field: &[u8]) -> Option<u16> {
     u16::try_from(value).ok()
 }
 
+#[inline]
 fn digit(byte: u8) -> Option<u8> {
     byte.is_ascii_digit().then(|| byte & 0x0f)
 }
 
+#[inline]
 fn two(tens: u8, ones: u8) -> Option<u8> {
-    Some(digit(tens)? * 10 + digit(ones)?)
+    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+    (tens.max(ones) <= 9).then(|| tens * 10 + ones)
 }
 
 fn time_of_day(field: &[u8]) -> Option<TimeOfDay> {
@@ -179,28 +231,31 @@ fn time_of_day(field: &[u8]) -> Option<TimeOfDay> {
 mod tests {
     use super::*;
 
-    fn fields(text: &str) -> Fields<'_> {
-        Fields::new(Some(text.as_bytes()))
+    fn fields(text: &str) -> Fields<'_, 'static> {
+        Fields::new(text.as_bytes(), Box::leak(Box::default()))
     }
 
     #[test]
     fn second_60_is_a_second_and_61_is_none() {
-        let leap = fields("235960.25").time().unwrap().unwrap();
+        let leap = fields("235960.25").time().unwrap();
         assert_eq!((leap.second, leap.nanos), (60, 250_000_000));
         assert_eq!(leap.millis(), 86_400_250);
-        assert_eq!(fields("235961").time(), Err(DecodeError::Field { index: 1 }));
+        let mut walk = fields("235961");
+        assert_eq!(walk.time(), None);
+        assert_eq!(walk.finish(()), Err(DecodeError::Field { index: 1 }));
     }
 
     #[test]
     fn empty_is_none_and_midnight_is_not_empty() {
-        assert_eq!(fields("").time(), Ok(None));
-        assert_eq!(fields(",").number(), Ok(None));
-        assert_eq!(fields("000000.00").time().unwrap().unwrap().millis(), 0);
+        let mut walk = fields(",,000000.00");
+        assert_eq!((walk.time(), walk.number()), (None, None));
+        assert_eq!(walk.time().unwrap().millis(), 0);
+        assert_eq!(walk.finish(()), Ok(()));
     }
 
     #[test]
     fn two_digit_years_lie_between_1980_and_2079() {
-        let year = |text| fields(text).date().unwrap().unwrap().year;
+        let year = |text| fields(text).date().unwrap().year;
         assert_eq!(
             [year("060180"), year("311299"), year("010100"), year("010179")],
             [1980, 1999, 2000, 2079]
@@ -209,10 +264,15 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_an_error_with_its_field() {
-        let mut walk = fields("1,x2,70000");
-        assert_eq!(walk.number(), Ok(Some(1)));
-        assert_eq!(walk.number(), Err(DecodeError::Field { index: 2 }));
-        assert_eq!(walk.number(), Err(DecodeError::Field { index: 3 }));
-        assert_eq!(walk.number(), Ok(None));
+        let mut walk = fields("1,2x,7");
+        assert_eq!((walk.number(), walk.number(), walk.number()), (Some(1), None, Some(7)));
+        assert_eq!(walk.number(), None, "behind the end");
+        assert_eq!(walk.finish(()), Err(DecodeError::Field { index: 2 }));
+        assert_eq!(fields("65535").number(), Some(65_535));
+        for wrong in ["65536", "000001", "-1", " 1", "x"] {
+            let mut walk = fields(wrong);
+            assert_eq!(walk.number(), None);
+            assert!(walk.finish(()).is_err(), "{wrong}");
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! The sentences, one struct each, with the fields that the time path uses.
 
-use super::fields::decimal;
-use super::{Date, Fields, Sentence, TimeOfDay};
+use super::fields::Fields;
+use super::split::Bounds;
+use super::{Date, Sentence, TimeOfDay};
 use crate::frame::DecodeError;
 
 /// Systems that can have a letter in GNS: GPS, GLONASS, Galileo, BeiDou, QZSS, NavIC.
@@ -252,119 +253,115 @@ impl<'a> Sentence<'a> {
         let Some((_, formatter)) = self.address() else {
             return Ok(Message::Other);
         };
-        let mut fields = self.fields();
-        let fields = &mut fields;
-        Ok(match &formatter {
-            b"RMC" => Message::Rmc(rmc(fields)?),
-            b"ZDA" => Message::Zda(zda(fields)?),
-            b"GGA" => Message::Gga(gga(fields)?),
-            b"GNS" => Message::Gns(gns(fields)?),
-            b"GSA" => Message::Gsa(gsa(fields)?),
-            b"GSV" => Message::Gsv(gsv(fields)?),
-            b"GLL" => Message::Gll(gll(fields)?),
-            b"VTG" => Message::Vtg(vtg(fields)?),
-            b"TXT" => Message::Txt(txt(fields)?),
+        let mut bounds = Bounds::default();
+        let mut fields = Fields::new(self.body().get(6..).unwrap_or_default(), &mut bounds);
+        let message = match &formatter {
+            b"RMC" => Message::Rmc(rmc(&mut fields)),
+            b"ZDA" => Message::Zda(zda(&mut fields)),
+            b"GGA" => Message::Gga(gga(&mut fields)),
+            b"GNS" => Message::Gns(gns(&mut fields)),
+            b"GSA" => Message::Gsa(gsa(&mut fields)),
+            b"GSV" => Message::Gsv(gsv(&mut fields)),
+            b"GLL" => Message::Gll(gll(&mut fields)),
+            b"VTG" => Message::Vtg(vtg(&mut fields)),
+            b"TXT" => Message::Txt(txt(&mut fields)),
             _ => Message::Other,
-        })
+        };
+        fields.finish(message)
     }
 }
 
-fn validity(fields: &mut Fields<'_>) -> Result<Option<bool>, DecodeError> {
+fn validity(fields: &mut Fields<'_, '_>) -> Option<bool> {
     match fields.letter()? {
-        None => Ok(None),
-        Some(b'A') => Ok(Some(true)),
-        Some(b'V') => Ok(Some(false)),
-        Some(_) => Err(fields.bad()),
+        b'A' => Some(true),
+        b'V' => Some(false),
+        _ => {
+            fields.spoil();
+            None
+        }
     }
 }
 
-fn mode(fields: &mut Fields<'_>) -> Result<Option<Mode>, DecodeError> {
-    Ok(fields.letter()?.map(Mode::from))
+fn mode(fields: &mut Fields<'_, '_>) -> Option<Mode> {
+    fields.letter().map(Mode::from)
 }
 
-fn rmc(fields: &mut Fields<'_>) -> Result<Rmc, DecodeError> {
-    let time = fields.time()?;
-    let valid = validity(fields)?;
+fn rmc(fields: &mut Fields<'_, '_>) -> Rmc {
+    let time = fields.time();
+    let valid = validity(fields);
     fields.skip_fields(6); // latitude, longitude, speed, course
-    let date = fields.date()?;
+    let date = fields.date();
     fields.skip_fields(2); // magnetic variation
-    let mode = mode(fields)?;
-    Ok(Rmc {
+    let mode = mode(fields);
+    Rmc {
         time,
         valid,
         date,
         mode,
-    })
+    }
 }
 
-fn zda(fields: &mut Fields<'_>) -> Result<Zda, DecodeError> {
-    let time = fields.time()?;
-    let (day, month, year) = (fields.number()?, fields.number()?, fields.number()?);
-    let date = match (day, month, year) {
-        (Some(day), Some(month), Some(year)) => {
-            let (Ok(day), Ok(month)) = (u8::try_from(day), u8::try_from(month)) else {
-                return Err(fields.bad());
-            };
-            Some(Date { year, month, day })
+fn zda(fields: &mut Fields<'_, '_>) -> Zda {
+    let time = fields.time();
+    let (day, month, year) = (fields.number(), fields.number(), fields.number());
+    let date = match (day.map(u8::try_from), month.map(u8::try_from), year) {
+        (Some(Ok(day)), Some(Ok(month)), Some(year)) => Some(Date { year, month, day }),
+        (Some(Err(_)), ..) | (_, Some(Err(_)), _) => {
+            fields.spoil();
+            None
         }
         _ => None,
     };
-    Ok(Zda { time, date })
+    Zda { time, date }
 }
 
-fn gga(fields: &mut Fields<'_>) -> Result<Gga, DecodeError> {
-    let time = fields.time()?;
+fn gga(fields: &mut Fields<'_, '_>) -> Gga {
+    let time = fields.time();
     fields.skip_fields(4); // position
-    let (quality, used) = (fields.number()?, fields.number()?);
-    Ok(Gga { time, quality, used })
+    let (quality, used) = (fields.number(), fields.number());
+    Gga { time, quality, used }
 }
 
-fn gns(fields: &mut Fields<'_>) -> Result<Gns, DecodeError> {
-    let time = fields.time()?;
+fn gns(fields: &mut Fields<'_, '_>) -> Gns {
+    let time = fields.time();
     fields.skip_fields(4); // position
     let letters = fields.text();
     if letters.len() > MAX_MODES {
-        return Err(fields.bad());
+        fields.spoil();
     }
     let mut modes = Modes::default();
     for (slot, letter) in modes.0.iter_mut().zip(letters) {
         *slot = Some(Mode::from(*letter));
     }
-    let used = fields.number()?;
-    Ok(Gns { time, modes, used })
+    let used = fields.number();
+    Gns { time, modes, used }
 }
 
-fn gsa(fields: &mut Fields<'_>) -> Result<Gsa, DecodeError> {
+fn gsa(fields: &mut Fields<'_, '_>) -> Gsa {
     fields.skip_fields(1); // manual or automatic
-    let nav_mode = match fields.letter()? {
+    let nav_mode = match fields.letter() {
         None => None,
         Some(digit @ b'1'..=b'3') => Some(digit - b'0'),
-        Some(_) => return Err(fields.bad()),
+        Some(_) => {
+            fields.spoil();
+            None
+        }
     };
     let mut satellites = [None; 12];
     for slot in &mut satellites {
-        *slot = fields.number()?;
+        *slot = fields.number();
     }
     fields.skip_fields(3); // dilutions of precision
-    let system = hex_digit(fields)?;
-    Ok(Gsa {
+    let system = fields.hex();
+    Gsa {
         nav_mode,
         satellites,
         system,
-    })
-}
-
-fn hex_digit(fields: &mut Fields<'_>) -> Result<Option<u8>, DecodeError> {
-    match fields.letter()? {
-        None => Ok(None),
-        Some(digit @ b'0'..=b'9') => Ok(Some(digit - b'0')),
-        Some(digit @ b'A'..=b'F') => Ok(Some(digit - b'A' + 10)),
-        Some(_) => Err(fields.bad()),
     }
 }
 
-fn gsv(fields: &mut Fields<'_>) -> Result<Gsv, DecodeError> {
-    let (total, number, in_view) = (fields.number()?, fields.number()?, fields.number()?);
+fn gsv(fields: &mut Fields<'_, '_>) -> Gsv {
+    let (total, number, in_view) = (fields.number(), fields.number(), fields.number());
     let mut gsv = Gsv {
         total,
         number,
@@ -372,50 +369,43 @@ fn gsv(fields: &mut Fields<'_>) -> Result<Gsv, DecodeError> {
         satellites: [None; 4],
         signal: None,
     };
-    let mut slots = gsv.satellites.iter_mut();
-    while let Some(first) = fields.next() {
-        // Four fields are a satellite; a single one at the end is the signal id.
-        let Some(_elevation) = fields.next() else {
-            gsv.signal = match *first {
-                [digit @ b'0'..=b'9'] => Some(digit - b'0'),
-                [digit @ b'A'..=b'F'] => Some(digit - b'A' + 10),
-                [] => None,
-                _ => return Err(fields.bad()),
-            };
+    // Four fields are a satellite; a single one at the end is the signal id.
+    for slot in &mut gsv.satellites {
+        if fields.left() < 2 {
             break;
-        };
-        let _azimuth = fields.next();
-        let cno = fields.number()?;
-        let Some(slot) = slots.next() else {
-            return Err(fields.bad());
-        };
-        if !first.is_empty() {
-            let id = decimal(first).ok_or_else(|| fields.bad())?;
-            *slot = Some(SatInView { id, cno });
         }
+        let id = fields.number();
+        fields.skip_fields(2); // elevation, azimuth
+        let cno = fields.number();
+        *slot = id.map(|id| SatInView { id, cno });
     }
-    Ok(gsv)
+    match fields.left() {
+        0 => {}
+        1 => gsv.signal = fields.hex(),
+        _ => fields.spoil(),
+    }
+    gsv
 }
 
-fn gll(fields: &mut Fields<'_>) -> Result<Gll, DecodeError> {
+fn gll(fields: &mut Fields<'_, '_>) -> Gll {
     fields.skip_fields(4); // position
-    let time = fields.time()?;
-    let valid = validity(fields)?;
-    let mode = mode(fields)?;
-    Ok(Gll { time, valid, mode })
+    let time = fields.time();
+    let valid = validity(fields);
+    let mode = mode(fields);
+    Gll { time, valid, mode }
 }
 
-fn vtg(fields: &mut Fields<'_>) -> Result<Vtg, DecodeError> {
+fn vtg(fields: &mut Fields<'_, '_>) -> Vtg {
     fields.skip_fields(8); // courses and speeds
-    let mode = mode(fields)?;
-    Ok(Vtg { mode })
+    let mode = mode(fields);
+    Vtg { mode }
 }
 
-fn txt<'a>(fields: &mut Fields<'a>) -> Result<Txt<'a>, DecodeError> {
+fn txt<'a>(fields: &mut Fields<'a, '_>) -> Txt<'a> {
     fields.skip_fields(2); // total, number
-    let severity = fields.number()?;
+    let severity = fields.number();
     let text = fields.remainder();
-    Ok(Txt { severity, text })
+    Txt { severity, text }
 }
 
 #[cfg(test)]

@@ -66,12 +66,15 @@ impl NmeaEpoch {
     pub fn clear(&mut self) {
         self.used.clear();
         self.seen.clear();
-        *self = NmeaEpoch {
-            date: self.date,
-            used: self.used,
-            seen: self.seen,
-            ..NmeaEpoch::NEW
-        };
+        self.time = None;
+        self.valid = None;
+        self.mode = None;
+        self.quality = None;
+        self.nav_mode = None;
+        self.rmc = false;
+        self.counted = None;
+        self.strength = SatCount::NONE;
+        self.lists = (false, false);
     }
 
     /// Date and time, if both are known and a calendar has them.

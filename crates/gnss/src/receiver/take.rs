@@ -19,7 +19,7 @@ impl Receiver {
         };
         let Some(itow) = message.itow() else {
             self.take(&message);
-            return self.outcome(false);
+            return self.worsened();
         };
         let ends = matches!(message, ubx::Message::NavEoe(_));
         if ends && self.key != Some(Key::Itow(itow)) {
@@ -28,7 +28,7 @@ impl Receiver {
         self.since_ubx = Some(0);
         self.move_to(Key::Itow(itow), Protocol::Ubx, emit);
         self.take(&message);
-        let outcome = self.outcome(false);
+        let outcome = self.worsened();
         let learned = self.end.saw(Kind::ubx(frame.class, frame.id));
         if self.open && (ends || learned) {
             emit(&self.close());
@@ -40,13 +40,17 @@ impl Receiver {
         let Some((talker, formatter)) = sentence.address() else {
             return Outcome::default();
         };
+        let listed = self.ubx_lives() && self.list.within(KEEP_LIST, self.now).is_some();
+        if listed && matches!(&formatter, b"GSA" | b"GSV") {
+            return Outcome::default(); // UBX lists the satellites
+        }
         let Ok(message) = sentence.decode() else {
             self.malformed += 1;
             return Outcome::default();
         };
         if let nmea::Message::Txt(txt) = message {
             self.txt(&txt);
-            return self.outcome(false);
+            return self.worsened();
         }
         let timed = match message {
             nmea::Message::Rmc(nmea::Rmc { time, .. })
@@ -85,7 +89,11 @@ impl Receiver {
             _ => Kind::nmea(talker, formatter, 0),
         };
         let valid = self.take_nmea(talker, &message);
-        let outcome = self.outcome(valid && timed.is_some());
+        let nmea = valid && timed.is_some();
+        if nmea {
+            self.fresh |= Fresh::NMEA;
+        }
+        let outcome = Outcome { nmea, worse: false };
         if !self.ubx_lives() && self.end.saw(kind) && self.open {
             emit(&self.close());
         }
@@ -136,23 +144,16 @@ impl Receiver {
         epoch
     }
 
-    fn outcome(&mut self, nmea: bool) -> Outcome {
-        let worse = if self.health.is_empty() {
-            false
-        } else {
-            // Only UBX and TXT tell at once; NMEA's fix is several sentences that belong together.
-            let health = match self.protocol {
-                Protocol::Ubx => self.health_now(),
-                Protocol::Nmea => self.health_now() | Health::FIX,
-            };
-            let worse = !health.contains(self.health);
-            self.health &= health;
-            worse
-        };
-        if nmea {
-            self.fresh |= Fresh::NMEA;
+    /// Whether something got worse since the last epoch. NMEA's fix is several sentences that belong together: it counts only when
+    /// its epoch is over.
+    fn worsened(&mut self) -> Outcome {
+        let mut health = self.health_now();
+        if self.protocol == Protocol::Nmea {
+            health |= Health::FIX;
         }
-        Outcome { nmea, worse }
+        let worse = !health.contains(self.health);
+        self.health &= health;
+        Outcome { nmea: false, worse }
     }
 
     fn health_now(&self) -> Health {

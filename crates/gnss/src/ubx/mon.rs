@@ -123,7 +123,7 @@ impl<'a> MonRf<'a> {
         };
         match blocks.get(..count * size) {
             Some(blocks) => Ok(MonRf { blocks, size }),
-            None => Err(DecodeError::Short { offset: p.0.len() }),
+            None => Err(DecodeError::short(p.0.len())),
         }
     }
 
@@ -194,7 +194,7 @@ pub type Extension<'a> = &'a [u8];
 impl<'a> MonVer<'a> {
     pub(super) fn read(p: Payload<'a>) -> Result<Self, DecodeError> {
         let parts = p.0.split_at_checked(40);
-        let (versions, extensions) = parts.ok_or(DecodeError::Short { offset: p.0.len() })?;
+        let (versions, extensions) = parts.ok_or(DecodeError::short(p.0.len()))?;
         let (software, hardware) = versions.split_at(30);
         Ok(MonVer {
             software: until_nul(software),

@@ -434,6 +434,5 @@ impl<'a> NavSig<'a> {
 
 /// The repeated part behind a header of eight bytes, cut to the number of blocks that the header tells.
 fn list(p: Payload<'_>, count: usize, size: usize) -> Result<&[u8], DecodeError> {
-    p.0.get(8..8 + count * size)
-        .ok_or(DecodeError::Short { offset: p.0.len() })
+    p.0.get(8..8 + count * size).ok_or(DecodeError::short(p.0.len()))
 }
