@@ -7,7 +7,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use common::{mon_rf, nav_clock, nav_eoe, nav_pvt, nav_sat, nav_status, nav_timels, nmea, rtcm};
-use tgm_gnss::{Demux, Receiver};
+use tgm_core::{Instance, Port};
+use tgm_gnss::{Demux, GnssSource, Receiver, Setup, Source, Spec};
 
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
@@ -104,4 +105,43 @@ fn good_and_bad_streams_allocate_nothing() {
         epochs > 250 && counters.checksum_errors > 500 && counters.skipped > 1000,
         "{epochs} {counters:?}"
     );
+}
+
+#[test]
+fn opening_again_allocates_nothing() {
+    let spec = "dev:/dev/zero".parse::<Spec>().unwrap();
+    let mut source = Source::open(spec, true).unwrap();
+    let gone = "dev:/dev/no-such-gnss".parse::<Spec>().unwrap();
+    let mut gone = Source::new(gone, true).unwrap();
+    let mut buffer = [1; 64];
+    let count = allocations(|| {
+        for _ in 0..10 {
+            assert!(source.reopen().is_ok() && source.read(&mut buffer) == Ok(64));
+            assert!(gone.reopen().is_err());
+        }
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn a_receiver_on_its_source_allocates_nothing() {
+    let path = std::env::temp_dir().join(format!("tgm-gnss-alloc-{}", std::process::id()));
+    std::fs::write(&path, stream()).unwrap();
+    let spec = format!("file:{}", path.display()).parse().unwrap();
+    let setup = Setup {
+        spec,
+        own: true,
+        instance: Instance(0),
+        port: Port(0),
+    };
+    let mut gnss = GnssSource::new(setup).unwrap();
+    let mut told = 0u64;
+    let count = allocations(|| {
+        while let Some(now) = gnss.deadline() {
+            gnss.service(now, |_| told += 1);
+        }
+    });
+    std::fs::remove_file(path).unwrap();
+    assert_eq!(count, 0);
+    assert!(told > 60 && gnss.epochs() >= 60, "{told} {}", gnss.epochs());
 }
