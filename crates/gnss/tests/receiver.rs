@@ -1,4 +1,5 @@
 //! The receiver's state on synthetic streams.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // clippy takes helpers of tests for the product
 
 mod common;
 

@@ -2,6 +2,7 @@
 //!
 //! What only we read, see [`is_known`]: second 60, GNS with more than two mode letters, GSV that lists no satellite. ZDA both read
 //! sentence by sentence (it is `nmea`'s stateful parser that does not take it). Years 80…99 are 1980…1999 to us, 2080…2099 to `nmea`.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // clippy takes helpers of tests for the product
 
 mod common;
 

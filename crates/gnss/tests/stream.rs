@@ -1,4 +1,5 @@
 //! The demultiplexer on whole, damaged and hostile streams.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // clippy takes helpers of tests for the product
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! From bytes to epochs nothing is allocated: on good frames, on damaged ones, on noise.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // clippy takes helpers of tests for the product
 #![allow(unsafe_code)] // a global allocator is an unsafe trait
 
 mod common;

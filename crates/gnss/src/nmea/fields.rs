@@ -193,7 +193,7 @@ fn decimal(field: &[u8]) -> Option<u16> {
 
 #[inline]
 fn digit(byte: u8) -> Option<u8> {
-    byte.is_ascii_digit().then(|| byte & 0x0f)
+    byte.is_ascii_digit().then_some(byte & 0x0f)
 }
 
 #[inline]
