@@ -23,8 +23,21 @@ fn observations(count: usize) -> Vec<(Now, Observation)> {
     while found.len() < count {
         let message = mix.next_message();
         let at = message.at;
-        let now = Now { mono: at, system: Time::from_parts(1_800_000_000, 0) + (at - Time::ZERO) };
-        let mut see = |port: u16, what| found.push((now, Observation { at, instance: Instance(0), port: Port(port), what }));
+        let now = Now {
+            mono: at,
+            system: Time::from_parts(1_800_000_000, 0) + (at - Time::ZERO),
+        };
+        let mut see = |port: u16, what| {
+            found.push((
+                now,
+                Observation {
+                    at,
+                    instance: Instance(0),
+                    port: Port(port),
+                    what,
+                },
+            ))
+        };
         match message.speaker {
             Speaker::Dpll => decode_dpll(&message, &mut routes, &mut see),
             Speaker::Gnss(card) => {
@@ -38,7 +51,13 @@ fn observations(count: usize) -> Vec<(Now, Observation)> {
             }
             Speaker::Phc(card) if !message.damaged => {
                 let second = i64::from_ne_bytes(message.bytes[..8].try_into().unwrap());
-                see(card.into(), Reading::Pulse { second, offset: tgm_time::Nanos(3) });
+                see(
+                    card.into(),
+                    Reading::Pulse {
+                        second,
+                        offset: tgm_time::Nanos(3),
+                    },
+                );
             }
             Speaker::Phc(_) => {}
         }
@@ -48,13 +67,22 @@ fn observations(count: usize) -> Vec<(Now, Observation)> {
 
 fn decode_dpll(message: &Message<'_>, routes: &mut tgm_dpll::Routes, see: &mut impl FnMut(u16, Reading)) {
     for frame in Frames::new(message.bytes).flatten() {
-        let Body::Genl { attributes, .. } = frame.body else { continue };
+        let Body::Genl { attributes, .. } = frame.body else {
+            continue;
+        };
         let origin = Origin::Notification;
         if let Ok(device) = DeviceMsg::decode(attributes)
             && let (Some(lock), Some(owner)) = (device.lock_status, device.clock_id.and_then(|id| routes.find(id)))
         {
             let dpll = tgm_core::DpllKind::Pps;
-            see(owner.1.0, Reading::DpllLock { dpll, status: Some(lock), origin });
+            see(
+                owner.1.0,
+                Reading::DpllLock {
+                    dpll,
+                    status: Some(lock),
+                    origin,
+                },
+            );
         }
         if let Ok(pin) = PinMsg::decode(attributes)
             && let Some(owner) = pin.clock_id.and_then(|id| routes.find(id))
@@ -77,8 +105,14 @@ fn core_step(c: &mut Criterion) {
     group.bench_function("step", |b| {
         b.iter(|| {
             for (now, observation) in &observations {
-                let now = Now { mono: now.mono + passed, system: now.system + passed };
-                let observation = Observation { at: now.mono, ..*observation };
+                let now = Now {
+                    mono: now.mono + passed,
+                    system: now.system + passed,
+                };
+                let observation = Observation {
+                    at: now.mono,
+                    ..*observation
+                };
                 core.step(now, &observation, |event| events += black_box(event.seq) & 1);
             }
             passed = passed + lap;
@@ -89,8 +123,17 @@ fn core_step(c: &mut Criterion) {
     group.bench_function("the same loop without the core", |b| {
         b.iter(|| {
             for (now, observation) in &observations {
-                let now = Now { mono: now.mono + passed, system: now.system + passed };
-                black_box((&now, &Observation { at: now.mono, ..*observation }));
+                let now = Now {
+                    mono: now.mono + passed,
+                    system: now.system + passed,
+                };
+                black_box((
+                    &now,
+                    &Observation {
+                        at: now.mono,
+                        ..*observation
+                    },
+                ));
             }
             passed = passed + lap;
         });
@@ -104,7 +147,11 @@ fn dpll_message(device: bool) -> Vec<u8> {
     loop {
         let message = mix.next_message();
         let command = message.bytes.get(16).copied();
-        let wanted = if device { tgm_sys::dpll::cmd::DEVICE_CHANGE_NTF } else { tgm_sys::dpll::cmd::PIN_CHANGE_NTF };
+        let wanted = if device {
+            tgm_sys::dpll::cmd::DEVICE_CHANGE_NTF
+        } else {
+            tgm_sys::dpll::cmd::PIN_CHANGE_NTF
+        };
         if message.speaker == Speaker::Dpll && !message.damaged && command == Some(wanted) {
             return message.bytes.to_vec();
         }
@@ -114,7 +161,11 @@ fn dpll_message(device: bool) -> Vec<u8> {
 fn dpll_decode(c: &mut Criterion) {
     for device in [true, false] {
         let bytes = dpll_message(device);
-        let mut group = c.benchmark_group(if device { "dpll device notification" } else { "dpll pin notification" });
+        let mut group = c.benchmark_group(if device {
+            "dpll device notification"
+        } else {
+            "dpll pin notification"
+        });
         group.bench_function("ours, framing included", |b| {
             b.iter(|| {
                 for frame in Frames::new(black_box(&bytes)).flatten() {
@@ -140,7 +191,10 @@ fn second(bytes: &[u8]) -> Vec<(u16, Vec<u8>)> {
     use netlink_packet_core::{NetlinkBuffer, NlasIterator};
     let buffer = NetlinkBuffer::new_checked(bytes).unwrap();
     let payload = buffer.payload();
-    let _ = black_box(GenlHeader { cmd: payload[0], version: payload[1] });
+    let _ = black_box(GenlHeader {
+        cmd: payload[0],
+        version: payload[1],
+    });
     let mut found = vec![];
     for nla in NlasIterator::new(&payload[4..]) {
         let nla = nla.unwrap();
@@ -157,21 +211,42 @@ fn second(bytes: &[u8]) -> Vec<(u16, Vec<u8>)> {
 
 /// What a multi-band receiver says in one second: 33 sentences.
 fn burst() -> Vec<u8> {
-    let mut lines: Vec<String> = ["GNRMC,120000.00,A,4807.03800,N,01131.00000,E,0.004,77.52,221126,,,A,V", "GNVTG,77.52,T,,M,0.004,N,0.008,K,A",
-        "GNGGA,120000.00,4807.03800,N,01131.00000,E,1,24,0.50,545.4,M,46.9,M,,", "GNGLL,4807.03800,N,01131.00000,E,120000.00,A,A",
-        "GNZDA,120000.00,22,11,2026,00,00"].map(String::from).to_vec();
+    let mut lines: Vec<String> = [
+        "GNRMC,120000.00,A,4807.03800,N,01131.00000,E,0.004,77.52,221126,,,A,V",
+        "GNVTG,77.52,T,,M,0.004,N,0.008,K,A",
+        "GNGGA,120000.00,4807.03800,N,01131.00000,E,1,24,0.50,545.4,M,46.9,M,,",
+        "GNGLL,4807.03800,N,01131.00000,E,120000.00,A,A",
+        "GNZDA,120000.00,22,11,2026,00,00",
+    ]
+    .map(String::from)
+    .to_vec();
     for system in 1..=5 {
         lines.push(format!("GNGSA,A,3,01,03,06,09,14,17,19,22,,,,,0.95,0.50,0.81,{system}"));
     }
-    for (talker, signal) in [("GP", 1), ("GP", 6), ("GL", 1), ("GL", 3), ("GA", 7), ("GA", 2), ("GB", 1)] {
+    for (talker, signal) in [
+        ("GP", 1),
+        ("GP", 6),
+        ("GL", 1),
+        ("GL", 3),
+        ("GA", 7),
+        ("GA", 2),
+        ("GB", 1),
+    ] {
         for part in 1..=3 {
-            lines.push(format!("{talker}GSV,3,{part},12,01,45,120,42,03,30,210,38,06,12,310,31,09,66,090,45,{signal}"));
+            lines.push(format!(
+                "{talker}GSV,3,{part},12,01,45,120,42,03,30,210,38,06,12,310,31,09,66,090,45,{signal}"
+            ));
         }
     }
-    lines.extend((1..=2).map(|part| format!("GBGSV,2,{part},08,11,45,120,42,13,30,210,38,16,12,310,31,19,66,090,45,B")));
+    lines
+        .extend((1..=2).map(|part| format!("GBGSV,2,{part},08,11,45,120,42,13,30,210,38,16,12,310,31,19,66,090,45,B")));
     assert_eq!(lines.len(), 33);
     let sum = |line: &String| line.bytes().fold(0u8, |sum, byte| sum ^ byte);
-    lines.iter().map(|line| format!("${line}*{:02X}\r\n", sum(line))).collect::<String>().into_bytes()
+    lines
+        .iter()
+        .map(|line| format!("${line}*{:02X}\r\n", sum(line)))
+        .collect::<String>()
+        .into_bytes()
 }
 
 fn gnss(c: &mut Criterion) {
@@ -187,7 +262,11 @@ fn gnss(c: &mut Criterion) {
                 }));
             });
         });
-        assert!(demux.counters().nmea >= 33 && demux.counters().checksum_errors == 0, "{:?}", demux.counters());
+        assert!(
+            demux.counters().nmea >= 33 && demux.counters().checksum_errors == 0,
+            "{:?}",
+            demux.counters()
+        );
     });
     group.bench_function("nmea crate: parse_bytes alone, lines already cut", |b| {
         let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
@@ -211,8 +290,12 @@ fn shared_memory(c: &mut Criterion) {
     }
     let mut group = c.benchmark_group("shared memory");
     group.bench_function("read the node", |b| b.iter(|| black_box(reader.node().unwrap())));
-    group.bench_function("read one card", |b| b.iter(|| black_box(reader.card(black_box(1)).unwrap())));
-    group.bench_function("store the snapshot of four cards", |b| b.iter(|| writer.store(black_box(&core), Time::ZERO)));
+    group.bench_function("read one card", |b| {
+        b.iter(|| black_box(reader.card(black_box(1)).unwrap()))
+    });
+    group.bench_function("store the snapshot of four cards", |b| {
+        b.iter(|| writer.store(black_box(&core), Time::ZERO))
+    });
     let mut event = event.unwrap();
     group.bench_function("push an event", |b| {
         b.iter(|| {

@@ -8,8 +8,8 @@
 
 use tgm_core::config::{CardConfig, Config, InstanceConfig, Judge, Limits, OutOfSpec};
 use tgm_core::{Instance, Port};
-use tgm_dpll::encode::{AttrWriter, message};
 use tgm_dpll::Routes;
+use tgm_dpll::encode::{AttrWriter, message};
 use tgm_sys::dpll::{a, a_pin, cmd};
 use tgm_time::civil::Civil;
 use tgm_time::{Mono, Nanos, Time, Utc};
@@ -62,7 +62,14 @@ pub struct Mix {
 
 impl Default for Mix {
     fn default() -> Self {
-        Mix { seed: 0x7467_6d00, at: Time::ZERO, lock: [3; 4], fix: [3; 4], phase: 0, buffer: [0; LONGEST] }
+        Mix {
+            seed: 0x7467_6d00,
+            at: Time::ZERO,
+            lock: [3; 4],
+            fix: [3; 4],
+            phase: 0,
+            buffer: [0; LONGEST],
+        }
     }
 }
 
@@ -84,11 +91,23 @@ pub fn routes() -> Routes {
 pub fn config() -> Config {
     let mut config = Config::default();
     let instance = Instance(0);
-    let judged = InstanceConfig { instance, judge: Judge::Tgm, limits: Limits::DEFAULT, out_of_spec: OutOfSpec::None };
+    let judged = InstanceConfig {
+        instance,
+        judge: Judge::Tgm,
+        limits: Limits::DEFAULT,
+        out_of_spec: OutOfSpec::None,
+    };
     let _ = config.instance(judged); // one of sixteen fits
     for card in 0..CARDS {
         let port = Port(u16::from(card));
-        let _ = config.card(CardConfig { instance, port, phc_on_dpll: true, has_gnss: true, simulated: true });
+        let _ = config.card(CardConfig {
+            instance,
+            port,
+            phc_on_dpll: true,
+            has_gnss: true,
+            has_dpll: true,
+            simulated: true,
+        });
     }
     config
 }
@@ -117,13 +136,21 @@ impl Mix {
         let utc = Time::<Utc>::from_parts(START, 0) + (self.at - Time::ZERO);
         let (speaker, length) = match kind {
             0 => (Speaker::Dpll, device(&mut self.buffer, card, lock)),
-            1 => (Speaker::Dpll, pin(&mut self.buffer, card, lock, self.phase % 50_000_000)),
+            1 => (
+                Speaker::Dpll,
+                pin(&mut self.buffer, card, lock, self.phase % 50_000_000),
+            ),
             2 => (Speaker::Gnss(card), nav_pvt(&mut self.buffer, utc, fix)),
             3 => (Speaker::Gnss(card), rmc(&mut self.buffer, utc, fix)),
             _ => (Speaker::Phc(card), extts(&mut self.buffer, utc)),
         };
         let (length, damaged) = self.damage(length);
-        Message { at: self.at, speaker, bytes: self.buffer.get(..length).unwrap_or_default(), damaged }
+        Message {
+            at: self.at,
+            speaker,
+            bytes: self.buffer.get(..length).unwrap_or_default(),
+            damaged,
+        }
     }
 
     /// Damages one message in ten: half are cut, half get another byte somewhere.
@@ -213,7 +240,10 @@ fn nav_pvt(buffer: &mut [u8], utc: Time<Utc>, fix: u8) -> usize {
         }
     };
     set(4, &u16::try_from(civil.year).unwrap_or(0).to_le_bytes());
-    set(6, &[civil.month, civil.day, civil.hour, civil.minute, civil.second, 0x07]);
+    set(
+        6,
+        &[civil.month, civil.day, civil.hour, civil.minute, civil.second, 0x07],
+    );
     set(12, &25u32.to_le_bytes()); // tAcc, ns
     set(20, &[fix, u8::from(fix >= 2), 0, 30]); // fix type, gnssFixOK, flags2, satellites
     ubx(buffer, 0x01, 0x07, &payload)
@@ -223,21 +253,43 @@ fn rmc(buffer: &mut [u8], utc: Time<Utc>, fix: u8) -> usize {
     let c = Civil::from(utc);
     let digits = |n: u8| [b'0' + n / 10, b'0' + n % 10];
     let year = u8::try_from(c.year.rem_euclid(100)).unwrap_or(0);
-    let status: &[u8] = if fix >= 2 { b".00,A,4807.038,N,01131.000,E,0.0,," } else { b".00,V,,,,,,," };
+    let status: &[u8] = if fix >= 2 {
+        b".00,A,4807.038,N,01131.000,E,0.0,,"
+    } else {
+        b".00,V,,,,,,,"
+    };
     let mode: &[u8] = if fix >= 2 { b",,,A" } else { b",,,N" };
     let time = [c.hour, c.minute, c.second].into_iter().flat_map(digits);
     let date = [c.day, c.month, year].into_iter().flat_map(digits);
-    let body = b"GNRMC,".iter().copied().chain(time).chain(status.iter().copied()).chain(date).chain(mode.iter().copied());
+    let body = b"GNRMC,"
+        .iter()
+        .copied()
+        .chain(time)
+        .chain(status.iter().copied())
+        .chain(date)
+        .chain(mode.iter().copied());
     let sum = body.clone().fold(0, |sum, byte| sum ^ byte);
     let hex = |n: u8| if n < 10 { b'0' + n } else { b'A' + n - 10 };
-    put(buffer, [b'$'].into_iter().chain(body).chain([b'*', hex(sum >> 4), hex(sum & 15), b'\r', b'\n']))
+    put(
+        buffer,
+        [b'$']
+            .into_iter()
+            .chain(body)
+            .chain([b'*', hex(sum >> 4), hex(sum & 15), b'\r', b'\n']),
+    )
 }
 
 /// `struct ptp_extts_event` (include/uapi/linux/ptp_clock.h): seconds, nanoseconds, reserved, channel, flags, reserved.
 fn extts(buffer: &mut [u8], utc: Time<Utc>) -> usize {
     let seconds = utc.secs() + 37;
     let nanos = 3u32;
-    let bytes = seconds.to_ne_bytes().into_iter().chain(nanos.to_ne_bytes()).chain([0; 8]).chain([1, 0, 0, 0]).chain([0; 8]);
+    let bytes = seconds
+        .to_ne_bytes()
+        .into_iter()
+        .chain(nanos.to_ne_bytes())
+        .chain([0; 8])
+        .chain([1, 0, 0, 0])
+        .chain([0; 8]);
     put(buffer, bytes)
 }
 

@@ -373,9 +373,9 @@ impl Card {
         }
     }
 
-    /// `pps_status`: the pulse is there. A card without a PPS DPLL tells by its external timestamps.
+    /// `pps_status`: the pulse is there. A card whose DPLLs nobody watches tells by its external timestamps.
     pub fn pps(&self, now: Time<Mono>) -> bool {
-        if self.dpll.has_pps() {
+        if self.config.has_dpll {
             self.dpll.follows_pulse(now, &self.limits)
         } else {
             self.phc_offset(now).is_some()

@@ -114,6 +114,8 @@ pub struct CardConfig {
     pub phc_on_dpll: bool,
     /// A receiver is fed to this card by us. Without one, G is judged by nobody and the card follows a leader's pulse.
     pub has_gnss: bool,
+    /// Its DPLLs are watched. Without, whether there is a pulse is told by its external timestamps.
+    pub has_dpll: bool,
     /// Its signals are simulated.
     pub simulated: bool,
 }

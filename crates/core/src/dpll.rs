@@ -186,11 +186,6 @@ impl DpllJudge {
         locked && self.proven(now, limits) && self.input != Some(false)
     }
 
-    /// True if the card has a PPS DPLL.
-    pub const fn has_pps(&self) -> bool {
-        self.pps.known
-    }
-
     /// The next moment at which silence changes an answer.
     pub fn deadline(&self, now: Time<Mono>, limits: &Limits) -> Option<Time<Mono>> {
         let proof = self.proof.map(|proof| proof + limits.dpll_stale);

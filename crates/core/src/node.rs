@@ -226,7 +226,7 @@ impl Core {
             (EventKind::GnssState, value(|s| s.gnss_state), silent(gnss_silent)),
             (EventKind::GnssFix, value(|s| s.fix), silent(gnss_silent)),
             (EventKind::Nmea, value(|s| s.nmea), silent(new.nmea == 0)),
-            (EventKind::Pps, value(|s| s.pps), silent(new.phase < 0)),
+            (EventKind::Pps, value(|s| s.pps), silent(new.pps == 0 && new.phase < 0)),
             (EventKind::Phase, value(|s| s.phase), silent(new.phase < 0)),
             (EventKind::Frequency, value(|s| s.frequency), silent(new.frequency < 0)),
         ];

@@ -60,6 +60,7 @@ impl Bench {
                 port: PORT,
                 phc_on_dpll,
                 has_gnss: true,
+                has_dpll: true,
                 simulated: false,
             })
             .unwrap();

@@ -90,20 +90,30 @@ fn main() -> ExitCode {
 }
 
 fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let mut out = BufWriter::new(io::stdout().lock());
     let code = match command {
         Command::Status { json, metrics } => status::run(&metrics, json, &mut out)?,
-        Command::Gnss { command: Gnss::Decode { file } } => {
+        Command::Gnss {
+            command: Gnss::Decode { file },
+        } => {
             gnss_decode::run(open(&file)?, &mut out)?;
             ExitCode::SUCCESS
         }
         Command::Dpll { command: Dpll::Decode } => dpll_decode::run(io::stdin().lock(), &mut out)?,
-        Command::Scenario { command: ScenarioCommand::Run { file, json } } => {
-            if scenario::run(&file, json, &mut out)? { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        Command::Scenario {
+            command: ScenarioCommand::Run { file, json },
+        } => {
+            if scenario::run(&file, json, &mut out)? {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
         }
     };
     out.flush()?;

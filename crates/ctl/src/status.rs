@@ -38,8 +38,14 @@ pub enum StatusError {
 
 /// Prints the status; failure if the node is not alive.
 pub fn run(address: &str, json: bool, out: &mut impl Write) -> Result<ExitCode, StatusError> {
-    let body = fetch(address).map_err(|error| StatusError::NoAnswer { address: address.to_owned(), error })?;
-    let not_tgmd = |what: &str| StatusError::NotTgmd { address: address.to_owned(), what: what.to_owned() };
+    let body = fetch(address).map_err(|error| StatusError::NoAnswer {
+        address: address.to_owned(),
+        error,
+    })?;
+    let not_tgmd = |what: &str| StatusError::NotTgmd {
+        address: address.to_owned(),
+        what: what.to_owned(),
+    };
     let (head, body) = body.split_once("\r\n\r\n").ok_or_else(|| not_tgmd("no HTTP"))?;
     if !head.starts_with("HTTP/1.1 200") {
         return Err(not_tgmd(head.lines().next().unwrap_or_default()));
@@ -50,11 +56,18 @@ pub fn run(address: &str, json: bool, out: &mut impl Write) -> Result<ExitCode, 
     } else {
         print(&status, out)?;
     }
-    Ok(if status["node_alive"] == true { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if status["node_alive"] == true {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn fetch(address: &str) -> io::Result<String> {
-    let target = address.to_socket_addrs()?.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    let target = address
+        .to_socket_addrs()?
+        .next()
+        .ok_or(io::ErrorKind::AddrNotAvailable)?;
     let mut stream = TcpStream::connect_timeout(&target, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(format!("GET /status HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())?;
@@ -83,16 +96,54 @@ fn print(status: &Value, out: &mut impl Write) -> io::Result<()> {
         writeln!(out)
     };
     write!(out, "node {}", word(&status["node"]))?;
-    line(out, status, &["node_alive", "sync_state", "lock_state", "os_clock_state", "os_clock_offset_ns"])?;
+    line(
+        out,
+        status,
+        &[
+            "node_alive",
+            "sync_state",
+            "lock_state",
+            "os_clock_state",
+            "os_clock_offset_ns",
+        ],
+    )?;
     for instance in status["instances"].as_array().into_iter().flatten() {
         write!(out, "instance {}", word(&instance["name"]))?;
-        line(out, instance, &["lock_state", "clock_class", "offset_ns", "utc_offset_s"])?;
+        line(
+            out,
+            instance,
+            &["lock_state", "clock_class", "offset_ns", "utc_offset_s"],
+        )?;
     }
     for card in status["cards"].as_array().into_iter().flatten() {
         write!(out, "card {}", word(&card["interface"]))?;
-        line(out, card, &["state", "for_s", "frequency_status", "phase_status", "pps_status", "nmea_status"])?;
+        line(
+            out,
+            card,
+            &[
+                "state",
+                "for_s",
+                "frequency_status",
+                "phase_status",
+                "pps_status",
+                "nmea_status",
+            ],
+        )?;
         write!(out, "  gnss")?;
-        line(out, card, &["gnss_state", "fix", "t_acc_ns", "satellites_used", "satellites_seen", "antenna", "jamming", "spoofing"])?;
+        line(
+            out,
+            card,
+            &[
+                "gnss_state",
+                "fix",
+                "t_acc_ns",
+                "satellites_used",
+                "satellites_seen",
+                "antenna",
+                "jamming",
+                "spoofing",
+            ],
+        )?;
         write!(out, "  offsets")?;
         line(out, card, &["phase_offset_ns", "phc_offset_ns", "holdover_estimate_ns"])?;
     }
@@ -122,16 +173,25 @@ mod tests {
         let mut out = vec![];
         let code = run(&answer(body), false, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
-        assert!(text.starts_with("SIMULATED") && text.contains("node n1") && text.contains("card ens1f0"), "{text}");
+        assert!(
+            text.starts_with("SIMULATED") && text.contains("node n1") && text.contains("card ens1f0"),
+            "{text}"
+        );
         assert_eq!(code, ExitCode::FAILURE);
     }
 
     #[test]
     fn nobody_and_somebody_else_are_told_apart() {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let free = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .to_string();
         let nobody = run(&free, true, &mut vec![]).unwrap_err().to_string();
         assert!(nobody.contains("no tgmd answers"), "{nobody}");
-        let other = run(&answer("HTTP/1.1 404 Not Found\r\n\r\n"), true, &mut vec![]).unwrap_err().to_string();
+        let other = run(&answer("HTTP/1.1 404 Not Found\r\n\r\n"), true, &mut vec![])
+            .unwrap_err()
+            .to_string();
         assert!(other.contains("not like a tgmd"), "{other}");
     }
 }

@@ -52,7 +52,7 @@ impl Scene {
                 instance: Instance(0),
                 port: Port(0),
                 simulated: false,
-                has_gnss: true,
+                has_gnss: true, has_dpll: true,
                 state: TgmState::Locked,
                 since: Time::ZERO,
                 frequency: 3,

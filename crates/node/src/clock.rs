@@ -16,7 +16,10 @@ pub struct Clock {
 
 fn read(clock: SystemClock) -> Result<i64, Errno> {
     let reading = system(clock)?;
-    Ok(reading.sec.saturating_mul(1_000_000_000).saturating_add(i64::from(reading.nsec)))
+    Ok(reading
+        .sec
+        .saturating_mul(1_000_000_000)
+        .saturating_add(i64::from(reading.nsec)))
 }
 
 /// `CLOCK_BOOTTIME` now.
@@ -25,7 +28,10 @@ pub fn boottime() -> Result<Time<Mono>, Errno> {
 }
 
 fn present() -> Result<Now, Errno> {
-    Ok(Now { mono: boottime()?, system: Time::from_nanos(read(SystemClock::Realtime)?) })
+    Ok(Now {
+        mono: boottime()?,
+        system: Time::from_nanos(read(SystemClock::Realtime)?),
+    })
 }
 
 impl Clock {
@@ -36,7 +42,10 @@ impl Clock {
 
     /// `speed` times as fast as real time from now on, 1…1000; for simulations only.
     pub fn scaled(speed: u32) -> Result<Self, Errno> {
-        Ok(Clock { start: present()?, speed: speed.clamp(1, 1_000) })
+        Ok(Clock {
+            start: present()?,
+            speed: speed.clamp(1, 1_000),
+        })
     }
 
     /// The present of the core.
@@ -46,7 +55,10 @@ impl Clock {
             return Ok(real);
         }
         let passed = Nanos((real.mono - self.start.mono).0.saturating_mul(i64::from(self.speed)));
-        Ok(Now { mono: self.start.mono + passed, system: self.start.system + passed })
+        Ok(Now {
+            mono: self.start.mono + passed,
+            system: self.start.system + passed,
+        })
     }
 
     /// When `at`, a moment of the core, is by `CLOCK_BOOTTIME`.

@@ -45,7 +45,7 @@ pub struct Shared {
     pub snapshot: OwnedFd,
     /// The ring's memfd.
     pub ring: OwnedFd,
-    /// An eventfd that is readable after events.
+    /// The reading end of a pipe that is readable after events.
     pub wake: OwnedFd,
     /// The command line with which the node would start a publisher, a word a line.
     pub words: String,
@@ -73,7 +73,12 @@ pub fn receive(from: &UnixStream) -> Result<Shared, HandoverError> {
     let words = greeting.get(..read).and_then(|greeting| greeting.strip_prefix(HELLO));
     let words = words.and_then(|words| std::str::from_utf8(words).ok());
     match (words, fds) {
-        (Some(words), [Some(snapshot), Some(ring), Some(wake)]) => Ok(Shared { snapshot, ring, wake, words: words.to_owned() }),
+        (Some(words), [Some(snapshot), Some(ring), Some(wake)]) => Ok(Shared {
+            snapshot,
+            ring,
+            wake,
+            words: words.to_owned(),
+        }),
         _ => Err(HandoverError::NotANode),
     }
 }
@@ -82,7 +87,11 @@ pub fn receive(from: &UnixStream) -> Result<Shared, HandoverError> {
 pub fn check_peer(peer: &UnixStream, own: u32) -> Result<u32, HandoverError> {
     let credentials = getsockopt(peer, sockopt::PeerCredentials)?;
     let user = credentials.uid();
-    if user == 0 || user == own { Ok(user) } else { Err(HandoverError::Stranger(user)) }
+    if user == 0 || user == own {
+        Ok(user)
+    } else {
+        Err(HandoverError::Stranger(user))
+    }
 }
 
 #[cfg(test)]
@@ -95,7 +104,10 @@ mod tests {
         let (a, b) = UnixStream::pair().unwrap();
         send(&near, "publish\n--listen", a.as_fd(), b.as_fd(), near.as_fd()).unwrap();
         assert_eq!(receive(&far).unwrap().words, "publish\n--listen");
-        assert_eq!(check_peer(&far, nix::unistd::getuid().as_raw()).unwrap(), nix::unistd::getuid().as_raw());
+        assert_eq!(
+            check_peer(&far, nix::unistd::getuid().as_raw()).unwrap(),
+            nix::unistd::getuid().as_raw()
+        );
     }
 
     #[test]

@@ -4,11 +4,10 @@
 //! the events and wakes the publisher. In the steady state it allocates nothing, takes no lock and logs nothing; what goes wrong is
 //! counted in shared memory. A source that fails is opened again once a second.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::eventfd::EventFd;
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use tgm_core::{Core, Now, Observation};
@@ -39,7 +38,7 @@ pub struct Hardware {
     sources: Sources,
     epoll: Epoll,
     timer: TimerFd,
-    wake: EventFd,
+    wake: OwnedFd,
     next_sample: Time<Mono>,
     /// Descriptors as registered, so that a source that was opened again is registered again.
     registered: Vec<(Ready, RawFd, u64)>,
@@ -55,16 +54,38 @@ pub enum Turn {
 }
 
 impl Hardware {
-    /// Sets the loop up. `stop` becomes readable when the thread is to end; `wake` is written after events.
-    pub fn new(core: Core, writer: Writer, clock: Clock, sources: Sources, wake: EventFd, stop: &OwnedFd) -> Result<Self, Errno> {
+    /// Sets the loop up. `stop` becomes readable when the thread is to end; `wake`, the non-blocking end of a pipe, is
+    /// written after events.
+    pub fn new(
+        core: Core,
+        writer: Writer,
+        clock: Clock,
+        sources: Sources,
+        wake: OwnedFd,
+        stop: &OwnedFd,
+    ) -> Result<Self, Errno> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        let timer = TimerFd::new(ClockId::CLOCK_BOOTTIME, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
+        let timer = TimerFd::new(
+            ClockId::CLOCK_BOOTTIME,
+            TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC,
+        )?;
         epoll.add(stop, EpollEvent::new(EpollFlags::EPOLLIN, STOP))?;
         epoll.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, TIMER))?;
         let next_sample = clock.now()?.mono;
         let registered = Vec::with_capacity(sources.descriptors());
         let outbox = Outbox::default();
-        let mut hardware = Hardware { core, writer, outbox, clock, sources, epoll, timer, wake, next_sample, registered };
+        let mut hardware = Hardware {
+            core,
+            writer,
+            outbox,
+            clock,
+            sources,
+            epoll,
+            timer,
+            wake,
+            next_sample,
+            registered,
+        };
         hardware.register();
         hardware.turn_over(&[])?;
         Ok(hardware)
@@ -98,7 +119,13 @@ impl Hardware {
 
     fn turn_over(&mut self, ready: &[EpollEvent]) -> Result<(), Errno> {
         let now = self.clock.now()?;
-        let Hardware { core, writer, outbox, sources, .. } = self;
+        let Hardware {
+            core,
+            writer,
+            outbox,
+            sources,
+            ..
+        } = self;
         let mut see = |observation: Observation| core.step(now, &observation, |event| outbox.keep(event, writer));
         for event in ready.iter().filter(|event| event.data() < TIMER) {
             sources.read(Ready::from_mark(event.data()), now.mono, &mut see);
@@ -115,14 +142,20 @@ impl Hardware {
     }
 
     fn conclude(&mut self, now: Now) -> Result<(), Errno> {
-        let Hardware { core, writer, outbox, sources, .. } = self;
+        let Hardware {
+            core,
+            writer,
+            outbox,
+            sources,
+            ..
+        } = self;
         if core.deadline().is_some_and(|deadline| now.mono >= deadline) {
             core.tick(now, |event| outbox.keep(event, writer));
         }
         sources.count(writer);
         if outbox.flush(core, now.mono, writer) {
-            // A full counter means that the publisher has been woken and not looked yet: nothing to do.
-            let _ = self.wake.write(1);
+            // A full pipe means that the publisher has been woken and not looked yet: nothing to do.
+            let _ = nix::unistd::write(&self.wake, &[1]);
         }
         self.writer.beat(boottime()?);
         self.register();
@@ -133,15 +166,23 @@ impl Hardware {
     fn arm(&self) -> Result<(), Errno> {
         let simulated = self.sources.simulated.iter().filter_map(|source| source.next_at());
         let due = [self.core.deadline(), self.sources.next_at(), Some(self.next_sample)];
-        let Some(next) = due.into_iter().flatten().chain(simulated).min() else { return Ok(()) };
+        let Some(next) = due.into_iter().flatten().chain(simulated).min() else {
+            return Ok(());
+        };
         let at = self.clock.real_moment(next).as_nanos().max(1); // zero would disarm
         let moment = TimeSpec::new(at.div_euclid(1_000_000_000), at.rem_euclid(1_000_000_000));
-        self.timer.set(Expiration::OneShot(moment), TimerSetTimeFlags::TFD_TIMER_ABSTIME)
+        self.timer
+            .set(Expiration::OneShot(moment), TimerSetTimeFlags::TFD_TIMER_ABSTIME)
     }
 
     /// Puts descriptors that are new since the last turn into the epoll set. Closed ones left it by themselves.
     fn register(&mut self) {
-        let Hardware { epoll, sources, registered, .. } = self;
+        let Hardware {
+            epoll,
+            sources,
+            registered,
+            ..
+        } = self;
         sources.each_descriptor(|ready, fd, generation| {
             let key = (ready, fd.as_raw_fd(), generation);
             let known = registered.iter_mut().find(|known| known.0 == ready);
@@ -160,10 +201,5 @@ impl Hardware {
     /// The writer, whose descriptors a publisher is handed.
     pub const fn writer(&self) -> &Writer {
         &self.writer
-    }
-
-    /// The eventfd that wakes a publisher.
-    pub fn wake(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.wake.as_fd()
     }
 }

@@ -64,7 +64,15 @@ pub struct PhcSlot {
 impl PhcSlot {
     /// Around a PHC that is read only, with the external timestamps of `channel` beside whoever else reads them.
     pub const fn new(path: PathBuf, channel: u32, instance: Instance, port: Port) -> Self {
-        PhcSlot { path, channel, instance, port, source: None, retry: Time::ZERO, generation: 0 }
+        PhcSlot {
+            path,
+            channel,
+            instance,
+            port,
+            source: None,
+            retry: Time::ZERO,
+            generation: 0,
+        }
     }
 
     /// Opens it; if that fails, the hardware thread goes on trying.
@@ -76,7 +84,13 @@ impl PhcSlot {
     fn try_open(&self) -> Result<PhcSource, tgm_phc::OpenError> {
         let clock = Phc::open_read_only(&self.path)?;
         let pulses = ExttsReader::open(&self.path, self.channel, SharedQueue::Refuse)?;
-        Ok(PhcSource::new(clock, OffsetMeter::new(READINGS), Some(pulses), self.instance, self.port))
+        Ok(PhcSource::new(
+            clock,
+            OffsetMeter::new(READINGS),
+            Some(pulses),
+            self.instance,
+            self.port,
+        ))
     }
 
     fn reopen(&mut self, now: Time<Mono>) {
@@ -102,7 +116,13 @@ pub struct GnssSlot {
 impl GnssSlot {
     /// Around a source that the first turn opens.
     pub const fn new(source: Box<GnssSource>) -> Self {
-        GnssSlot { source, generation: 0, opened: 0, bytes: 0, up: false }
+        GnssSlot {
+            source,
+            generation: 0,
+            opened: 0,
+            bytes: 0,
+            up: false,
+        }
     }
 
     /// Tries to open the source now; why not, if it does not work. The hardware thread goes on trying. What was read meanwhile is
@@ -149,12 +169,24 @@ pub struct DpllSlot {
 impl DpllSlot {
     /// For the DPLLs of `owners`.
     pub const fn new(routes: Routes, owners: Vec<(Instance, Port)>) -> Self {
-        DpllSlot { monitor: None, routes, owners, retry: Time::ZERO, generation: 0 }
+        DpllSlot {
+            monitor: None,
+            routes,
+            owners,
+            retry: Time::ZERO,
+            generation: 0,
+        }
     }
 
     /// Over a monitor that is open already: a socket pair in measurements.
     pub const fn over(monitor: Monitor, routes: Routes, owners: Vec<(Instance, Port)>) -> Self {
-        DpllSlot { monitor: Some(monitor), routes, owners, retry: Time::ZERO, generation: 0 }
+        DpllSlot {
+            monitor: Some(monitor),
+            routes,
+            owners,
+            retry: Time::ZERO,
+            generation: 0,
+        }
     }
 
     /// Opens the family; if that fails, the hardware thread goes on trying.
@@ -171,7 +203,12 @@ impl DpllSlot {
             for (instance, port) in &self.owners {
                 for dpll in [DpllKind::Eec, DpllKind::Pps] {
                     let what = Reading::DpllGone { dpll };
-                    see(Observation { at: now, instance: *instance, port: *port, what });
+                    see(Observation {
+                        at: now,
+                        instance: *instance,
+                        port: *port,
+                        what,
+                    });
                 }
             }
         }
@@ -213,7 +250,10 @@ pub struct Sources {
 impl std::fmt::Debug for Sources {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut out = f.debug_struct("Sources");
-        out.field("dpll", &self.dpll).field("cards", &self.cards).field("simulated", &self.simulated.len()).finish()
+        out.field("dpll", &self.dpll)
+            .field("cards", &self.cards)
+            .field("simulated", &self.simulated.len())
+            .finish()
     }
 }
 
@@ -284,7 +324,10 @@ impl Sources {
     /// When [`Sources::due`] next has something to do.
     pub fn next_at(&self) -> Option<Time<Mono>> {
         let dpll = self.dpll.as_ref().and_then(DpllSlot::next_at);
-        let gnss = self.cards.iter().filter_map(|card| card.gnss.as_ref()?.source.deadline());
+        let gnss = self
+            .cards
+            .iter()
+            .filter_map(|card| card.gnss.as_ref()?.source.deadline());
         gnss.chain(dpll).min() // a PHC that is gone is tried with the next sample
     }
 

@@ -5,11 +5,6 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-/// Where REST listens unless told otherwise.
-pub const LISTEN: &str = "127.0.0.1:9043";
-/// Where metrics listen unless told otherwise.
-pub const METRICS_LISTEN: &str = "127.0.0.1:9091";
-
 /// The PTP telecom-grandmaster node: watches GNSS, DPLL and PHC, tells O-RAN subscribers and Prometheus.
 #[derive(Debug, Parser)]
 #[command(name = "tgmd", version, args_conflicts_with_subcommands = true)]
@@ -127,17 +122,27 @@ mod tests {
     #[test]
     fn a_publisher_understands_what_the_node_tells_it() {
         let args = PublishArgs {
-            listen: LISTEN.parse().unwrap(),
-            metrics_listen: METRICS_LISTEN.parse().unwrap(),
+            listen: "127.0.0.1:9043".parse().unwrap(),
+            metrics_listen: "127.0.0.1:9091".parse().unwrap(),
             node_name: "node1".into(),
             store: Some("/tmp/a store".into()),
             user: Some((65_534, 65_534)),
             orphan_timeout: 7,
             json_log: true,
         };
-        for args in [args.clone(), PublishArgs { store: None, user: None, json_log: false, ..args }] {
+        for args in [
+            args.clone(),
+            PublishArgs {
+                store: None,
+                user: None,
+                json_log: false,
+                ..args
+            },
+        ] {
             let words = std::iter::once("tgmd".to_owned()).chain(args.to_words());
-            let Some(Role::Publish(parsed)) = Cli::try_parse_from(words).unwrap().role else { panic!("not a publisher") };
+            let Some(Role::Publish(parsed)) = Cli::try_parse_from(words).unwrap().role else {
+                panic!("not a publisher")
+            };
             assert_eq!(parsed, args);
         }
     }

@@ -1,8 +1,8 @@
 //! The publisher's view of the node: which one it is attached to, its present picture, and its events as they come.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tgm_core::{Event, Picture};
 use tgm_node::clock::boottime;
@@ -10,7 +10,7 @@ use tgm_node::handover::{HandoverError, Shared};
 use tgm_node::shared::{Next, Reader, ReaderError, Snapshot};
 use tgm_ocloud::{Hub, Truth};
 use tgm_time::Nanos;
-use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe::Receiver;
 use tracing::{info, warn};
 
 /// A hardware thread that has not turned for this long hangs; it turns at least once a second.
@@ -44,15 +44,10 @@ impl Feed {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// True while a node is attached.
-    pub fn has_node(&self) -> bool {
-        self.state().alive
-    }
-
-    /// Maps a node's shared memory; its eventfd comes back, ready to wait for.
-    pub fn attach(&self, shared: Shared) -> Result<AsyncFd<OwnedFd>, AttachError> {
+    /// Maps a node's shared memory; the pipe that tells of its events comes back.
+    pub fn attach(&self, shared: Shared) -> Result<Receiver, AttachError> {
         let reader = Reader::open(shared.snapshot.as_fd(), shared.ring.as_fd())?;
-        let wake = AsyncFd::new(shared.wake)?;
+        let wake = Receiver::from_owned_fd(shared.wake)?;
         let mut state = self.state();
         state.reader = Some(reader);
         state.alive = true;
@@ -72,14 +67,21 @@ impl Feed {
 
     /// Counters of each card's sources.
     pub fn counters(&self, card: usize) -> [u64; tgm_node::shared::layout::COUNTERS] {
-        self.state().reader.as_ref().map_or([0; _], |reader| reader.counters(card))
+        self.state()
+            .reader
+            .as_ref()
+            .map_or([0; _], |reader| reader.counters(card))
     }
 
     /// What the metrics tell.
     pub fn counts(&self) -> FeedCounts {
         let state = self.state();
         let turning = state.reader.as_ref().is_some_and(turns);
-        FeedCounts { alive: state.alive && turning, lost: state.lost, attached: state.attached }
+        FeedCounts {
+            alive: state.alive && turning,
+            lost: state.lost,
+            attached: state.attached,
+        }
     }
 
     /// True while the hardware thread turns.
@@ -113,7 +115,10 @@ impl Feed {
                     log_event(&event, &snapshot.picture());
                 }
                 Next::Lost(lost) => {
-                    warn!(lost, "events were overwritten before they were read; telling the present state instead");
+                    warn!(
+                        lost,
+                        "events were overwritten before they were read; telling the present state instead"
+                    );
                     hub.on_resync(&snapshot.picture());
                 }
                 Next::Empty => return,
@@ -148,7 +153,7 @@ pub enum AttachError {
     /// Its memory could not be mapped.
     #[error(transparent)]
     Reader(#[from] ReaderError),
-    /// Its eventfd could not be waited for.
+    /// Its pipe could not be waited for.
     #[error("waiting for the node's events: {0}")]
     Wake(#[from] std::io::Error),
 }
@@ -156,7 +161,11 @@ pub enum AttachError {
 /// One line per event.
 fn log_event(event: &Event, picture: &Picture<'_>) {
     let word = |value: i64| event.kind.word(value).map_or_else(|| value.to_string(), str::to_owned);
-    let old = if event.old == Event::NONE { "-".to_owned() } else { word(event.old) };
+    let old = if event.old == Event::NONE {
+        "-".to_owned()
+    } else {
+        word(event.old)
+    };
     info!(
         seq = event.seq,
         kind = event.kind.name(),
@@ -172,4 +181,3 @@ fn log_event(event: &Event, picture: &Picture<'_>) {
 
 /// How long until the node is declared hanging; checked this often.
 pub const CHECK: Duration = Duration::from_secs(1);
-

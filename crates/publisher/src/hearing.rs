@@ -28,8 +28,14 @@ impl Hearing {
         let counters = |n| self.0.counters(n);
         let value = |n: usize, counter: Counter| counters(n).get(counter as usize).copied().unwrap_or(0);
         let watched = (0..MAX_CARDS).any(|n| value(n, Counter::DpllUp) != 0);
-        let heard: u64 = (0..MAX_CARDS).map(|n| value(n, Counter::DpllNotifications)).max().unwrap_or(0);
-        let messages: u64 = (0..MAX_CARDS).map(|n| value(n, Counter::DpllMessages)).max().unwrap_or(0);
+        let heard: u64 = (0..MAX_CARDS)
+            .map(|n| value(n, Counter::DpllNotifications))
+            .max()
+            .unwrap_or(0);
+        let messages: u64 = (0..MAX_CARDS)
+            .map(|n| value(n, Counter::DpllMessages))
+            .max()
+            .unwrap_or(0);
         if !watched {
             return;
         }
@@ -42,7 +48,9 @@ impl Hearing {
                 wait.as_secs()
             );
         } else {
-            warn!("the dpll family says nothing: a dump needs CAP_NET_ADMIN, notifications the host's network namespace");
+            warn!(
+                "the dpll family says nothing: a dump needs CAP_NET_ADMIN, notifications the host's network namespace"
+            );
         }
     }
 }

@@ -12,6 +12,7 @@ mod log;
 mod node_process;
 mod publish_process;
 mod run_dir;
+mod status;
 mod supervise;
 
 use std::process::ExitCode;
@@ -36,6 +37,11 @@ fn check(file: &std::path::Path) -> Result<(), exit::Fatal> {
     for warning in &warnings {
         println!("warning: {warning}");
     }
-    println!("{}: {} instance(s), {} warning(s)", file.display(), config.instances.len(), warnings.len());
+    println!(
+        "{}: {} instance(s), {} warning(s)",
+        file.display(),
+        config.instances.len(),
+        warnings.len()
+    );
     Ok(())
 }

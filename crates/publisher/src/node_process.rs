@@ -1,10 +1,10 @@
 //! `tgmd`: the node process. One hardware thread, one main thread that looks after signals and the publisher. No network listener.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::fcntl::OFlag;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::getuid;
@@ -29,7 +29,11 @@ pub fn run(args: &NodeArgs) -> Result<(), Fatal> {
         warn!("{warning}");
     }
     let publish = publish_args(args, &config)?;
-    let folder = args.run_dir.clone().or_else(|| config.run_dir.clone()).unwrap_or_else(run_dir::default_folder);
+    let folder = args
+        .run_dir
+        .clone()
+        .or_else(|| config.run_dir.clone())
+        .unwrap_or_else(run_dir::default_folder);
     let socket = run_dir::socket(&folder, publish.listen)?;
     // Blocked before any thread starts, so that only the descriptor gets them.
     let signals = signals()?;
@@ -63,8 +67,12 @@ fn publish_args(args: &NodeArgs, config: &Config) -> Result<PublishArgs, Fatal> 
     Ok(PublishArgs {
         listen: args.listen.unwrap_or(settings.listen),
         metrics_listen: args.metrics_listen.unwrap_or(settings.metrics_listen),
-        node_name: node_name.ok_or_else(|| Fatal::Config("this node has no name: set NODE_NAME or node_name".into()))?,
-        store: store.map(std::path::absolute).transpose().map_err(|error| Fatal::Config(error.to_string()))?,
+        node_name: node_name
+            .ok_or_else(|| Fatal::Config("this node has no name: set NODE_NAME or node_name".into()))?,
+        store: store
+            .map(std::path::absolute)
+            .transpose()
+            .map_err(|error| Fatal::Config(error.to_string()))?,
         user: getuid().is_root().then_some((settings.uid, settings.gid)),
         orphan_timeout: settings.orphan_timeout_s,
         json_log: config.log.json,
@@ -76,7 +84,9 @@ fn signals() -> Result<SignalFd, Fatal> {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         mask.add(signal);
     }
-    let made = mask.thread_block().and_then(|()| SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC));
+    let made = mask
+        .thread_block()
+        .and_then(|()| SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC));
     made.map_err(|errno| Fatal::Runtime(format!("signals: {errno}")))
 }
 
@@ -92,15 +102,15 @@ struct Node {
 impl Node {
     fn start(built: Built) -> Result<Self, Fatal> {
         let runtime = |error: &dyn std::fmt::Display| Fatal::Runtime(format!("starting the hardware thread: {error}"));
-        let wake = EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
-        let wake = wake.map_err(|error| runtime(&error))?;
+        let pipe = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK);
+        let (woken, wake) = pipe.map_err(|error| runtime(&error))?;
         let (stop, stopped) = UnixStream::pair().map_err(|error| runtime(&error))?;
         let (ended, ends) = UnixStream::pair().map_err(|error| runtime(&error))?;
         let copy = |fd: std::os::fd::BorrowedFd<'_>| fd.try_clone_to_owned().map_err(|error| runtime(&error));
         let given = Given {
             snapshot: copy(built.writer.snapshot_file())?,
             ring: copy(built.writer.ring_file())?,
-            wake: copy(wake.as_fd())?,
+            wake: woken,
         };
         let stopped = OwnedFd::from(stopped);
         let hardware = Hardware::new(built.core, built.writer, built.clock, built.sources, wake, &stopped);
@@ -109,12 +119,31 @@ impl Node {
             let _kept = (stopped, ends); // the second tells the main thread that this one has ended
             hardware.run()
         };
-        let thread = std::thread::Builder::new().name("hardware".into()).stack_size(STACK).spawn(run);
-        Ok(Node { thread: thread.map_err(|error| runtime(&error))?, stop, ended, given })
+        let thread = std::thread::Builder::new()
+            .name("hardware".into())
+            .stack_size(STACK)
+            .spawn(run);
+        Ok(Node {
+            thread: thread.map_err(|error| runtime(&error))?,
+            stop,
+            ended,
+            given,
+        })
     }
 
-    fn serve(self, args: PublishArgs, socket: std::path::PathBuf, signals: &SignalFd, simulate: bool) -> Result<(), Fatal> {
-        let Node { thread, stop, ended, given } = self;
+    fn serve(
+        self,
+        args: PublishArgs,
+        socket: std::path::PathBuf,
+        signals: &SignalFd,
+        simulate: bool,
+    ) -> Result<(), Fatal> {
+        let Node {
+            thread,
+            stop,
+            ended,
+            given,
+        } = self;
         let hearing = hearing::Hearing::new(&given)?;
         let mut publisher = Supervisor::start(given, args.clone(), socket)?;
         announce(&args, simulate);

@@ -2,7 +2,7 @@
 
 use std::fs::Permissions;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixStream as StdStream;
 use std::path::Path;
@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use nix::unistd::{Gid, Uid, getuid, setgid, setgroups, setuid};
 use tgm_node::handover;
 use tgm_ocloud::{Config as HubConfig, Hub};
-use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::net::unix::pipe::Receiver;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
@@ -64,7 +64,9 @@ fn become_user(user: u32, group: u32) -> Result<(), Fatal> {
 async fn bind(what: &str, address: SocketAddr) -> Result<TcpListener, Fatal> {
     TcpListener::bind(address).await.map_err(|error| {
         let advice = match error.kind() {
-            std::io::ErrorKind::AddrInUse => "another program listens there (cloud-event-proxy? another tgmd?); choose another address",
+            std::io::ErrorKind::AddrInUse => {
+                "another program listens there (cloud-event-proxy? another tgmd?); choose another address"
+            }
             std::io::ErrorKind::PermissionDenied => "ports below 1024 need a capability; choose another address",
             _ => "choose an address of this machine",
         };
@@ -74,13 +76,17 @@ async fn bind(what: &str, address: SocketAddr) -> Result<TcpListener, Fatal> {
 
 /// The socket on which nodes meet this publisher: its standard input.
 fn meeting_point() -> Result<UnixListener, Fatal> {
-    let inherited = std::io::stdin().as_fd().try_clone_to_owned().map(std::os::unix::net::UnixListener::from);
+    let inherited = std::io::stdin()
+        .as_fd()
+        .try_clone_to_owned()
+        .map(std::os::unix::net::UnixListener::from);
     let listener = inherited.and_then(|listener| {
         listener.local_addr()?; // not a socket: somebody typed the command
         listener.set_nonblocking(true)?;
         UnixListener::from_std(listener)
     });
-    listener.map_err(|_| Fatal::Runtime("`tgmd publish` is started by tgmd, with a socket as its standard input".into()))
+    listener
+        .map_err(|_| Fatal::Runtime("`tgmd publish` is started by tgmd, with a socket as its standard input".into()))
 }
 
 async fn serve(args: &PublishArgs) -> Result<(), Fatal> {
@@ -88,10 +94,18 @@ async fn serve(args: &PublishArgs) -> Result<(), Fatal> {
     let rest = bind("the notification API", args.listen).await?;
     let metrics = bind("metrics", args.metrics_listen).await?;
     let feed = Arc::new(Feed::default());
-    let config = HubConfig { store: args.store.clone(), ..HubConfig::new(args.node_name.clone()) };
+    let config = HubConfig {
+        store: args.store.clone(),
+        ..HubConfig::new(args.node_name.clone())
+    };
     let hub = Hub::open(config, feed.clone()).map_err(|error| Fatal::CannotServe(error.to_string()))?;
     tokio::spawn(http::serve(rest, metrics, hub.clone(), feed.clone(), args.clone()));
-    let publisher = Publisher { args, feed, hub, stop: Notify::new() };
+    let publisher = Publisher {
+        args,
+        feed,
+        hub,
+        stop: Notify::new(),
+    };
     publisher.meet_nodes(nodes).await
 }
 
@@ -105,7 +119,7 @@ struct Publisher<'a> {
 impl Publisher<'_> {
     /// One node after the other, until one says stop or none comes for long.
     async fn meet_nodes(&self, nodes: UnixListener) -> Result<(), Fatal> {
-        let mut current: Option<(UnixStream, AsyncFd<OwnedFd>)> = None;
+        let mut current: Option<(UnixStream, Receiver)> = None;
         let patience = Duration::from_secs(self.args.orphan_timeout);
         let mut alone = Instant::now();
         let mut check = tokio::time::interval(CHECK);
@@ -154,7 +168,7 @@ impl Publisher<'_> {
         Ok(())
     }
 
-    async fn meet(&self, link: UnixStream, busy: bool) -> Result<Option<(UnixStream, AsyncFd<OwnedFd>)>, Fatal> {
+    async fn meet(&self, link: UnixStream, busy: bool) -> Result<Option<(UnixStream, Receiver)>, Fatal> {
         match self.attach(link, busy).await {
             Ok(attached) => Ok(attached),
             Err(error) => {
@@ -164,7 +178,7 @@ impl Publisher<'_> {
         }
     }
 
-    async fn attach(&self, link: UnixStream, busy: bool) -> Result<Option<(UnixStream, AsyncFd<OwnedFd>)>, AttachError> {
+    async fn attach(&self, link: UnixStream, busy: bool) -> Result<Option<(UnixStream, Receiver)>, AttachError> {
         link.ready(Interest::READABLE).await?;
         let std = link.into_std()?;
         let shared = greeting(&std)?;
@@ -202,19 +216,22 @@ enum Heard {
     Gone,
 }
 
-/// What the node says next: events by its eventfd, its end by the socket.
-async fn listen(node: Option<&mut (UnixStream, AsyncFd<OwnedFd>)>) -> Heard {
-    let Some((link, wake)) = node else { return std::future::pending().await };
-    let mut byte = [0];
+/// What the node says next: events by its pipe, its end by the socket. The pipe may end first: the hardware thread is gone then, and
+/// its process will say more.
+async fn listen(node: Option<&mut (UnixStream, Receiver)>) -> Heard {
+    let Some((link, wake)) = node else {
+        return std::future::pending().await;
+    };
+    let (mut byte, mut wakes) = ([0], [0; 64]);
+    let told = async {
+        match wake.read(&mut wakes).await {
+            Ok(1..) => Heard::Events, // how many bytes does not matter: the ring tells
+            _ => std::future::pending().await,
+        }
+    };
     tokio::select! {
         biased;
-        ready = wake.readable() => {
-            let Ok(mut ready) = ready else { return Heard::Gone };
-            let mut count = [0; 8];
-            let _ = nix::unistd::read(ready.get_inner(), &mut count); // the number does not matter, the ring tells
-            ready.clear_ready();
-            Heard::Events
-        }
+        heard = told => heard,
         read = link.read(&mut byte) => match read {
             Ok(1) if byte == [handover::STOP] => Heard::Stop,
             Ok(1) => Heard::Events,

@@ -24,10 +24,17 @@ pub fn default_folder() -> PathBuf {
 /// simulations) can live on one machine.
 pub fn socket(folder: &Path, listen: SocketAddr) -> Result<PathBuf, Fatal> {
     let cannot = |error: &dyn std::fmt::Display| {
-        Fatal::CannotServe(format!("{}: {error}; choose a folder of your own with --run-dir", folder.display()))
+        Fatal::CannotServe(format!(
+            "{}: {error}; choose a folder of your own with --run-dir",
+            folder.display()
+        ))
     };
     if !folder.is_dir() {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| cannot(&error))?;
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|error| cannot(&error))?;
     }
     let owner = std::fs::symlink_metadata(folder).map_err(|error| cannot(&error))?.uid();
     if owner != getuid().as_raw() {

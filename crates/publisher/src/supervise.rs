@@ -28,6 +28,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How long a publisher may take to serve.
 const SERVES_WITHIN: Duration = Duration::from_secs(10);
 
+/// How long it may take to stop.
+const STOPS_WITHIN: Duration = Duration::from_secs(2);
+
 /// What every publisher is handed.
 #[derive(Debug)]
 pub struct Given {
@@ -35,7 +38,7 @@ pub struct Given {
     pub snapshot: OwnedFd,
     /// The ring's memfd.
     pub ring: OwnedFd,
-    /// The eventfd.
+    /// The reading end of the pipe that the hardware thread writes after events.
     pub wake: OwnedFd,
 }
 
@@ -65,8 +68,16 @@ impl Supervisor {
     /// Starts or takes over a publisher and waits until it serves.
     pub fn start(given: Given, args: PublishArgs, socket: PathBuf) -> Result<Self, Fatal> {
         let now = Instant::now();
-        let mut supervisor =
-            Supervisor { given, args, socket, child: None, link: None, since: now, wait: FIRST_WAIT, served: false };
+        let mut supervisor = Supervisor {
+            given,
+            args,
+            socket,
+            child: None,
+            link: None,
+            since: now,
+            wait: FIRST_WAIT,
+            served: false,
+        };
         supervisor.bring_up()?;
         Ok(supervisor)
     }
@@ -78,8 +89,15 @@ impl Supervisor {
                 Some(_) => PollTimeout::NONE,
                 None => self.try_again()?,
             };
-            let mut fds = vec![PollFd::new(stop.as_fd(), PollFlags::POLLIN), PollFd::new(other.as_fd(), PollFlags::POLLIN)];
-            fds.extend(self.link.as_ref().map(|link| PollFd::new(link.as_fd(), PollFlags::POLLIN)));
+            let mut fds = vec![
+                PollFd::new(stop.as_fd(), PollFlags::POLLIN),
+                PollFd::new(other.as_fd(), PollFlags::POLLIN),
+            ];
+            fds.extend(
+                self.link
+                    .as_ref()
+                    .map(|link| PollFd::new(link.as_fd(), PollFlags::POLLIN)),
+            );
             match poll(&mut fds, timeout) {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(errno) => return Err(Fatal::Runtime(format!("poll: {errno}"))),
@@ -140,7 +158,9 @@ impl Supervisor {
                 Greeting::Leaving => std::thread::sleep(Duration::from_millis(20)), // an old one makes room
             }
         }
-        Err(Fatal::CannotServe("a publisher with other settings does not leave; stop it".into()))
+        Err(Fatal::CannotServe(
+            "a publisher with other settings does not leave; stop it".into(),
+        ))
     }
 
     /// A publisher that is there already.
@@ -168,7 +188,8 @@ impl Supervisor {
             .map_err(|error| cannot("starting the publisher", error))?;
         info!(pid = child.id(), "publisher started");
         self.child = Some(child);
-        self.connect()?.ok_or_else(|| Fatal::Runtime("the publisher's socket vanished".into()))
+        self.connect()?
+            .ok_or_else(|| Fatal::Runtime("the publisher's socket vanished".into()))
     }
 
     fn greet(&mut self, mut link: UnixStream) -> Result<Greeting, Fatal> {
@@ -176,17 +197,21 @@ impl Supervisor {
         handover::check_peer(&link, getuid().as_raw()).map_err(|error| runtime(&error))?;
         let Given { snapshot, ring, wake } = &self.given;
         let words = self.args.to_words().join("\n");
-        link.set_read_timeout(Some(SERVES_WITHIN)).map_err(|error| runtime(&error))?;
+        link.set_read_timeout(Some(SERVES_WITHIN))
+            .map_err(|error| runtime(&error))?;
         handover::send(&link, &words, snapshot.as_fd(), ring.as_fd(), wake.as_fd()).map_err(|error| runtime(&error))?;
         let mut answer = [0];
         match link.read(&mut answer) {
             Ok(1) if answer == [handover::READY] => Ok(Greeting::Ready(link)),
             Ok(1) if answer == [handover::LEAVING] => Ok(Greeting::Leaving),
-            Ok(1) if answer == [handover::BUSY] => {
-                Err(Fatal::AlreadyRunning(format!("another tgmd serves {} already; choose another --listen", self.args.listen)))
-            }
+            Ok(1) if answer == [handover::BUSY] => Err(Fatal::AlreadyRunning(format!(
+                "another tgmd serves {} already; choose another --listen",
+                self.args.listen
+            ))),
             Ok(_) => Err(self.failed_to_serve()),
-            Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => Err(self.failed_to_serve()),
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
+                Err(self.failed_to_serve())
+            }
             Err(error) => Err(Fatal::CannotServe(format!("the publisher does not answer: {error}"))),
         }
     }
@@ -199,14 +224,24 @@ impl Supervisor {
         }
     }
 
-    /// Stops the publisher: an orderly end.
+    /// Stops the publisher: an orderly end, or a hard one if it does not come.
     pub fn stop(mut self) {
         if let Some(mut link) = self.link.take() {
             let _ = std::io::Write::write_all(&mut link, &[handover::STOP]); // one that is gone needs no telling
+            let _ = link.set_read_timeout(Some(STOPS_WITHIN));
             let _ = link.read(&mut [0]); // its end-of-file
         }
         if let Some(mut child) = self.child.take() {
-            let _ = child.wait();
+            let asked = Instant::now();
+            while matches!(child.try_wait(), Ok(None)) {
+                if asked.elapsed() > STOPS_WITHIN {
+                    warn!("the publisher does not stop; killing it");
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(2));
+            }
         }
         let _ = std::fs::remove_file(&self.socket);
     }

@@ -84,7 +84,7 @@ impl Setup {
                 instance: card.instance,
                 port: card.port,
                 phc_on_dpll: true,
-                has_gnss: card.has_receiver,
+                has_gnss: card.has_receiver, has_dpll: true,
                 simulated: true,
             })?;
         }

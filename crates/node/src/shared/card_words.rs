@@ -27,18 +27,71 @@ pub fn pack(card: &CardView) -> [u64; CARD_WORDS] {
     let flag = |set: bool, bit: u8| if set { bit } else { 0 };
     let flags = flag(card.simulated, SIMULATED) | flag(card.has_gnss, HAS_GNSS) | flag(card.flapping, FLAPPING);
     let [port_low, port_high] = card.port.0.to_le_bytes();
-    let who = [card.instance.0, port_low, port_high, flags, card.state as u8, card.gnss_clock as u8, card.dpll_clock as u8, has.0];
+    let who = [
+        card.instance.0,
+        port_low,
+        port_high,
+        flags,
+        card.state as u8,
+        card.gnss_clock as u8,
+        card.dpll_clock as u8,
+        has.0,
+    ];
     let byte = i8::cast_unsigned;
-    let status = [byte(card.frequency), byte(card.phase), byte(card.pps), byte(card.nmea), byte(card.fix), card.used, card.seen, 0];
+    let status = [
+        byte(card.frequency),
+        byte(card.phase),
+        byte(card.pps),
+        byte(card.nmea),
+        byte(card.fix),
+        card.used,
+        card.seen,
+        0,
+    ];
     let gnss = card.gnss_state.map_or(NO_STATE, GnssState::number);
-    let signal = [gnss, card.antenna.number(), card.jamming.number(), card.spoofing.number(), 0, 0, 0, 0];
+    let signal = [
+        gnss,
+        card.antenna.number(),
+        card.jamming.number(),
+        card.spoofing.number(),
+        0,
+        0,
+        0,
+        0,
+    ];
     let since = signed(card.since.as_nanos());
-    [bytes(who), bytes(status), bytes(signal), since, phase_offset, phc_offset, estimate, t_acc, clock_bias, utc, utc_offset, 0]
+    [
+        bytes(who),
+        bytes(status),
+        bytes(signal),
+        since,
+        phase_offset,
+        phc_offset,
+        estimate,
+        t_acc,
+        clock_bias,
+        utc,
+        utc_offset,
+        0,
+    ]
 }
 
 /// Unpacks a card; `None` if a number in it is none that this version writes.
 pub fn unpack(words: &[u64; CARD_WORDS]) -> Option<CardView> {
-    let [who, status, signal, since, phase_offset, phc_offset, estimate, t_acc, clock_bias, utc, utc_offset, _] = *words;
+    let [
+        who,
+        status,
+        signal,
+        since,
+        phase_offset,
+        phc_offset,
+        estimate,
+        t_acc,
+        clock_bias,
+        utc,
+        utc_offset,
+        _,
+    ] = *words;
     let [instance, port_low, port_high, flags, state, gnss_clock, dpll_clock, has] = unbytes(who);
     let [frequency, phase, pps, nmea, fix, used, seen, _] = unbytes(status);
     let [gnss, antenna, jamming, spoofing, ..] = unbytes(signal);

@@ -14,9 +14,27 @@ pub fn pack(event: &Event) -> [u64; BODY] {
     let offset = has.put(0, event.offset.map(|offset| offset.0));
     has.0 |= u8::from(event.simulated) << 1;
     let [low, high] = event.port.0.to_le_bytes();
-    let what = [event.kind as u8, event.cause as u8, event.instance.0, low, high, event.time_source as u8, has.0, 0];
+    let what = [
+        event.kind as u8,
+        event.cause as u8,
+        event.instance.0,
+        low,
+        high,
+        event.time_source as u8,
+        has.0,
+        0,
+    ];
     let (at, time) = (signed(event.at.as_nanos()), signed(event.time.as_nanos()));
-    [event.seq, bytes(what), at, time, signed(event.old), signed(event.new), offset, 0]
+    [
+        event.seq,
+        bytes(what),
+        at,
+        time,
+        signed(event.old),
+        signed(event.new),
+        offset,
+        0,
+    ]
 }
 
 /// Unpacks an event; `None` if a number in it is none that this version writes.

@@ -31,7 +31,12 @@ pub fn pack_instance(view: &InstanceView) -> [u64; INSTANCE_WORDS] {
         let traceable = u8::from(a.time_traceable) + 2 * u8::from(a.frequency_traceable);
         bytes([a.class.0, a.accuracy, v0, v1, traceable, a.time_source, 0, 0])
     });
-    [bytes([view.instance.0, low, high, lock, class, flags, has.0, 0]), offset, announce, utc_offset]
+    [
+        bytes([view.instance.0, low, high, lock, class, flags, has.0, 0]),
+        offset,
+        announce,
+        utc_offset,
+    ]
 }
 
 /// Unpacks an instance.
@@ -63,7 +68,16 @@ pub fn pack_node(view: &NodeView) -> [u64; NODE_WORDS] {
     let mut has = Presence::default();
     let offset = has.put(0, view.os_clock_offset.map(|offset| offset.0));
     let lock = view.lock_state.map_or(NONE, ClockState::metric);
-    let states = [lock, view.os_clock.metric(), view.sync_state.metric(), u8::from(view.simulated), has.0, 0, 0, 0];
+    let states = [
+        lock,
+        view.os_clock.metric(),
+        view.sync_state.metric(),
+        u8::from(view.simulated),
+        has.0,
+        0,
+        0,
+        0,
+    ];
     [view.seq, signed(view.at.as_nanos()), bytes(states), offset]
 }
 
@@ -95,11 +109,28 @@ mod tests {
             lock_state: Some(ClockState::Holdover),
             class: Some(ClockClass(140)),
             offset: Some(Nanos(-3)),
-            announce: Some(Announce::of(TgmState::HoldoverOutOfSpec, OutOfSpec::Category1, Some(Seconds(37)))),
+            announce: Some(Announce::of(
+                TgmState::HoldoverOutOfSpec,
+                OutOfSpec::Category1,
+                Some(Seconds(37)),
+            )),
         };
         let locked = Announce::of(TgmState::Locked, OutOfSpec::None, None);
-        let untold = InstanceView { lock_state: None, class: None, offset: None, announce: None, ..full };
-        for view in [full, InstanceView { announce: Some(locked), ..full }, untold] {
+        let untold = InstanceView {
+            lock_state: None,
+            class: None,
+            offset: None,
+            announce: None,
+            ..full
+        };
+        for view in [
+            full,
+            InstanceView {
+                announce: Some(locked),
+                ..full
+            },
+            untold,
+        ] {
             assert_eq!(unpack_instance(&pack_instance(&view)), view);
         }
     }
@@ -115,7 +146,12 @@ mod tests {
             sync_state: ClockState::Freerun,
             simulated: true,
         };
-        let bare = NodeView { lock_state: None, os_clock_offset: None, simulated: false, ..full };
+        let bare = NodeView {
+            lock_state: None,
+            os_clock_offset: None,
+            simulated: false,
+            ..full
+        };
         for view in [full, bare] {
             assert_eq!(unpack_node(&pack_node(&view)), Some(view));
         }

@@ -22,7 +22,10 @@ pub enum ReaderError {
     #[error("the node's shared memory cannot be mapped: {0}")]
     Map(#[from] Errno),
     /// Another version wrote it.
-    #[error("the node is of another version: its shared memory begins with {found:#x}, expected {:#x}; restart both", layout::MAGIC)]
+    #[error(
+        "the node is of another version: its shared memory begins with {found:#x}, expected {:#x}; restart both",
+        layout::MAGIC
+    )]
     Version {
         /// The magic found.
         found: u64,
@@ -59,13 +62,19 @@ pub struct Snapshot {
 impl Snapshot {
     /// The same as a picture, for those who tell it.
     pub fn picture(&self) -> Picture<'_> {
-        Picture { node: self.node, instances: &self.instances, cards: &self.cards, names: self }
+        Picture {
+            node: self.node,
+            instances: &self.instances,
+            cards: &self.cards,
+            names: self,
+        }
     }
 }
 
 impl Names for Snapshot {
     fn port(&self, port: Port) -> &str {
-        self.names.get(usize::from(port.0)).map_or("unknown", String::as_str)
+        let unknown = if port == Port::NODE { "node" } else { "unknown" };
+        self.names.get(usize::from(port.0)).map_or(unknown, String::as_str)
     }
 
     fn instance(&self, instance: Instance) -> &str {
@@ -88,7 +97,10 @@ impl Reader {
         let snapshot = SharedReader::open(snapshot, layout::SNAPSHOT_WORDS)?;
         let ring = SharedReader::open(ring, layout::RING_WORDS)?;
         for area in [&snapshot, &ring] {
-            let found = area.words().get(layout::AT_MAGIC).map_or(0, |word| word.load(Ordering::Acquire));
+            let found = area
+                .words()
+                .get(layout::AT_MAGIC)
+                .map_or(0, |word| word.load(Ordering::Acquire));
             if found != layout::MAGIC {
                 return Err(ReaderError::Version { found });
             }
@@ -98,12 +110,18 @@ impl Reader {
     }
 
     fn word(&self, at: usize) -> u64 {
-        self.snapshot.words().get(at).map_or(0, |word| word.load(Ordering::Acquire))
+        self.snapshot
+            .words()
+            .get(at)
+            .map_or(0, |word| word.load(Ordering::Acquire))
     }
 
     /// Process id and start of the node that writes.
     pub fn writer(&self) -> (u64, Time<Mono>) {
-        (self.word(layout::AT_PID), Time::from_nanos(self.word(layout::AT_STARTED).cast_signed()))
+        (
+            self.word(layout::AT_PID),
+            Time::from_nanos(self.word(layout::AT_STARTED).cast_signed()),
+        )
     }
 
     /// The hardware thread's last turn.
@@ -142,16 +160,34 @@ impl Reader {
     pub fn snapshot(&self) -> Result<Snapshot, ReaderError> {
         let mut words = [0; GUARDED];
         self.guarded(layout::AT_SIZES, &mut words)?;
-        let part = |at: usize, length: usize| words.get(at - layout::AT_SIZES..at - layout::AT_SIZES + length).unwrap_or_default();
+        let part = |at: usize, length: usize| {
+            words
+                .get(at - layout::AT_SIZES..at - layout::AT_SIZES + length)
+                .unwrap_or_default()
+        };
         let sizes = part(layout::AT_SIZES, 1).first().copied().unwrap_or(0);
         let count = |n: u64, most: usize| usize::try_from(n & 0xffff_ffff).unwrap_or(0).min(most);
-        let instances = part(layout::AT_INSTANCES, MAX_INSTANCES * INSTANCE_WORDS).as_chunks::<INSTANCE_WORDS>().0;
-        let cards = part(layout::AT_CARDS, MAX_CARDS * CARD_WORDS).as_chunks::<CARD_WORDS>().0;
-        let node = part(layout::AT_NODE, NODE_WORDS).first_chunk::<NODE_WORDS>().and_then(node_words::unpack_node);
+        let instances = part(layout::AT_INSTANCES, MAX_INSTANCES * INSTANCE_WORDS)
+            .as_chunks::<INSTANCE_WORDS>()
+            .0;
+        let cards = part(layout::AT_CARDS, MAX_CARDS * CARD_WORDS)
+            .as_chunks::<CARD_WORDS>()
+            .0;
+        let node = part(layout::AT_NODE, NODE_WORDS)
+            .first_chunk::<NODE_WORDS>()
+            .and_then(node_words::unpack_node);
         Ok(Snapshot {
             node: node.ok_or(ReaderError::WriterDied(WriterDied))?,
-            instances: instances.iter().take(count(sizes, MAX_INSTANCES)).map(node_words::unpack_instance).collect(),
-            cards: cards.iter().take(count(sizes >> 32, MAX_CARDS)).filter_map(card_words::unpack).collect(),
+            instances: instances
+                .iter()
+                .take(count(sizes, MAX_INSTANCES))
+                .map(node_words::unpack_instance)
+                .collect(),
+            cards: cards
+                .iter()
+                .take(count(sizes >> 32, MAX_CARDS))
+                .filter_map(card_words::unpack)
+                .collect(),
             names: self.names(),
             instance_names: (0..MAX_INSTANCES).map(|n| self.instance_name(n)).collect(),
         })
@@ -163,7 +199,9 @@ impl Reader {
     }
 
     fn names(&self) -> Vec<String> {
-        let known = usize::try_from(self.word(layout::AT_NAMES)).unwrap_or(0).min(layout::MAX_NAMES);
+        let known = usize::try_from(self.word(layout::AT_NAMES))
+            .unwrap_or(0)
+            .min(layout::MAX_NAMES);
         let name = |n: usize| {
             let at = layout::AT_NAME_TABLE + n * NAME_WORDS;
             let mut bytes = [0; NAME_BYTES];
@@ -187,7 +225,9 @@ impl Reader {
             Found::Empty => Next::Empty,
             Found::Overtaken => {
                 // Half a ring of room, so that the writer does not overtake again at once.
-                let resume = ring::head(words).saturating_sub(layout::RING_EVENTS as u64 / 2).max(self.next.saturating_add(1));
+                let resume = ring::head(words)
+                    .saturating_sub(layout::RING_EVENTS as u64 / 2)
+                    .max(self.next.saturating_add(1));
                 let lost = resume.saturating_sub(self.next);
                 self.next = resume;
                 Next::Lost(lost)
@@ -214,9 +254,21 @@ mod tests {
     fn core() -> Core {
         let mut config = Config::default();
         let instance = Instance(0);
-        let judge = InstanceConfig { instance, judge: Judge::Tgm, limits: Limits::DEFAULT, out_of_spec: OutOfSpec::None };
+        let judge = InstanceConfig {
+            instance,
+            judge: Judge::Tgm,
+            limits: Limits::DEFAULT,
+            out_of_spec: OutOfSpec::None,
+        };
         config.instance(judge).unwrap();
-        let card = CardConfig { instance, port: Port(1), phc_on_dpll: true, has_gnss: true, simulated: true };
+        let card = CardConfig {
+            instance,
+            port: Port(1),
+            phc_on_dpll: true,
+            has_gnss: true,
+            has_dpll: true,
+            simulated: true,
+        };
         config.card(card).unwrap();
         Core::new(&config)
     }
@@ -253,7 +305,9 @@ mod tests {
         for seq in 2..=last {
             writer.push(&event(seq));
         }
-        let Next::Lost(lost) = reader.next_event() else { panic!("not told of the loss") };
+        let Next::Lost(lost) = reader.next_event() else {
+            panic!("not told of the loss")
+        };
         let mut seen = 0;
         while let Next::Event(found) = reader.next_event() {
             seen += 1;

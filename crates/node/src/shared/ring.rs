@@ -30,7 +30,9 @@ fn slot(seq: u64) -> usize {
 /// Writes `event` into its slot and announces it.
 pub fn push(words: &[AtomicU64], event: &Event) {
     let at = slot(event.seq);
-    let Some([guard, body @ ..]) = words.get(at..at + EVENT_WORDS) else { return };
+    let Some([guard, body @ ..]) = words.get(at..at + EVENT_WORDS) else {
+        return;
+    };
     guard.store(event.seq.wrapping_mul(2).wrapping_add(1), Ordering::Relaxed);
     fence(Ordering::Release);
     for (word, value) in body.iter().zip(pack(event)) {
@@ -50,11 +52,17 @@ pub fn head(words: Words<'_>) -> u64 {
 /// Looks for event `seq`.
 pub fn find(words: Words<'_>, seq: u64) -> Found {
     let at = slot(seq);
-    let (Some(guard), Some(body)) = (words.get(at), words.slice(at + 1..at + EVENT_WORDS)) else { return Found::Empty };
+    let (Some(guard), Some(body)) = (words.get(at), words.slice(at + 1..at + EVENT_WORDS)) else {
+        return Found::Empty;
+    };
     let wanted = seq.wrapping_mul(2).wrapping_add(2);
     let before = guard.load(Ordering::Acquire);
     if before != wanted {
-        return if before > wanted { Found::Overtaken } else { Found::Empty };
+        return if before > wanted {
+            Found::Overtaken
+        } else {
+            Found::Empty
+        };
     }
     let mut copy = [0; BODY];
     for (value, word) in copy.iter_mut().zip(body.iter()) {

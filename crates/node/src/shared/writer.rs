@@ -79,7 +79,11 @@ impl Writer {
     pub fn create(pid: u32, started: Time<Mono>) -> Result<Self, WriterError> {
         let snapshot = SharedWriter::create(c"tgm-snapshot", layout::SNAPSHOT_WORDS)?;
         let ring = SharedWriter::create(c"tgm-ring", layout::RING_WORDS)?;
-        let writer = Writer { snapshot, ring, names: 0 };
+        let writer = Writer {
+            snapshot,
+            ring,
+            names: 0,
+        };
         writer.set(layout::AT_PID, u64::from(pid));
         writer.set(layout::AT_STARTED, started.as_nanos().cast_unsigned());
         writer.beat(started);
@@ -119,7 +123,10 @@ impl Writer {
     /// Names an instance's configuration.
     pub fn name_instance(&self, instance: Instance, name: Port) {
         if usize::from(instance.0) < MAX_INSTANCES {
-            self.set(layout::AT_INSTANCE_NAMES + usize::from(instance.0), u64::from(name.0) + 1);
+            self.set(
+                layout::AT_INSTANCE_NAMES + usize::from(instance.0),
+                u64::from(name.0) + 1,
+            );
         }
     }
 
@@ -131,7 +138,10 @@ impl Writer {
     /// Sets a counter of card number `card`.
     pub fn count(&self, card: usize, counter: Counter, value: u64) {
         if card < MAX_CARDS
-            && let Some(word) = self.snapshot.words().get(layout::AT_COUNTERS + card * COUNTERS + counter as usize)
+            && let Some(word) = self
+                .snapshot
+                .words()
+                .get(layout::AT_COUNTERS + card * COUNTERS + counter as usize)
         {
             word.store(value, Ordering::Relaxed);
         }
@@ -153,7 +163,12 @@ impl Writer {
         });
         let sizes = (core.instances(now).count() as u64) | (core.cards(now).count() as u64) << 32;
         let head = area(layout::AT_SIZES, 1).iter().zip([sizes]);
-        seqlock::write(lock, head.chain(area(layout::AT_NODE, NODE_WORDS).iter().zip(node)).chain(instances).chain(cards));
+        seqlock::write(
+            lock,
+            head.chain(area(layout::AT_NODE, NODE_WORDS).iter().zip(node))
+                .chain(instances)
+                .chain(cards),
+        );
     }
 
     /// Pushes an event.

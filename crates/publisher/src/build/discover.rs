@@ -19,7 +19,10 @@ pub fn without_config() -> Result<Config, Fatal> {
     }
     match cards.as_slice() {
         [(_, interface)] => Ok(Config {
-            instances: vec![Instance { cards: vec![automatic(interface)], ..Instance::default() }],
+            instances: vec![Instance {
+                cards: vec![automatic(interface)],
+                ..Instance::default()
+            }],
             ..Config::default()
         }),
         [] => Err(Fatal::NoHardware(format!(
@@ -29,7 +32,10 @@ pub fn without_config() -> Result<Config, Fatal> {
         ))),
         several => {
             let names: Vec<&str> = several.iter().map(|(_, interface)| interface.as_str()).collect();
-            Err(Fatal::Config(format!("several timing cards ({}): say which in a configuration (--config FILE)", names.join(", "))))
+            Err(Fatal::Config(format!(
+                "several timing cards ({}): say which in a configuration (--config FILE)",
+                names.join(", ")
+            )))
         }
     }
 }
@@ -49,8 +55,11 @@ fn automatic(interface: &str) -> Card {
 /// What there is, for the message that something is missing.
 pub fn present(root: &SysRoot) -> String {
     let clocks = root.phcs();
-    let with_clock: Vec<String> =
-        root.interfaces().into_iter().filter(|name| matches!(root.phc_of(name), Ok(Some(_)))).collect();
+    let with_clock: Vec<String> = root
+        .interfaces()
+        .into_iter()
+        .filter(|name| matches!(root.phc_of(name), Ok(Some(_))))
+        .collect();
     match (clocks.is_empty(), with_clock.is_empty()) {
         (true, _) => "this machine has no PTP clock at all: no /dev/ptpN".into(),
         (false, true) => format!("PTP clocks: {clocks:?}, none of them belongs to an interface"),

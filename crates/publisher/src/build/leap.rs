@@ -13,10 +13,15 @@ const NTP_TO_UNIX: i64 = 2_208_988_800;
 /// The configured offset at `now`, and what is to be said about it.
 pub fn fallback(leap: &Leap, now: Time<Utc>) -> Result<(Option<Seconds>, Option<String>), Fatal> {
     match (&leap.utc_offset_s, &leap.file) {
-        (Some(offset), _) if (0..=100).contains(offset) => {
-            Ok((Some(Seconds(*offset)), Some(format!("UTC offset {offset} s by configuration until the receiver tells it"))))
-        }
-        (Some(offset), _) => Err(Fatal::Config(format!("leap.utc_offset_s = {offset}; allowed are 0 to 100 (37 since 2017)"))),
+        (Some(offset), _) if (0..=100).contains(offset) => Ok((
+            Some(Seconds(*offset)),
+            Some(format!(
+                "UTC offset {offset} s by configuration until the receiver tells it"
+            )),
+        )),
+        (Some(offset), _) => Err(Fatal::Config(format!(
+            "leap.utc_offset_s = {offset}; allowed are 0 to 100 (37 since 2017)"
+        ))),
         (None, Some(file)) => from_file(file, now).map(|(offset, note)| (Some(offset), Some(note))),
         (None, None) => Ok((None, None)),
     }
@@ -25,11 +30,23 @@ pub fn fallback(leap: &Leap, now: Time<Utc>) -> Result<(Option<Seconds>, Option<
 fn from_file(path: &Path, now: Time<Utc>) -> Result<(Seconds, String), Fatal> {
     let refuse = |why: &str| Fatal::Config(format!("leap.file {}: {why}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| refuse(&error.to_string()))?;
-    let list = parse(&text).ok_or_else(|| refuse("is no leap-seconds.list (IERS): no line holds NTP seconds and an offset"))?;
+    let list = parse(&text)
+        .ok_or_else(|| refuse("is no leap-seconds.list (IERS): no line holds NTP seconds and an offset"))?;
     let offset = list.offset_at(now).ok_or_else(|| refuse("begins after the present"))?;
     let expired = list.expires.is_none_or(|expires| expires < now.secs());
-    let state = if expired { "EXPIRED, used with that warning" } else { "valid" };
-    Ok((offset, format!("UTC offset {} s from {} ({state}) until the receiver tells it", offset.0, path.display())))
+    let state = if expired {
+        "EXPIRED, used with that warning"
+    } else {
+        "valid"
+    };
+    Ok((
+        offset,
+        format!(
+            "UTC offset {} s from {} ({state}) until the receiver tells it",
+            offset.0,
+            path.display()
+        ),
+    ))
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -40,19 +57,29 @@ struct List {
 
 impl List {
     fn offset_at(&self, now: Time<Utc>) -> Option<Seconds> {
-        self.steps.iter().filter(|(from, _)| now.secs() >= *from).max_by_key(|(from, _)| *from).map(|(_, offset)| *offset)
+        self.steps
+            .iter()
+            .filter(|(from, _)| now.secs() >= *from)
+            .max_by_key(|(from, _)| *from)
+            .map(|(_, offset)| *offset)
     }
 }
 
 fn parse(text: &str) -> Option<List> {
     let ntp = |word: &str| word.parse::<i64>().ok().map(|seconds| seconds - NTP_TO_UNIX);
-    let mut list = List { expires: None, steps: vec![] };
+    let mut list = List {
+        expires: None,
+        steps: vec![],
+    };
     for line in text.lines() {
         if let Some(expiry) = line.strip_prefix("#@") {
             list.expires = ntp(expiry.trim());
         } else if !line.starts_with('#') {
             let mut words = line.split_whitespace();
-            if let (Some(from), Some(offset)) = (words.next().and_then(ntp), words.next().and_then(|word| word.parse().ok())) {
+            if let (Some(from), Some(offset)) = (
+                words.next().and_then(ntp),
+                words.next().and_then(|word| word.parse().ok()),
+            ) {
                 list.steps.push((from, Seconds(offset)));
             }
         }
@@ -64,7 +91,8 @@ fn parse(text: &str) -> Option<List> {
 mod tests {
     use super::*;
 
-    const LIST: &str = "# made for this test\n#$ 3960000000\n#@ 3991766400\n3644697600 36 # 1 Jul 2015\n3692217600 37 # 1 Jan 2017\n";
+    const LIST: &str =
+        "# made for this test\n#$ 3960000000\n#@ 3991766400\n3644697600 36 # 1 Jul 2015\n3692217600 37 # 1 Jan 2017\n";
 
     #[test]
     fn a_list_is_read_in_ntp_seconds() {
@@ -78,17 +106,31 @@ mod tests {
     #[test]
     fn something_else_is_refused() {
         assert_eq!(parse("hello\nworld 3\n"), None);
-        let leap = Leap { utc_offset_s: Some(-1), file: None };
+        let leap = Leap {
+            utc_offset_s: Some(-1),
+            file: None,
+        };
         assert!(fallback(&leap, Time::ZERO).is_err());
-        let missing = Leap { utc_offset_s: None, file: Some("/nonexistent/leap".into()) };
-        assert!(fallback(&missing, Time::ZERO).unwrap_err().to_string().contains("/nonexistent/leap"));
+        let missing = Leap {
+            utc_offset_s: None,
+            file: Some("/nonexistent/leap".into()),
+        };
+        assert!(
+            fallback(&missing, Time::ZERO)
+                .unwrap_err()
+                .to_string()
+                .contains("/nonexistent/leap")
+        );
     }
 
     #[test]
     fn an_expired_list_is_used_and_said() {
         let path = std::env::temp_dir().join(format!("tgm-leap-{}", std::process::id()));
         std::fs::write(&path, LIST).unwrap();
-        let leap = Leap { utc_offset_s: None, file: Some(path.clone()) };
+        let leap = Leap {
+            utc_offset_s: None,
+            file: Some(path.clone()),
+        };
         let after = Time::from_parts(1_800_000_000, 0);
         let (offset, note) = fallback(&leap, after).unwrap();
         std::fs::remove_file(path).unwrap();

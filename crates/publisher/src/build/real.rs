@@ -22,10 +22,12 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
     let started = boottime().map_err(|error| Fatal::Runtime(error.to_string()))?;
     let writer = Writer::create(std::process::id(), started).map_err(|error| Fatal::Runtime(error.to_string()))?;
     let (utc_offset, note) = leap::fallback(&config.leap, now.system)?;
+    let mut core = CoreConfig::default();
+    core.fallback_utc_offset = utc_offset;
     let mut builder = Builder {
         config,
         writer,
-        core: CoreConfig { fallback_utc_offset: utc_offset, ..CoreConfig::default() },
+        core,
         sources: Sources::default(),
         boards: Vec::new(),
         any: false,
@@ -38,15 +40,31 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
     builder.dpll();
     if !builder.any {
         let problems = builder.problems.join("; ");
-        return Err(Fatal::NoHardware(format!("nothing to watch: {problems}. Without hardware: tgmd --simulate")));
+        return Err(Fatal::NoHardware(format!(
+            "nothing to watch: {problems}. Without hardware: tgmd --simulate"
+        )));
     }
-    let Builder { writer, core, mut sources, mut problems, notes, .. } = builder;
+    let Builder {
+        writer,
+        core,
+        mut sources,
+        mut problems,
+        notes,
+        ..
+    } = builder;
     for card in &mut sources.cards {
         if let Some(error) = card.gnss.as_mut().and_then(|gnss| gnss.open_now(now.mono)) {
             problems.push(format!("receiver: {error}"));
         }
     }
-    Ok(Built { core: Core::new(&core), writer, sources, clock, problems, notes })
+    Ok(Built {
+        core: Core::new(&core),
+        writer,
+        sources,
+        clock,
+        problems,
+        notes,
+    })
 }
 
 struct Builder<'a> {
@@ -64,7 +82,9 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn intern(&mut self, name: &str) -> Result<Port, Fatal> {
-        self.writer.intern(name).map_err(|error| Fatal::Config(format!("{name}: {error}")))
+        self.writer
+            .intern(name)
+            .map_err(|error| Fatal::Config(format!("{name}: {error}")))
     }
 
     fn instance(&mut self, id: Id, instance: &Instance) -> Result<(), Fatal> {
@@ -81,7 +101,9 @@ impl Builder<'_> {
                 OutOfSpecClass::Category3 => OutOfSpec::Category3,
             },
         };
-        self.core.instance(judged).map_err(|_| Fatal::Config("more instances than fit".into()))?;
+        self.core
+            .instance(judged)
+            .map_err(|_| Fatal::Config("more instances than fit".into()))?;
         for (place, card) in instance.cards.iter().enumerate() {
             self.card(id, card, place == 0)?;
         }
@@ -95,7 +117,10 @@ impl Builder<'_> {
         let gnss = self.gnss(card, &found, id, port)?;
         let recording = gnss.as_ref().is_some_and(|(spec, _)| matches!(spec, Spec::File { .. }));
         if recording {
-            self.notes.push(format!("{}: its receiver is a recording, so everything is marked as simulated", card.interface));
+            self.notes.push(format!(
+                "{}: its receiver is a recording, so everything is marked as simulated",
+                card.interface
+            ));
         }
         match (&card.dpll, found.clock_id) {
             (Devices::None, _) => {}
@@ -108,11 +133,17 @@ impl Builder<'_> {
             phc_on_dpll: card.phc_on_dpll,
             // A leader without a receiver must not be taken for a follower whose leader is judged elsewhere.
             has_gnss: leads || gnss.is_some(),
+            has_dpll: card.dpll != Devices::None,
             simulated: recording,
         };
-        self.core.card(judged).map_err(|_| Fatal::Config("more cards than fit".into()))?;
+        self.core
+            .card(judged)
+            .map_err(|_| Fatal::Config("more cards than fit".into()))?;
         self.any |= phc.is_some() || gnss.is_some();
-        self.sources.cards.push(CardSources { phc, gnss: gnss.map(|(_, slot)| slot) });
+        self.sources.cards.push(CardSources {
+            phc,
+            gnss: gnss.map(|(_, slot)| slot),
+        });
         Ok(())
     }
 
@@ -140,17 +171,23 @@ impl Builder<'_> {
             (Devices::This(path), _) => path.clone(),
             (Devices::Auto, Some(index)) => SysRoot::new("/").phc_node(index),
             (Devices::Auto, None) => {
-                self.problems.push(format!("{}: the interface has no PTP clock", card.interface));
+                self.problems
+                    .push(format!("{}: the interface has no PTP clock", card.interface));
                 return None;
             }
         };
         if self.config.control.extts {
             let asked = Phc::open_writable(&path).map_err(|error| error.to_string());
             let asked = asked.and_then(|clock| {
-                clock.request_extts(card.extts_channel, tgm_phc::Edge::Rising).map_err(|error| error.to_string())
+                clock
+                    .request_extts(card.extts_channel, tgm_phc::Edge::Rising)
+                    .map_err(|error| error.to_string())
             });
             if let Err(error) = asked {
-                self.problems.push(format!("{}: external timestamps were not granted: {error}", path.display()));
+                self.problems.push(format!(
+                    "{}: external timestamps were not granted: {error}",
+                    path.display()
+                ));
             }
         }
         let mut slot = PhcSlot::new(path.clone(), card.extts_channel, id, port);
@@ -163,16 +200,24 @@ impl Builder<'_> {
     fn gnss(&mut self, card: &Card, found: &Found, id: Id, port: Port) -> Result<Option<(Spec, GnssSlot)>, Fatal> {
         let spec = match (&card.gnss, found.gnss) {
             (Devices::None, _) => return Ok(None),
-            (Devices::This(text), _) => {
-                text.parse().map_err(|error| Fatal::Config(format!("{}: gnss = \"{text}\": {error}", card.interface)))?
-            }
+            (Devices::This(text), _) => text
+                .parse()
+                .map_err(|error| Fatal::Config(format!("{}: gnss = \"{text}\": {error}", card.interface)))?,
             (Devices::Auto, Some(index)) => Spec::Device(SysRoot::new("/").gnss_node(index)),
             (Devices::Auto, None) => {
-                self.problems.push(format!("{}: the card has no GNSS receiver that the kernel knows", card.interface));
+                self.problems.push(format!(
+                    "{}: the card has no GNSS receiver that the kernel knows",
+                    card.interface
+                ));
                 return Ok(None);
             }
         };
-        let setup = Setup { spec: spec.clone(), own: card.gnss_own, instance: id, port };
+        let setup = Setup {
+            spec: spec.clone(),
+            own: card.gnss_own,
+            instance: id,
+            port,
+        };
         match GnssSource::new(setup) {
             Ok(source) => Ok(Some((spec, GnssSlot::new(source)))),
             Err(error) => Err(Fatal::Config(format!("{}: {error}", card.interface))),

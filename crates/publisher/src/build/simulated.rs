@@ -18,10 +18,16 @@ const SEED: u64 = 1;
 pub fn simulated(scenario: Option<&Path>, speed: u32) -> Result<Built, Fatal> {
     let setup = match scenario {
         None => Setup::demo(SEED),
-        Some(path) => Scenario::load(path).map_err(|error| Fatal::Config(error.to_string()))?.setup,
+        Some(path) => {
+            Scenario::load(path)
+                .map_err(|error| Fatal::Config(error.to_string()))?
+                .setup
+        }
     };
     let runtime = |error: &dyn std::fmt::Display| Fatal::Runtime(error.to_string());
-    let config = setup.core_config().map_err(|_| Fatal::Config("the scenario has more instances or cards than fit".into()))?;
+    let config = setup
+        .core_config()
+        .map_err(|_| Fatal::Config("the scenario has more instances or cards than fit".into()))?;
     let clock = Clock::scaled(speed).map_err(|error| runtime(&error))?;
     let started = boottime().map_err(|error| runtime(&error))?;
     let mut writer = Writer::create(std::process::id(), started).map_err(|error| runtime(&error))?;
@@ -39,7 +45,11 @@ pub fn simulated(scenario: Option<&Path>, speed: u32) -> Result<Built, Fatal> {
     Ok(Built {
         core,
         writer,
-        sources: Sources { dpll: None, cards, simulated: vec![Box::new(simulation)] },
+        sources: Sources {
+            dpll: None,
+            cards,
+            simulated: vec![Box::new(simulation)],
+        },
         clock,
         problems: vec![],
         notes: vec!["SIMULATED: no hardware is read; nothing that is told here is a clock's".into()],

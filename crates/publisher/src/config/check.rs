@@ -17,12 +17,17 @@ pub fn check(config: &Config) -> Result<Vec<String>, Fatal> {
         }
         for card in &instance.cards {
             if !interfaces.insert(&card.interface) {
-                return refuse(instance, &format!("names the interface {} a second time", card.interface));
+                return refuse(
+                    instance,
+                    &format!("names the interface {} a second time", card.interface),
+                );
             }
         }
     }
     if config.leap.file.is_some() && config.leap.utc_offset_s.is_some() {
-        return Err(Fatal::Config("leap: set either `file` or `utc_offset_s`, not both".into()));
+        return Err(Fatal::Config(
+            "leap: set either `file` or `utc_offset_s`, not both".into(),
+        ));
     }
     if config.instances.len() > tgm_core::ids::MAX_INSTANCES || interfaces.len() > tgm_core::ids::MAX_CARDS {
         return Err(Fatal::Config("at most 16 instances and 16 cards fit".into()));
@@ -52,7 +57,10 @@ fn check_instance(instance: &Instance, warnings: &mut Vec<String>) -> Result<(),
         }
     }
     if instance.max_in_spec_offset_ns > instance.local_max_holdover_offset_ns {
-        return refuse(instance, "has max_in_spec_offset_ns above local_max_holdover_offset_ns: it could never leave In-Spec");
+        return refuse(
+            instance,
+            "has max_in_spec_offset_ns above local_max_holdover_offset_ns: it could never leave In-Spec",
+        );
     }
     let slope_reaches = instance.max_in_spec_offset_ns == instance.local_max_holdover_offset_ns;
     if slope_reaches && instance.out_of_spec_class != super::file::OutOfSpecClass::None {

@@ -194,23 +194,36 @@ pub struct ClockId(pub u64);
 impl std::str::FromStr for ClockId {
     type Err = &'static str;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digits = text.strip_prefix("0x").ok_or("a clock id is written 0x…, as `dpll device show` prints it")?;
-        u64::from_str_radix(digits, 16).map(ClockId).map_err(|_| "a clock id has at most 16 hexadecimal digits")
+        let digits = text
+            .strip_prefix("0x")
+            .ok_or("a clock id is written 0x…, as `dpll device show` prints it")?;
+        u64::from_str_radix(digits, 16)
+            .map(ClockId)
+            .map_err(|_| "a clock id has at most 16 hexadecimal digits")
     }
 }
 
-fn device<'de, D: Deserializer<'de>, T: std::str::FromStr<Err: std::fmt::Display>>(from: D) -> Result<Devices<T>, D::Error> {
+fn device<'de, D: Deserializer<'de>, T: std::str::FromStr<Err: std::fmt::Display>>(
+    from: D,
+) -> Result<Devices<T>, D::Error> {
     match String::deserialize(from)?.as_str() {
         "auto" => Ok(Devices::Auto),
         "none" => Ok(Devices::None),
-        named => named.parse().map(Devices::This).map_err(|error| de::Error::custom(format!("`{named}`: {error}"))),
+        named => named
+            .parse()
+            .map(Devices::This)
+            .map_err(|error| de::Error::custom(format!("`{named}`: {error}"))),
     }
 }
 
 /// Reads and parses a file; an error names file, line, column and what is allowed there.
 pub fn read(path: &Path) -> Result<Config, Fatal> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Fatal::Config(format!("{}: {error}; give a readable file with --config", path.display())))?;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Fatal::Config(format!(
+            "{}: {error}; give a readable file with --config",
+            path.display()
+        ))
+    })?;
     parse(&text).map_err(|error| Fatal::Config(format!("{}: {error}", path.display())))
 }
 
@@ -236,12 +249,28 @@ mod tests {
         let example = include_str!("../../../../docs/tgmd.toml");
         let shown: Config = parse(example).unwrap();
         let (shown_instance, default) = (&shown.instances[0], Instance::default());
-        assert_eq!(Instance { cards: vec![], ..shown_instance.clone() }, default);
-        assert_eq!((shown.publisher, shown.log, shown.control), (Publisher::default(), Log::default(), Control::default()));
+        assert_eq!(
+            Instance {
+                cards: vec![],
+                ..shown_instance.clone()
+            },
+            default
+        );
+        assert_eq!(
+            (shown.publisher, shown.log, shown.control),
+            (Publisher::default(), Log::default(), Control::default())
+        );
         let card = &shown_instance.cards[0];
-        assert_eq!((&card.phc, &card.gnss, &card.dpll), (&Devices::Auto, &Devices::Auto, &Devices::Auto));
+        assert_eq!(
+            (&card.phc, &card.gnss, &card.dpll),
+            (&Devices::Auto, &Devices::Auto, &Devices::Auto)
+        );
         // Keys without a default stand there as comments; each must parse when it is uncommented.
-        let uncommented: String = example.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).collect::<Vec<_>>().join("\n");
+        let uncommented: String = example
+            .lines()
+            .map(|line| line.strip_prefix("#: ").unwrap_or(line))
+            .collect::<Vec<_>>()
+            .join("\n");
         let full = parse(&uncommented).unwrap();
         assert!(full.node_name.is_some() && full.run_dir.is_some() && full.publisher.store.is_some());
         assert!(full.leap.file.is_some() && full.leap.utc_offset_s.is_some());
@@ -251,7 +280,10 @@ mod tests {
     fn an_unknown_key_is_refused_with_its_line_and_what_is_allowed() {
         let message = refused("[publisher]\nlisten = \"127.0.0.1:1\"\nlissten = \"x\"\n");
         assert!(message.contains("line 3"), "{message}");
-        assert!(message.contains("lissten") && message.contains("`metrics_listen`"), "{message}");
+        assert!(
+            message.contains("lissten") && message.contains("`metrics_listen`"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -260,7 +292,10 @@ mod tests {
             ("[publisher]\nlisten = \"nowhere\"", "socket address"),
             ("[[instance]]\nout_of_spec_class = \"141\"", "140"),
             ("[[instance]]\noffset_limit_ns = \"100\"", "integer"),
-            ("[[instance]]\n[[instance.card]]\ninterface = \"a\"\ndpll = \"507c\"", "0x"),
+            (
+                "[[instance]]\n[[instance.card]]\ninterface = \"a\"\ndpll = \"507c\"",
+                "0x",
+            ),
         ] {
             let message = refused(text);
             assert!(message.contains("line ") && message.contains(hint), "{message}");

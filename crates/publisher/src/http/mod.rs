@@ -11,6 +11,9 @@ mod tests;
 
 use std::sync::Arc;
 
+use axum::Json;
+use axum::extract::State;
+use axum::routing::get;
 use tgm_ocloud::{Api, Hub};
 use tokio::net::TcpListener;
 
@@ -34,4 +37,9 @@ pub async fn serve(rest: TcpListener, metrics: TcpListener, hub: Hub, feed: Arc<
         ),
         server::run("metrics", metrics, scrape::router(scrape), server::HEAD_TIMEOUT),
     );
+}
+
+/// `GET /status`: what `tgmctl status` prints.
+async fn status(State((feed, node)): State<(Arc<Feed>, String)>) -> Json<serde_json::Value> {
+    Json(crate::status::status(&feed, &node))
 }

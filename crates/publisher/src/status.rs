@@ -1,0 +1,100 @@
+//! `/status`: everything that is known now, as one JSON object. `tgmctl status` prints it.
+
+use serde_json::{Map, Value, json};
+use tgm_core::{Announce, CardView, ClockState, InstanceView, Picture};
+use tgm_time::civil::Civil;
+use tgm_time::{Nanos, Seconds};
+
+use crate::feed::Feed;
+
+fn nanos(value: Option<Nanos>) -> Value {
+    value.map_or(Value::Null, |value| value.0.into())
+}
+
+fn seconds(value: Option<Seconds>) -> Value {
+    value.map_or(Value::Null, |value| value.0.into())
+}
+
+fn state(value: Option<ClockState>) -> Value {
+    value.map_or(Value::Null, |value| value.name().into())
+}
+
+/// The present status.
+pub fn status(feed: &Feed, node: &str) -> Value {
+    let alive = feed.counts().alive;
+    let mut out = json!({ "node": node, "node_alive": alive });
+    let Some(Ok(snapshot)) = feed.snapshot() else { return out };
+    let told = describe(&snapshot.picture());
+    if let (Some(out), Value::Object(told)) = (out.as_object_mut(), told) {
+        out.extend(told);
+    }
+    out
+}
+
+fn describe(picture: &Picture<'_>) -> Value {
+    json!({
+        "simulated": picture.node.simulated,
+        "sync_state": picture.node.sync_state.name(),
+        "lock_state": state(picture.node.lock_state),
+        "os_clock_state": picture.node.os_clock.name(),
+        "os_clock_offset_ns": nanos(picture.node.os_clock_offset),
+        "last_event": picture.node.seq,
+        "instances": picture.instances.iter().map(|view| instance(view, picture)).collect::<Vec<_>>(),
+        "cards": picture.cards.iter().map(|view| card(view, picture)).collect::<Vec<_>>(),
+    })
+}
+
+fn instance(view: &InstanceView, picture: &Picture<'_>) -> Value {
+    json!({
+        "name": picture.names.instance(view.instance),
+        "lock_state": state(view.lock_state),
+        "clock_class": view.class.map(|class| class.0),
+        "offset_ns": nanos(view.offset),
+        "utc_offset_s": seconds(view.announce.and_then(|announce| announce.utc_offset)),
+        "announce_desired": view.announce.map(announce),
+    })
+}
+
+fn announce(announce: Announce) -> Value {
+    json!({
+        "clock_class": announce.class.0,
+        "clock_accuracy": format!("{:#04x}", announce.accuracy),
+        "offset_scaled_log_variance": format!("{:#06x}", announce.variance),
+        "time_traceable": announce.time_traceable,
+        "frequency_traceable": announce.frequency_traceable,
+        "time_source": format!("{:#04x}", announce.time_source),
+        "current_utc_offset_s": seconds(announce.utc_offset),
+    })
+}
+
+fn card(view: &CardView, picture: &Picture<'_>) -> Value {
+    // A simulation that runs faster than life has moments of its own: its picture says when it was made.
+    let since = picture.node.at.since(view.since).whole_secs();
+    let mut out = Map::new();
+    let mut put = |key: &str, value: Value| out.insert(key.to_owned(), value);
+    put("interface", picture.names.port(view.port).into());
+    put("instance", picture.names.instance(view.instance).into());
+    put("simulated", view.simulated.into());
+    put("state", view.state.name().into());
+    put("for_s", since.into());
+    put("flapping", view.flapping.into());
+    put("frequency_status", view.frequency.into());
+    put("phase_status", view.phase.into());
+    put("pps_status", view.pps.into());
+    put("nmea_status", view.nmea.into());
+    put("phase_offset_ns", nanos(view.phase_offset));
+    put("phc_offset_ns", nanos(view.phc_offset));
+    put("holdover_estimate_ns", nanos(view.estimate));
+    put("gnss_state", view.gnss_state.map_or(Value::Null, |state| state.name().into()));
+    put("fix", view.fix.into());
+    put("t_acc_ns", nanos(view.t_acc));
+    put("clock_bias_ns", nanos(view.clock_bias));
+    put("time", view.utc.map_or(Value::Null, |utc| Civil::from(utc).rfc3339().to_string().into()));
+    put("utc_offset_s", seconds(view.utc_offset));
+    put("satellites_used", view.used.into());
+    put("satellites_seen", view.seen.into());
+    put("antenna", view.antenna.name().into());
+    put("jamming", view.jamming.name().into());
+    put("spoofing", view.spoofing.name().into());
+    Value::Object(out)
+}
