@@ -11,7 +11,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use axum::Json;
+use axum::{Json, Router};
 use axum::extract::State;
 use axum::routing::get;
 use tgm_ocloud::{Api, Hub};
@@ -22,11 +22,13 @@ use crate::feed::Feed;
 
 /// Serves both until the process ends.
 pub async fn serve(rest: TcpListener, metrics: TcpListener, hub: Hub, feed: Arc<Feed>, args: PublishArgs) {
+    let node = args.node_name;
+    let status = Router::new().route("/status", get(status)).with_state((feed.clone(), node.clone()));
     let scrape = scrape::Scrape {
         hub: hub.clone(),
         truth: feed.clone(),
         sources: feed,
-        node: args.node_name,
+        node,
     };
     tokio::join!(
         server::run(
