@@ -37,7 +37,7 @@ pub async fn serve(rest: TcpListener, metrics: TcpListener, hub: Hub, feed: Arc<
             rest::router(Api::new(hub)),
             server::HEAD_TIMEOUT
         ),
-        server::run("metrics", metrics, scrape::router(scrape), server::HEAD_TIMEOUT),
+        server::run("metrics", metrics, status.merge(scrape::router(scrape)), server::HEAD_TIMEOUT),
     );
 }
 
