@@ -14,11 +14,18 @@ const MOST: usize = 4;
 pub fn receive<const N: usize>(from: BorrowedFd<'_>, data: &mut [u8]) -> Result<(usize, [Option<OwnedFd>; N]), Errno> {
     let mut space = cmsg_space!([RawFd; MOST]);
     let mut parts = [IoSliceMut::new(data)];
-    let message = recvmsg::<()>(from.as_raw_fd(), &mut parts, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC)?;
+    let message = recvmsg::<()>(
+        from.as_raw_fd(),
+        &mut parts,
+        Some(&mut space),
+        MsgFlags::MSG_CMSG_CLOEXEC,
+    )?;
     let mut slots = [const { None }; N];
     let mut filled = 0;
     for control in message.cmsgs()? {
-        let ControlMessageOwned::ScmRights(received) = control else { continue };
+        let ControlMessageOwned::ScmRights(received) = control else {
+            continue;
+        };
         for fd in received {
             // SAFETY: SCM_RIGHTS has just created this descriptor in this process; nobody else knows its number.
             let owned = unsafe { OwnedFd::from_raw_fd(fd) };
@@ -44,8 +51,14 @@ mod tests {
         let (near, far) = UnixStream::pair().unwrap();
         let (mut kept, given) = UnixStream::pair().unwrap();
         let fds = [given.as_raw_fd()];
-        sendmsg::<()>(near.as_raw_fd(), &[IoSlice::new(b"hi")], &[ControlMessage::ScmRights(&fds)], MsgFlags::empty(), None)
-            .unwrap();
+        sendmsg::<()>(
+            near.as_raw_fd(),
+            &[IoSlice::new(b"hi")],
+            &[ControlMessage::ScmRights(&fds)],
+            MsgFlags::empty(),
+            None,
+        )
+        .unwrap();
         drop(given);
         let mut data = [0; 8];
         let (read, [first, second]) = receive::<2>(far.as_fd(), &mut data).unwrap();

@@ -47,10 +47,16 @@ unsafe impl Sync for Map {}
 
 impl Map {
     fn new(file: BorrowedFd<'_>, words: usize, protection: ProtFlags) -> Result<Self, Errno> {
-        let length = words.checked_mul(WORD).and_then(std::num::NonZeroUsize::new).ok_or(Errno::EINVAL)?;
+        let length = words
+            .checked_mul(WORD)
+            .and_then(std::num::NonZeroUsize::new)
+            .ok_or(Errno::EINVAL)?;
         // SAFETY: no address is asked for, so no existing mapping is replaced; the result is owned by `Map` alone.
         let start = unsafe { mmap(None, length, protection, MapFlags::MAP_SHARED, file, 0) }?;
-        Ok(Map { start: start.cast(), words })
+        Ok(Map {
+            start: start.cast(),
+            words,
+        })
     }
 
     fn words(&self) -> &[AtomicU64] {
@@ -72,7 +78,10 @@ impl SharedWriter {
     /// Creates `words` zeroed words. `name` is what /proc/PID/maps shows.
     pub fn create(name: &CStr, words: usize) -> Result<Self, Errno> {
         let file = memfd_create(name, MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?;
-        let length = words.checked_mul(WORD).and_then(|bytes| i64::try_from(bytes).ok()).ok_or(Errno::EINVAL)?;
+        let length = words
+            .checked_mul(WORD)
+            .and_then(|bytes| i64::try_from(bytes).ok())
+            .ok_or(Errno::EINVAL)?;
         nix::unistd::ftruncate(&file, length)?;
         let map = Map::new(file.as_fd(), words, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE)?;
         // From here on nobody may resize it (readers would fault) or write it through another mapping.
@@ -100,7 +109,9 @@ impl SharedReader {
         if seals & libc::F_SEAL_SHRINK == 0 || Some(length) != words.checked_mul(WORD) {
             return Err(Errno::EINVAL);
         }
-        Ok(SharedReader { map: Map::new(file, words, ProtFlags::PROT_READ)? })
+        Ok(SharedReader {
+            map: Map::new(file, words, ProtFlags::PROT_READ)?,
+        })
     }
 
     /// The words.

@@ -32,7 +32,10 @@ fn root() -> PathBuf {
 }
 
 fn manifests() -> Vec<(PathBuf, toml::Table)> {
-    let workspace: toml::Table = std::fs::read_to_string(root().join("Cargo.toml")).unwrap().parse().unwrap();
+    let workspace: toml::Table = std::fs::read_to_string(root().join("Cargo.toml"))
+        .unwrap()
+        .parse()
+        .unwrap();
     let members = workspace["workspace"]["members"].as_array().unwrap();
     let read = |member: &toml::Value| {
         let folder = root().join(member.as_str().unwrap());
@@ -66,11 +69,20 @@ fn dependencies_go_down_only() {
     let edges: Vec<(String, Vec<String>)> = manifests()
         .iter()
         .map(|(_, manifest)| {
-            let keys = |table: &str| manifest.get(table).and_then(|t| t.as_table()).map(|t| t.keys().cloned().collect());
+            let keys = |table: &str| {
+                manifest
+                    .get(table)
+                    .and_then(|t| t.as_table())
+                    .map(|t| t.keys().cloned().collect())
+            };
             (name(manifest).to_owned(), keys("dependencies").unwrap_or_default())
         })
         .collect();
-    assert_eq!(edges.len(), FLOORS.len(), "a package has no floor: add it to FLOORS and to DESIGN.md");
+    assert_eq!(
+        edges.len(),
+        FLOORS.len(),
+        "a package has no floor: add it to FLOORS and to DESIGN.md"
+    );
     assert_eq!(upward(&edges, &floors), []);
     let planted = [("tgm-core".to_owned(), vec!["tgm-node".to_owned()])];
     assert_eq!(upward(&planted, &floors).len(), 1, "an upward edge is not seen");
@@ -94,14 +106,18 @@ fn all_sources() -> Vec<(String, String)> {
     sources(&root(), &mut found);
     assert!(found.len() > 50, "the walk finds the sources");
     let relative = |path: &PathBuf| path.strip_prefix(root()).unwrap().display().to_string();
-    found.iter().map(|path| (relative(path), std::fs::read_to_string(path).unwrap())).collect()
+    found
+        .iter()
+        .map(|path| (relative(path), std::fs::read_to_string(path).unwrap()))
+        .collect()
 }
 
 /// Lines that use the keyword, comments and lint names left out.
 fn unsafe_lines(text: &str) -> Vec<&str> {
     let uses = |line: &&str| {
         let code = line.split("//").next().unwrap_or_default();
-        code.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe")
+        code.split(|c: char| !c.is_alphanumeric() && c != '_')
+            .any(|word| word == "unsafe")
     };
     text.lines().filter(uses).collect()
 }
@@ -120,7 +136,11 @@ fn unsafe_stays_in_sys_and_in_tests_that_count_allocations() {
             assert_eq!(lines, Vec::<&str>::new(), "{path}");
         }
     }
-    assert_eq!(unsafe_lines("let a = 1; unsafe { b() }").len(), 1, "a planted use is not seen");
+    assert_eq!(
+        unsafe_lines("let a = 1; unsafe { b() }").len(),
+        1,
+        "a planted use is not seen"
+    );
 }
 
 #[test]
@@ -129,20 +149,33 @@ fn each_library_forbids_unsafe_itself() {
         let roots = ["src/lib.rs", "src/main.rs", "mix.rs"].map(|root| folder.join(root));
         let text = std::fs::read_to_string(roots.iter().find(|root| root.exists()).unwrap()).unwrap();
         let exempt = ["tgm-sys", "tgm-tests", "tgm-hwtest"].contains(&name(&manifest));
-        assert!(exempt || text.contains("#![forbid(unsafe_code)]"), "{}", name(&manifest));
+        assert!(
+            exempt || text.contains("#![forbid(unsafe_code)]"),
+            "{}",
+            name(&manifest)
+        );
     }
 }
 
 #[test]
 fn no_file_is_longer_than_a_reader_can_hold() {
     for (path, text) in all_sources() {
-        assert!(text.lines().count() <= LONGEST, "{path} has {} lines: split it by idea", text.lines().count());
+        assert!(
+            text.lines().count() <= LONGEST,
+            "{path} has {} lines: split it by idea",
+            text.lines().count()
+        );
     }
 }
 
 #[test]
 fn nothing_is_left_unfinished() {
-    let marks = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("todo", "!("), concat!("unimplemented", "!(")];
+    let marks = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("todo", "!("),
+        concat!("unimplemented", "!("),
+    ];
     for (path, text) in all_sources() {
         for mark in marks {
             assert!(!text.contains(mark), "{path}: {mark}");
@@ -152,7 +185,16 @@ fn nothing_is_left_unfinished() {
 
 /// Licences that a dependency may have, as SPDX expressions write them.
 const PERMISSIVE: &[&str] = &[
-    "MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "Unlicense", "Unicode-3.0", "0BSD", "CC0-1.0",
+    "MIT",
+    "Apache-2.0",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "Zlib",
+    "Unlicense",
+    "Unicode-3.0",
+    "0BSD",
+    "CC0-1.0",
 ];
 
 /// Exceptions, each with its licence: serialport is used unchanged, behind a feature, for serial receivers only.
@@ -162,14 +204,22 @@ const EXEMPT: &[(&str, &str)] = &[("serialport", "MPL-2.0")];
 fn permissive(expression: &str) -> bool {
     let plain = expression.replace('/', " OR ").replace(['(', ')'], " ");
     plain.split(" AND ").all(|all| {
-        all.split(" OR ").any(|one| PERMISSIVE.contains(&one.split(" WITH ").next().unwrap_or_default().trim()))
+        all.split(" OR ")
+            .any(|one| PERMISSIVE.contains(&one.split(" WITH ").next().unwrap_or_default().trim()))
     })
 }
 
 #[test]
 fn every_dependency_is_permissively_licensed() {
     let output = std::process::Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--offline", "--filter-platform", "x86_64-unknown-linux-gnu"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--offline",
+            "--filter-platform",
+            "x86_64-unknown-linux-gnu",
+        ])
         .current_dir(root())
         .output()
         .unwrap();
@@ -179,8 +229,15 @@ fn every_dependency_is_permissively_licensed() {
     assert!(packages.len() > 50);
     for package in packages {
         let licence = package["license"].as_str().unwrap_or("none");
-        let exempt = EXEMPT.iter().any(|(name, known)| package["name"] == *name && licence == *known);
-        assert!(exempt || permissive(licence), "{} {}: {licence}", package["name"], package["version"]);
+        let exempt = EXEMPT
+            .iter()
+            .any(|(name, known)| package["name"] == *name && licence == *known);
+        assert!(
+            exempt || permissive(licence),
+            "{} {}: {licence}",
+            package["name"],
+            package["version"]
+        );
     }
     assert!(!permissive("GPL-2.0-only") && permissive("MIT OR GPL-2.0") && !permissive("MIT AND GPL-3.0"));
 }
@@ -189,12 +246,18 @@ fn every_dependency_is_permissively_licensed() {
 fn no_library_that_the_floors_do_not_need() {
     // What must never be: HTTP types below the publisher's floors, anything at all below the core.
     for (_, manifest) in manifests() {
-        let dependencies = manifest.get("dependencies").and_then(|d| d.as_table()).cloned().unwrap_or_default();
+        let dependencies = manifest
+            .get("dependencies")
+            .and_then(|d| d.as_table())
+            .cloned()
+            .unwrap_or_default();
         let has = |name: &str| dependencies.contains_key(name);
         match name(&manifest) {
             "tgm-core" => assert_eq!(dependencies.keys().collect::<Vec<_>>(), ["tgm-time"]),
             "tgm-time" => assert!(dependencies.is_empty()),
-            "tgm-phc" | "tgm-dpll" | "tgm-gnss" | "tgm-node" | "tgm-sim" => assert!(!has("hyper") && !has("tokio") && !has("axum")),
+            "tgm-phc" | "tgm-dpll" | "tgm-gnss" | "tgm-node" | "tgm-sim" => {
+                assert!(!has("hyper") && !has("tokio") && !has("axum"))
+            }
             _ => {}
         }
     }

@@ -13,8 +13,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send, sendto, setsockopt, socket,
-    socketpair, sockopt,
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send, sendto, setsockopt,
+    socket, socketpair, sockopt,
 };
 use tgm_benches::{CARDS, FAMILY, Message, Mix, Speaker, config, routes};
 use tgm_core::{Core, Event, Instance, Now, Observation, Port, Reading};
@@ -92,10 +92,19 @@ impl Chain {
         for card in 0..CARDS {
             let (read, write) = nix::unistd::pipe().unwrap();
             let pulses = ExttsReader::over(read, 0);
-            phcs.push(PhcSource::new(NoClock, OffsetMeter::new(1), Some(pulses), Instance(0), Port(card.into())));
+            phcs.push(PhcSource::new(
+                NoClock,
+                OffsetMeter::new(1),
+                Some(pulses),
+                Instance(0),
+                Port(card.into()),
+            ));
             pipes.push(File::from(write));
         }
-        let feed = |_| Feed { demux: Demux::new(), receiver: Receiver::new(None) };
+        let feed = |_| Feed {
+            demux: Demux::new(),
+            receiver: Receiver::new(None),
+        };
         Chain {
             core: Core::new(&config()),
             writer: Writer::create(1, Time::ZERO).unwrap(),
@@ -119,11 +128,23 @@ impl Chain {
             Speaker::Phc(card) => self.pipes[usize::from(card)].write_all(message.bytes).unwrap(),
             Speaker::Gnss(card) => {
                 let now = now(message.at);
-                let Chain { core, writer, feeds, events, observations, .. } = self;
+                let Chain {
+                    core,
+                    writer,
+                    feeds,
+                    events,
+                    observations,
+                    ..
+                } = self;
                 let Feed { demux, receiver } = &mut feeds[usize::from(card)];
                 demux.feed(message.bytes, |frame| {
                     let mut see = |what| {
-                        let observation = Observation { at: now.mono, instance: Instance(0), port: Port(card.into()), what };
+                        let observation = Observation {
+                            at: now.mono,
+                            instance: Instance(0),
+                            port: Port(card.into()),
+                            what,
+                        };
                         *observations += 1;
                         core.step(now, &observation, |event| push(writer, event, events));
                     };
@@ -139,7 +160,15 @@ impl Chain {
     /// Reads all sources and stores what came of it.
     fn turn(&mut self, at: Time<Mono>) {
         let now = now(at);
-        let Chain { core, writer, monitor, phcs, events, observations, .. } = self;
+        let Chain {
+            core,
+            writer,
+            monitor,
+            phcs,
+            events,
+            observations,
+            ..
+        } = self;
         let mut see = |observation: Observation| {
             *observations += 1;
             core.step(now, &observation, |event| push(writer, event, events));
@@ -184,7 +213,10 @@ fn push(writer: &Writer, event: &Event, events: &mut u64) {
 }
 
 fn now(mono: Time<Mono>) -> Now {
-    Now { mono, system: Time::from_parts(1_800_000_000, 0) + (mono - Time::ZERO) }
+    Now {
+        mono,
+        system: Time::from_parts(1_800_000_000, 0) + (mono - Time::ZERO),
+    }
 }
 
 fn allocations(work: impl FnOnce()) -> u64 {
@@ -220,11 +252,26 @@ fn ten_million_messages_from_bytes_to_ring_allocate_nothing() {
         }
     });
     assert_eq!(count, 0);
-    assert!(chain.events > MESSAGES / 1_000, "the mix has transitions: {} events", chain.events);
-    assert!(chain.observations > MESSAGES / 4, "most messages mean something: {}", chain.observations);
-    assert!(chain.monitor.counters().malformed > MESSAGES / 200, "{:?}", chain.monitor.counters());
+    assert!(
+        chain.events > MESSAGES / 1_000,
+        "the mix has transitions: {} events",
+        chain.events
+    );
+    assert!(
+        chain.observations > MESSAGES / 4,
+        "most messages mean something: {}",
+        chain.observations
+    );
+    assert!(
+        chain.monitor.counters().malformed > MESSAGES / 200,
+        "{:?}",
+        chain.monitor.counters()
+    );
     assert!((MESSAGES / 11..MESSAGES / 9).contains(&damaged));
-    println!("{MESSAGES} messages, {damaged} damaged, {} observations, {} events", chain.observations, chain.events);
+    println!(
+        "{MESSAGES} messages, {damaged} damaged, {} observations, {} events",
+        chain.observations, chain.events
+    );
 }
 
 #[test]
@@ -240,18 +287,33 @@ fn a_real_loss_and_the_dump_after_it_allocate_nothing() {
     let count = allocations(|| {
         for _ in 0..2_000 {
             let message = mix.next_message();
-            let _ = sendto(sender.as_raw_fd(), message.bytes, &NetlinkAddr::new(0, 1), MsgFlags::empty());
+            let _ = sendto(
+                sender.as_raw_fd(),
+                message.bytes,
+                &NetlinkAddr::new(0, 1),
+                MsgFlags::empty(),
+            );
         }
         for ms in 0..100 {
             let _ = monitor.read(Time::ZERO + Nanos::from_millis(ms * 50), &mut |_| ());
         }
     });
-    assert!(monitor.counters().overruns > 0 && monitor.counters().resyncs > 1, "{:?}", monitor.counters());
+    assert!(
+        monitor.counters().overruns > 0 && monitor.counters().resyncs > 1,
+        "{:?}",
+        monitor.counters()
+    );
     assert_eq!(count, 0);
 }
 
 fn netlink() -> OwnedFd {
-    socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_NONBLOCK, SockProtocol::NetlinkUserSock).unwrap()
+    socket(
+        AddressFamily::Netlink,
+        SockType::Raw,
+        SockFlag::SOCK_NONBLOCK,
+        SockProtocol::NetlinkUserSock,
+    )
+    .unwrap()
 }
 
 #[test]
@@ -267,7 +329,12 @@ fn a_receiver_that_is_lost_and_opened_again_allocates_nothing() {
         pty.master
     };
     let spec = format!("pty:{}", link.display()).parse().unwrap();
-    let setup = Setup { spec, own: false, instance: Instance(0), port: Port(0) };
+    let setup = Setup {
+        spec,
+        own: false,
+        instance: Instance(0),
+        port: Port(0),
+    };
     let mut source = GnssSource::new(setup).unwrap();
     let (mut epochs, mut gone, mut total) = (0u64, 0u64, 0u64);
     let mut at = Time::<Mono>::ZERO;

@@ -23,7 +23,9 @@ fn state(value: Option<ClockState>) -> Value {
 pub fn status(feed: &Feed, node: &str) -> Value {
     let alive = feed.counts().alive;
     let mut out = json!({ "node": node, "node_alive": alive });
-    let Some(Ok(snapshot)) = feed.snapshot() else { return out };
+    let Some(Ok(snapshot)) = feed.snapshot() else {
+        return out;
+    };
     let told = describe(&snapshot.picture());
     if let (Some(out), Value::Object(told)) = (out.as_object_mut(), told) {
         out.extend(told);
@@ -85,11 +87,18 @@ fn card(view: &CardView, picture: &Picture<'_>) -> Value {
     put("phase_offset_ns", nanos(view.phase_offset));
     put("phc_offset_ns", nanos(view.phc_offset));
     put("holdover_estimate_ns", nanos(view.estimate));
-    put("gnss_state", view.gnss_state.map_or(Value::Null, |state| state.name().into()));
+    put(
+        "gnss_state",
+        view.gnss_state.map_or(Value::Null, |state| state.name().into()),
+    );
     put("fix", view.fix.into());
     put("t_acc_ns", nanos(view.t_acc));
     put("clock_bias_ns", nanos(view.clock_bias));
-    put("time", view.utc.map_or(Value::Null, |utc| Civil::from(utc).rfc3339().to_string().into()));
+    put(
+        "time",
+        view.utc
+            .map_or(Value::Null, |utc| Civil::from(utc).rfc3339().to_string().into()),
+    );
     put("utc_offset_s", seconds(view.utc_offset));
     put("satellites_used", view.used.into());
     put("satellites_seen", view.seen.into());

@@ -84,7 +84,8 @@ impl Setup {
                 instance: card.instance,
                 port: card.port,
                 phc_on_dpll: true,
-                has_gnss: card.has_receiver, has_dpll: true,
+                has_gnss: card.has_receiver,
+                has_dpll: true,
                 simulated: true,
             })?;
         }

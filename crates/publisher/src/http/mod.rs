@@ -11,9 +11,9 @@ mod tests;
 
 use std::sync::Arc;
 
-use axum::{Json, Router};
 use axum::extract::State;
 use axum::routing::get;
+use axum::{Json, Router};
 use tgm_ocloud::{Api, Hub};
 use tokio::net::TcpListener;
 
@@ -23,7 +23,9 @@ use crate::feed::Feed;
 /// Serves both until the process ends.
 pub async fn serve(rest: TcpListener, metrics: TcpListener, hub: Hub, feed: Arc<Feed>, args: PublishArgs) {
     let node = args.node_name;
-    let status = Router::new().route("/status", get(status)).with_state((feed.clone(), node.clone()));
+    let status = Router::new()
+        .route("/status", get(status))
+        .with_state((feed.clone(), node.clone()));
     let scrape = scrape::Scrape {
         hub: hub.clone(),
         truth: feed.clone(),
@@ -37,7 +39,12 @@ pub async fn serve(rest: TcpListener, metrics: TcpListener, hub: Hub, feed: Arc<
             rest::router(Api::new(hub)),
             server::HEAD_TIMEOUT
         ),
-        server::run("metrics", metrics, status.merge(scrape::router(scrape)), server::HEAD_TIMEOUT),
+        server::run(
+            "metrics",
+            metrics,
+            status.merge(scrape::router(scrape)),
+            server::HEAD_TIMEOUT
+        ),
     );
 }
 
