@@ -216,18 +216,14 @@ impl DpllSlot {
 
     fn due(&mut self, now: Time<Mono>, see: &mut impl FnMut(Observation)) {
         match &self.monitor {
-            Some(monitor) => {
-                if monitor.deadline().is_some_and(|deadline| now >= deadline) {
-                    self.read(now, see);
-                }
-            }
+            Some(monitor) if monitor.deadline().is_some_and(|deadline| now >= deadline) => self.read(now, see),
             None if now >= self.retry => {
                 self.retry = now + RETRY;
                 let _ = self.open_now(); // tried again after RETRY
                 self.generation += u64::from(self.monitor.is_some());
                 self.read(now, see);
             }
-            None => {}
+            _ => {}
         }
     }
 
