@@ -56,7 +56,7 @@ pub fn run(address: &str, json: bool, out: &mut impl Write) -> Result<ExitCode, 
     } else {
         print(&status, out)?;
     }
-    Ok(if status["node_alive"] == true {
+    Ok(if member(&status, "node_alive") == true {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -76,6 +76,11 @@ fn fetch(address: &str) -> io::Result<String> {
     Ok(answer)
 }
 
+/// A member; nothing where there is none.
+fn member<'a>(object: &'a Value, key: &str) -> &'a Value {
+    object.get(key).unwrap_or(&Value::Null)
+}
+
 /// A value as people read it: no quotes, a dash for nothing.
 fn word(value: &Value) -> String {
     match value {
@@ -86,16 +91,16 @@ fn word(value: &Value) -> String {
 }
 
 fn print(status: &Value, out: &mut impl Write) -> io::Result<()> {
-    if status["simulated"] == true {
+    if member(status, "simulated") == true {
         writeln!(out, "SIMULATED: nothing here is a clock's")?;
     }
     let line = |out: &mut dyn Write, object: &Value, keys: &[&str]| -> io::Result<()> {
         for key in keys {
-            write!(out, "  {key} {}", word(&object[*key]))?;
+            write!(out, "  {key} {}", word(member(object, key)))?;
         }
         writeln!(out)
     };
-    write!(out, "node {}", word(&status["node"]))?;
+    write!(out, "node {}", word(member(status, "node")))?;
     line(
         out,
         status,
@@ -107,16 +112,16 @@ fn print(status: &Value, out: &mut impl Write) -> io::Result<()> {
             "os_clock_offset_ns",
         ],
     )?;
-    for instance in status["instances"].as_array().into_iter().flatten() {
-        write!(out, "instance {}", word(&instance["name"]))?;
+    for instance in member(status, "instances").as_array().into_iter().flatten() {
+        write!(out, "instance {}", word(member(instance, "name")))?;
         line(
             out,
             instance,
             &["lock_state", "clock_class", "offset_ns", "utc_offset_s"],
         )?;
     }
-    for card in status["cards"].as_array().into_iter().flatten() {
-        write!(out, "card {}", word(&card["interface"]))?;
+    for card in member(status, "cards").as_array().into_iter().flatten() {
+        write!(out, "card {}", word(member(card, "interface")))?;
         line(
             out,
             card,

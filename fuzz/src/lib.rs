@@ -1,0 +1,64 @@
+//! One function per parser that takes bytes from outside. Each must come back, for any bytes: no panic, no endless loop.
+//!
+//! The same functions run three ways: under a coverage-guided fuzzer (`cargo fuzz run dpll --features libfuzzer`), on their kept
+//! corpus, and on random bytes (`cargo test --manifest-path fuzz/Cargo.toml`, stable Rust).
+#![forbid(unsafe_code)]
+
+use tgm_dpll::frame::{Body, Frames};
+use tgm_dpll::{DeviceMsg, PinMsg};
+use tgm_gnss::{Demux, Receiver, Spec};
+
+/// Netlink datagrams: framing, then both messages.
+pub fn dpll(data: &[u8]) {
+    for frame in Frames::new(data).flatten() {
+        if let Body::Genl { attributes, .. } = frame.body {
+            let _ = (DeviceMsg::decode(attributes), PinMsg::decode(attributes)); // malformed is an answer
+        }
+    }
+    let _ = (DeviceMsg::decode(data), PinMsg::decode(data));
+}
+
+/// A receiver's stream, in one block and byte by byte: the same epochs.
+pub fn gnss(data: &[u8]) {
+    let run = |chunks: &mut dyn Iterator<Item = &[u8]>| {
+        let (mut demux, mut receiver) = (Demux::new(), Receiver::new(None));
+        let mut epochs = Vec::new();
+        for chunk in chunks {
+            demux.feed(chunk, |frame| {
+                receiver.apply(frame, |epoch| epochs.push(epoch.reading()));
+            });
+        }
+        // At the end of the stream; before it, bytes that may yet begin a frame are held back, more or fewer.
+        demux.finish(|frame| {
+            receiver.apply(frame, |epoch| epochs.push(epoch.reading()));
+        });
+        (epochs, demux.counters())
+    };
+    let whole = run(&mut std::iter::once(data));
+    let bytes = run(&mut data.chunks(1));
+    assert_eq!(whole, bytes);
+}
+
+/// A receiver's source as configured.
+pub fn source(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data)
+        && let Ok(spec) = text.parse::<Spec>()
+    {
+        // What was understood is written the way it is read.
+        assert_eq!(spec.to_string().parse::<Spec>().as_ref(), Ok(&spec));
+    }
+}
+
+/// A scenario file.
+pub fn scenario(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        let _ = tgm_sim::Scenario::parse(text, std::path::Path::new("fuzz.toml")); // refused is an answer
+    }
+}
+
+/// A resource address of a subscription.
+pub fn address(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        let _ = tgm_ocloud::address::Target::parse(text, "node1"); // refused is an answer
+    }
+}

@@ -1,0 +1,55 @@
+//! Each target on its kept corpus and on random bytes, with stable Rust.
+#![allow(clippy::unwrap_used)] // a test stops where it breaks
+
+use std::path::Path;
+
+use proptest::prelude::*;
+
+type Target = (&'static str, fn(&[u8]));
+
+const TARGETS: [Target; 5] = [
+    ("dpll", tgm_fuzz::dpll),
+    ("gnss", tgm_fuzz::gnss),
+    ("source", tgm_fuzz::source),
+    ("scenario", tgm_fuzz::scenario),
+    ("address", tgm_fuzz::address),
+];
+
+#[test]
+fn every_kept_input_passes() {
+    for (name, target) in TARGETS {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
+        let files: Vec<_> = std::fs::read_dir(&folder).unwrap().flatten().collect();
+        assert!(!files.is_empty(), "{} is empty", folder.display());
+        for file in files {
+            target(&std::fs::read(file.path()).unwrap());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #[test]
+    fn random_bytes_pass(data in prop::collection::vec(any::<u8>(), 0..2_000)) {
+        for (_, target) in TARGETS {
+            target(&data);
+        }
+    }
+
+    #[test]
+    fn kept_inputs_with_damage_pass(place in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<prop::sample::Index>()) {
+        for (name, target) in TARGETS {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
+            for file in std::fs::read_dir(&folder).unwrap().flatten() {
+                let mut data = std::fs::read(file.path()).unwrap();
+                if data.is_empty() {
+                    continue;
+                }
+                let at = place.index(data.len());
+                data[at] = byte;
+                target(&data);
+                target(&data[..cut.index(data.len())]);
+            }
+        }
+    }
+}
