@@ -3,6 +3,7 @@
 //! Each module wraps its interface so that safe code above cannot misuse it; each `unsafe` block says why it is sound.
 
 pub mod clock;
+pub mod count;
 pub mod dpll;
 pub mod ethtool;
 pub mod fd;

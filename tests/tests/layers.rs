@@ -123,18 +123,13 @@ fn unsafe_lines(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn unsafe_stays_in_sys_and_in_tests_that_count_allocations() {
-    let is_test = |path: &str| path.starts_with("tests/") || path.contains("/tests/");
+fn unsafe_stays_in_sys() {
     for (path, text) in all_sources() {
         let lines = unsafe_lines(&text);
         if path.starts_with("sys/") || path == "tests/tests/layers.rs" {
             continue;
         }
-        if is_test(&path) {
-            assert!(lines.is_empty() || text.contains("GlobalAlloc"), "{path}: {lines:?}");
-        } else {
-            assert_eq!(lines, Vec::<&str>::new(), "{path}");
-        }
+        assert_eq!(lines, Vec::<&str>::new(), "{path}");
     }
     assert_eq!(
         unsafe_lines("let a = 1; unsafe { b() }").len(),

@@ -1,11 +1,8 @@
 //! From the bytes to the ring nothing is allocated: ten million messages of the published mix, malformed ones and transitions
 //! included, through the sources' own read paths, the core, the snapshot and the ring; then a loss with its dump, and a receiver that
 //! is lost and opened again.
-#![allow(unsafe_code)] // a global allocator that counts
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // tests: stop where it breaks
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::fs::File;
 use std::hint::black_box;
 use std::io::Write;
@@ -22,36 +19,9 @@ use tgm_dpll::{Monitor, Options, ReadOutcome};
 use tgm_gnss::{Demux, GnssSource, Receiver, Setup};
 use tgm_node::shared::Writer;
 use tgm_phc::{ExttsReader, OffsetMeter, PhcSource, Stamper};
+use tgm_sys::count::{Counting, allocations};
 use tgm_sys::ptp::{SysOffset, SysOffsetExtended, SysOffsetPrecise};
 use tgm_time::{Mono, Nanos, Time};
-
-struct Counting;
-
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-fn count_one() {
-    let _ = COUNT.try_with(|count| count.set(count.get() + 1)); // a thread that ends counts no more
-}
-
-// SAFETY: every call goes to the system's allocator unchanged; the counter is a cell of this thread and allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count_one();
-        // SAFETY: the caller's promises about `layout` are passed on.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count_one();
-        // SAFETY: `pointer` came from `System`, the caller's promises are passed on.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: `pointer` came from `System`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -217,12 +187,6 @@ fn now(mono: Time<Mono>) -> Now {
         mono,
         system: Time::from_parts(1_800_000_000, 0) + (mono - Time::ZERO),
     }
-}
-
-fn allocations(work: impl FnOnce()) -> u64 {
-    let before = COUNT.with(Cell::get);
-    work();
-    COUNT.with(Cell::get) - before
 }
 
 #[test]

@@ -11,6 +11,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod alias;
 pub mod announce;
 mod card;
 pub mod config;
@@ -28,6 +29,7 @@ pub mod status;
 mod tod;
 pub mod view;
 
+pub use alias::Alias;
 pub use announce::{Announce, TgmState};
 pub use config::Config;
 pub use event::{Cause, Event, EventKind, TimeSource};

@@ -1,47 +1,20 @@
 //! Nothing between the kernel's bytes and the core's observations allocates: not good messages, not bad ones, not a loss and the
 //! dump that makes it good.
-#![allow(unsafe_code)] // a global allocator that counts
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod kernel;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::hint::black_box;
 
 use kernel::{BOARD, FAMILY, Kernel, PPS, at, device, pin};
 use tgm_dpll::encode::message;
 use tgm_dpll::frame::{Body, Frames};
 use tgm_dpll::{DeviceMsg, PinMsg, ReadOutcome};
+use tgm_sys::count::{Counting, allocations};
 use tgm_sys::dpll::{a_pin, cmd};
-
-struct Counting;
-
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: hands every call on to the system's allocator unchanged; the counter is a plain cell of this thread, no memory of its own.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promises about `layout` are passed on.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: `pointer` came from `alloc` above, that is from `System`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-fn allocations(work: impl FnOnce()) -> u64 {
-    let before = COUNT.with(Cell::get);
-    work();
-    COUNT.with(Cell::get) - before
-}
 
 #[test]
 fn a_planted_allocation_is_seen() {

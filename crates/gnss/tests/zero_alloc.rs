@@ -1,45 +1,16 @@
 //! From bytes to epochs nothing is allocated: on good frames, on damaged ones, on noise.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // clippy takes helpers of tests for the product
-#![allow(unsafe_code)] // a global allocator is an unsafe trait
 
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 
 use common::{mon_rf, nav_clock, nav_eoe, nav_pvt, nav_sat, nav_status, nav_timels, nmea, rtcm};
 use tgm_core::{Instance, Port};
 use tgm_gnss::{Demux, GnssSource, Receiver, Setup, Source, Spec};
 
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Counts what this thread asks of the system's allocator.
-struct Counting;
-
-// SAFETY: every call is passed on unchanged to the system's allocator, which fulfils the contract.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise about `layout` is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: `pointer` came from `System` by `alloc` above, with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
+use tgm_sys::count::{Counting, allocations};
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-fn allocations(work: impl FnOnce()) -> u64 {
-    let before = COUNT.with(Cell::get);
-    work();
-    COUNT.with(Cell::get) - before
-}
 
 fn stream() -> Vec<u8> {
     let mut stream = Vec::new();

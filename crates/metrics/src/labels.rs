@@ -2,7 +2,7 @@
 
 use tgm_core::{Names, Port};
 
-use crate::alias::Alias;
+use tgm_core::Alias;
 
 /// The `iface` label of each port: its alias; the whole name where another port took the alias already (`eno8703` and `eno8803` are
 /// both `enox`); `None` for a port whose names are both taken.

@@ -5,7 +5,6 @@
 //! is absent: no number stands in for it.
 #![forbid(unsafe_code)]
 
-mod alias;
 mod cards;
 mod labels;
 mod page;
@@ -16,7 +15,7 @@ mod seed;
 #[cfg(test)]
 mod testing;
 
-pub use alias::Alias;
+pub use tgm_core::Alias;
 pub use page::{Kind, Sample};
 pub use publisher::{Counters, Family, Histogram};
 

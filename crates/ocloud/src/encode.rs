@@ -25,7 +25,7 @@ use tgm_time::civil::Civil;
 use tgm_time::{Time, Utc};
 use uuid::Uuid;
 
-use crate::alias::Alias;
+use tgm_core::Alias;
 use crate::model::Row;
 use crate::resource::Resource;
 use crate::text::Text;

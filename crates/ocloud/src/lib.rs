@@ -6,7 +6,6 @@
 #![forbid(unsafe_code)]
 
 pub mod address;
-mod alias;
 pub mod api;
 mod delivery;
 mod encode;
@@ -25,7 +24,7 @@ mod subscribe;
 mod testing;
 mod text;
 
-pub use alias::Alias;
+pub use tgm_core::Alias;
 pub use api::{Api, Request};
 pub use delivery::{AttemptError, Subscriber, Timing};
 pub use hub::{Config, Hub, Subscription, Truth};

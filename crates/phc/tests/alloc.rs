@@ -3,45 +3,17 @@
 //! The clock is a scripted one (a real one is in tests/device.rs); pulses come through a pipe in the kernel's format.
 #![allow(clippy::unwrap_used)] // clippy's leave for tests does not reach their helpers
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 
 use nix::errno::Errno;
 use nix::unistd::{pipe, write};
 use tgm_core::{Instance, Port};
 use tgm_phc::{ExttsReader, OffsetMeter, Phc, PhcSource, SharedQueue, Stamper};
+use tgm_sys::count::{Counting, allocations};
 use tgm_sys::ptp::{ClockTime, SysOffset, SysOffsetExtended, SysOffsetPrecise};
 use tgm_time::Time;
 
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-/// The system's allocator, counting per thread.
-struct Counting;
-
-// SAFETY: every call goes to the system's allocator unchanged; counting touches a constant-initialised thread-local only.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise about `layout` is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise about `pointer` and `layout` is passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-fn allocations(work: impl FnOnce()) -> u64 {
-    let before = ALLOCATIONS.with(Cell::get);
-    work();
-    ALLOCATIONS.with(Cell::get) - before
-}
 
 /// Answers by one method, or with an error.
 struct Clock {

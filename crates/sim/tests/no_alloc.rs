@@ -1,34 +1,11 @@
 //! The simulator and the fault injector sit on the hardware thread: in their steady state they allocate nothing.
-#![allow(unsafe_code)] // a global allocator is an unsafe trait
 #![allow(clippy::unwrap_used)] // helpers of tests
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 
 use tgm_core::{Core, Now};
 use tgm_sim::{Damage, FaultInjector, Setup, Simulation, Source};
+use tgm_sys::count::{Counting, allocations};
 use tgm_time::{Nanos, Time};
-
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Counts what this thread asks of the system's allocator.
-struct Counting;
-
-// SAFETY: every call is passed on unchanged to the system's allocator, which fulfils the contract.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise about `layout` is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: `pointer` came from `System` by `alloc` above, with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -40,12 +17,13 @@ const START: Now = Now {
 
 /// Allocations and observations of ten minutes: two antenna cuts of the demonstration.
 fn ten_minutes(mut source: impl Source) -> (u64, u64) {
-    let before = COUNT.with(Cell::get);
     let mut seen = 0;
-    while let Some(at) = source.next_at().filter(|at| *at <= START.mono + Nanos::from_secs(600)) {
-        source.poll(at, &mut |_| seen += 1);
-    }
-    (COUNT.with(Cell::get) - before, seen)
+    let count = allocations(|| {
+        while let Some(at) = source.next_at().filter(|at| *at <= START.mono + Nanos::from_secs(600)) {
+            source.poll(at, &mut |_| seen += 1);
+        }
+    });
+    (count, seen)
 }
 
 #[test]
@@ -77,16 +55,13 @@ fn a_core_driven_by_the_simulation_allocates_nothing() {
     let mut core = Core::new(&setup.core_config().unwrap());
     let mut simulation = Simulation::new(&setup, START);
     let mut events = 0;
-    let before = COUNT.with(Cell::get);
     let end = START.mono + Nanos::from_secs(600);
-    while simulation.drive(&mut core, end, |_| events += 1).is_some() {}
-    assert_eq!(COUNT.with(Cell::get) - before, 0);
+    let count = allocations(|| while simulation.drive(&mut core, end, |_| events += 1).is_some() {});
+    assert_eq!(count, 0);
     assert!(events > 20, "{events}");
 }
 
 #[test]
 fn the_counter_counts() {
-    let before = COUNT.with(Cell::get);
-    drop(std::hint::black_box(Box::new(1)));
-    assert_eq!(COUNT.with(Cell::get) - before, 1);
+    assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 1);
 }
