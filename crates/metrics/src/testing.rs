@@ -53,7 +53,6 @@ impl Scene {
                 port: Port(0),
                 simulated: false,
                 has_gnss: true,
-                has_dpll: true,
                 state: TgmState::Locked,
                 since: Time::ZERO,
                 frequency: 3,
