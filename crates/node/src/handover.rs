@@ -66,8 +66,8 @@ pub fn send(
     Ok(())
 }
 
-/// Receives them.
-pub fn receive(from: &UnixStream) -> Result<Shared, HandoverError> {
+/// Receives them. On a non-blocking socket, [`Errno::EAGAIN`] means that nothing has come yet.
+pub fn receive(from: &impl AsFd) -> Result<Shared, HandoverError> {
     let mut greeting = [0; LONGEST];
     let (read, fds) = tgm_sys::fd::receive::<3>(from.as_fd(), &mut greeting)?;
     let words = greeting.get(..read).and_then(|greeting| greeting.strip_prefix(HELLO));
@@ -84,7 +84,7 @@ pub fn receive(from: &UnixStream) -> Result<Shared, HandoverError> {
 }
 
 /// Refuses a peer that is neither root nor runs as `own` user.
-pub fn check_peer(peer: &UnixStream, own: u32) -> Result<u32, HandoverError> {
+pub fn check_peer(peer: &impl AsFd, own: u32) -> Result<u32, HandoverError> {
     let credentials = getsockopt(peer, sockopt::PeerCredentials)?;
     let user = credentials.uid();
     if user == 0 || user == own {

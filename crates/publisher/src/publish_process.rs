@@ -4,24 +4,28 @@ use std::fs::Permissions;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::os::unix::net::UnixStream as StdStream;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, getuid, setgid, setgroups, setuid};
-use tgm_node::handover;
+use tgm_node::handover::{self, HandoverError, Shared};
 use tgm_ocloud::{Config as HubConfig, Hub};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::unix::pipe::Receiver;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use crate::args::PublishArgs;
 use crate::exit::Fatal;
 use crate::feed::{AttachError, CHECK, Feed};
 use crate::{http, log};
+
+/// How long somebody on the socket may take to say who it is.
+const GREETS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Runs a publisher until its node says stop, or until nobody has needed it for long.
 pub fn run(args: &PublishArgs) -> Result<(), Fatal> {
@@ -124,17 +128,11 @@ impl Publisher<'_> {
         let mut alone = Instant::now();
         let mut check = tokio::time::interval(CHECK);
         let mut hung = false;
+        let (greets, mut greeted) = mpsc::channel(1);
         loop {
             tokio::select! {
-                met = nodes.accept() => match met {
-                    Ok((link, _)) => {
-                        if let Some(attached) = self.meet(link, current.is_some()).await? {
-                            current = Some(attached);
-                            hung = false;
-                        }
-                    }
-                    Err(error) => warn!(%error, "a node could not be met"),
-                },
+                // An end before a new beginning: a node that follows a dead one at once must not find its place taken.
+                biased;
                 heard = listen(current.as_mut()) => match heard {
                     Heard::Events => self.feed.drain(&self.hub),
                     Heard::Stop => return self.end("the node says stop"),
@@ -146,6 +144,16 @@ impl Publisher<'_> {
                         current = None;
                         warn!("the node process is gone; its last state stands until it is back or has been away too long");
                     }
+                },
+                Some((link, shared)) = greeted.recv() => {
+                    if let Some(attached) = self.meet(link, shared, current.is_some()).await {
+                        current = Some(attached);
+                        hung = false;
+                    }
+                },
+                met = nodes.accept() => match met {
+                    Ok((link, _)) => drop(tokio::spawn(greet(link, greets.clone()))),
+                    Err(error) => warn!(%error, "a node could not be met"),
                 },
                 _ = check.tick() => {
                     if current.is_none() && alone.elapsed() > patience {
@@ -168,21 +176,22 @@ impl Publisher<'_> {
         Ok(())
     }
 
-    async fn meet(&self, link: UnixStream, busy: bool) -> Result<Option<(UnixStream, Receiver)>, Fatal> {
-        match self.attach(link, busy).await {
-            Ok(attached) => Ok(attached),
+    async fn meet(&self, link: UnixStream, shared: Shared, busy: bool) -> Option<(UnixStream, Receiver)> {
+        match self.attach(link, shared, busy).await {
+            Ok(attached) => attached,
             Err(error) => {
-                warn!(%error, "somebody on the publisher's socket was turned away");
-                Ok(None)
+                turned_away(&error);
+                None
             }
         }
     }
 
-    async fn attach(&self, link: UnixStream, busy: bool) -> Result<Option<(UnixStream, Receiver)>, AttachError> {
-        link.ready(Interest::READABLE).await?;
-        let std = link.into_std()?;
-        let shared = greeting(&std)?;
-        let mut link = UnixStream::from_std(std)?;
+    async fn attach(
+        &self,
+        mut link: UnixStream,
+        shared: Shared,
+        busy: bool,
+    ) -> Result<Option<(UnixStream, Receiver)>, AttachError> {
         if busy {
             link.write_all(&[handover::BUSY]).await?;
             return Ok(None);
@@ -205,9 +214,28 @@ impl Publisher<'_> {
     }
 }
 
-fn greeting(link: &StdStream) -> Result<handover::Shared, AttachError> {
+fn turned_away(error: &AttachError) {
+    warn!(%error, "somebody on the publisher's socket was turned away");
+}
+
+/// Hears who somebody is, beside everything else: one who says nothing holds nobody up.
+async fn greet(link: UnixStream, greets: mpsc::Sender<(UnixStream, Shared)>) {
+    match greeting(&link).await {
+        Ok(shared) => {
+            let _ = greets.send((link, shared)).await; // fails only when this process ends
+        }
+        Err(error) => turned_away(&error),
+    }
+}
+
+async fn greeting(link: &UnixStream) -> Result<Shared, AttachError> {
     handover::check_peer(link, getuid().as_raw())?;
-    Ok(handover::receive(link)?)
+    // Being told that the socket is readable does not mean that it is: reading decides.
+    let read = link.async_io(Interest::READABLE, || match handover::receive(link) {
+        Err(HandoverError::Socket(Errno::EAGAIN)) => Err(std::io::ErrorKind::WouldBlock.into()),
+        received => Ok(received),
+    });
+    Ok(timeout(GREETS_WITHIN, read).await.map_err(std::io::Error::from)???)
 }
 
 enum Heard {

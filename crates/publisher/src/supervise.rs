@@ -13,14 +13,15 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::getuid;
-use tgm_node::handover;
+use tgm_node::handover::{self, HandoverError};
 use tracing::{info, warn};
 
 use crate::args::PublishArgs;
 use crate::exit::Fatal;
 
-/// A publisher that lived this long was well.
-const WELL: Duration = Duration::from_secs(2);
+/// A publisher that served this long was well: its successor is started at once. One that always dies sooner is not started for ever
+/// at full speed.
+const WELL: Duration = Duration::from_millis(200);
 /// First wait before a publisher that was not well is started again; doubled up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 /// Longest such wait.
@@ -50,9 +51,11 @@ pub struct Supervisor {
     socket: PathBuf,
     child: Option<Child>,
     link: Option<UnixStream>,
+    /// When the present publisher began to serve, or the last try to start one.
     since: Instant,
     wait: Duration,
-    served: bool,
+    /// The publisher that is gone had been well.
+    well: bool,
 }
 
 /// Why [`Supervisor::watch`] came back.
@@ -76,7 +79,7 @@ impl Supervisor {
             link: None,
             since: now,
             wait: FIRST_WAIT,
-            served: false,
+            well: false,
         };
         supervisor.bring_up()?;
         Ok(supervisor)
@@ -114,6 +117,7 @@ impl Supervisor {
 
     fn lost(&mut self) {
         self.link = None;
+        self.well = self.since.elapsed() >= WELL;
         let code = self.child.take().and_then(|mut child| child.wait().ok());
         let status = code.map_or_else(|| "it was not our child".to_owned(), |status| status.to_string());
         warn!(%status, "the publisher is gone; starting another");
@@ -121,8 +125,7 @@ impl Supervisor {
 
     /// Starts a publisher if its wait is over; how long to sleep otherwise.
     fn try_again(&mut self) -> Result<PollTimeout, Fatal> {
-        let was_well = self.since.elapsed() >= WELL;
-        if was_well {
+        if std::mem::take(&mut self.well) {
             self.wait = FIRST_WAIT;
         } else {
             let left = self.wait.saturating_sub(self.since.elapsed());
@@ -152,7 +155,7 @@ impl Supervisor {
             match self.greet(link)? {
                 Greeting::Ready(link) => {
                     self.link = Some(link);
-                    self.served = true;
+                    self.since = Instant::now();
                     return Ok(());
                 }
                 Greeting::Leaving => std::thread::sleep(Duration::from_millis(20)), // an old one makes room
@@ -181,6 +184,8 @@ impl Supervisor {
         let path = self.socket.display().to_string();
         let listener = UnixListener::bind(&self.socket).map_err(|error| cannot(&path, error))?;
         let binary = std::env::current_exe().map_err(|error| cannot("finding this program", error))?;
+        // Before the publisher lives: should it end at once, that is read from this connection.
+        let link = UnixStream::connect(&self.socket).map_err(|error| cannot(&path, error))?;
         let child = Command::new(binary)
             .args(self.args.to_words())
             .stdin(Stdio::from(OwnedFd::from(listener)))
@@ -188,8 +193,7 @@ impl Supervisor {
             .map_err(|error| cannot("starting the publisher", error))?;
         info!(pid = child.id(), "publisher started");
         self.child = Some(child);
-        self.connect()?
-            .ok_or_else(|| Fatal::Runtime("the publisher's socket vanished".into()))
+        Ok(link)
     }
 
     fn greet(&mut self, mut link: UnixStream) -> Result<Greeting, Fatal> {
@@ -199,7 +203,10 @@ impl Supervisor {
         let words = self.args.to_words().join("\n");
         link.set_read_timeout(Some(SERVES_WITHIN))
             .map_err(|error| runtime(&error))?;
-        handover::send(&link, &words, snapshot.as_fd(), ring.as_fd(), wake.as_fd()).map_err(|error| runtime(&error))?;
+        match handover::send(&link, &words, snapshot.as_fd(), ring.as_fd(), wake.as_fd()) {
+            Err(HandoverError::Socket(Errno::EPIPE | Errno::ECONNRESET)) => return self.failed_to_serve(),
+            sent => sent.map_err(|error| runtime(&error))?,
+        }
         let mut answer = [0];
         match link.read(&mut answer) {
             Ok(1) if answer == [handover::READY] => Ok(Greeting::Ready(link)),
@@ -208,20 +215,23 @@ impl Supervisor {
                 "another tgmd serves {} already; choose another --listen",
                 self.args.listen
             ))),
-            Ok(_) => Err(self.failed_to_serve()),
+            Ok(_) => self.failed_to_serve(),
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
-                Err(self.failed_to_serve())
+                self.failed_to_serve()
             }
             Err(error) => Err(Fatal::CannotServe(format!("the publisher does not answer: {error}"))),
         }
     }
 
-    fn failed_to_serve(&mut self) -> Fatal {
-        let status = self.child.take().and_then(|mut child| child.wait().ok());
-        match status {
-            Some(status) => Fatal::from_child(status.code()),
-            None => Fatal::Runtime("the publisher that was there left".into()),
-        }
+    /// Our own publisher ended before it served: why. One that was there already may just have been on its way out.
+    fn failed_to_serve(&mut self) -> Result<Greeting, Fatal> {
+        let Some(mut child) = self.child.take() else {
+            return Ok(Greeting::Leaving);
+        };
+        Err(match child.wait() {
+            Ok(status) => Fatal::from_child(status.code()),
+            Err(error) => Fatal::Runtime(format!("waiting for the publisher: {error}")),
+        })
     }
 
     /// Stops the publisher: an orderly end, or a hard one if it does not come.
