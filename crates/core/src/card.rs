@@ -12,7 +12,8 @@ use crate::event::Cause;
 use crate::gnss::{G, GnssJudge};
 use crate::holdover::Holdover;
 use crate::limit::{OffsetJudge, within_rss};
-use crate::observation::{Observation, Reading};
+use crate::observation::{GnssEpoch, Observation, Reading};
+use crate::soonest::Soonest;
 use crate::status::{GnssState, UNKNOWN};
 use crate::tod::{T, TimeOfDay, utc_offset};
 
@@ -94,6 +95,7 @@ impl Card {
     }
 
     /// Files an observation; true if a judged input may have changed.
+    #[inline]
     pub fn take(&mut self, observation: &Observation) -> bool {
         let at = observation.at;
         match observation.what {
@@ -105,9 +107,10 @@ impl Card {
                 changed
             }
             Reading::DpllPhase { offset, origin } => {
-                let unproven = self.dpll.judge(at, &self.limits) == D::Unobserved;
+                // While the DPLL is proven, another offset changes nothing; except in a holdover, whose estimate it is part of.
+                let proven = self.dpll.proven(at, &self.limits);
                 self.dpll.phase(at, offset, origin);
-                unproven
+                !proven || self.holdover.is_some()
             }
             Reading::DpllInput { active, origin } => self.dpll.input(at, active, origin),
             Reading::DpllGone { dpll } => {
@@ -115,24 +118,7 @@ impl Card {
                 self.good = 0;
                 true
             }
-            Reading::Gnss(epoch) => {
-                let before = (self.gnss.epoch, self.gnss.is_fresh(at, &self.limits));
-                let verdicts = (self.gnss.judge(at, &self.limits), self.tod.judge(at, &self.limits));
-                self.gnss.epoch(at, epoch, &self.limits);
-                if let Some(utc) = epoch.utc {
-                    self.tod.epoch(at, utc, self.utc_offset());
-                    self.gnss.second_jumped = self.tod.judge(at, &self.limits) == T::ReceiverFault;
-                }
-                let same = |a: &crate::GnssEpoch, b: &crate::GnssEpoch| {
-                    (a.fix, a.fix_ok, a.antenna, a.jamming, a.spoofing, a.state, a.simulated)
-                        == (b.fix, b.fix_ok, b.antenna, b.jamming, b.spoofing, b.state, b.simulated)
-                };
-                let t_acc_fine = epoch.t_acc.is_some_and(|t_acc| t_acc.abs() <= self.limits.offset);
-                let judged = (self.gnss.judge(at, &self.limits), self.tod.judge(at, &self.limits));
-                let steady =
-                    before.1 && same(&before.0, &epoch) && t_acc_fine && judged == verdicts && judged.1 == T::Agrees;
-                !steady
-            }
+            Reading::Gnss(ref epoch) => !self.take_epoch(at, epoch),
             Reading::Nmea => {
                 let was = self.gnss.nmea(at, &self.limits);
                 self.gnss.nmea_seen = Some(at);
@@ -142,15 +128,7 @@ impl Card {
                 self.gnss.gone();
                 true
             }
-            Reading::Pulse { second, offset } => {
-                let unseen = self.phc_offset(at).is_none();
-                self.tod.pulse(at, second);
-                self.pulse = Some((offset, at));
-                self.sample(at, offset);
-                // A sample changes nothing by itself unless it completes a loss or a lock.
-                let out = self.phc.is_out() || self.phase.is_out() || self.rss.is_out();
-                unseen || out || (self.good > 0 && self.state != TgmState::Locked && self.all_locked(at))
-            }
+            Reading::Pulse { second, offset } => self.take_pulse(at, second, offset),
             Reading::PhcGone => {
                 self.pulse = None;
                 true
@@ -159,11 +137,51 @@ impl Card {
         }
     }
 
+    /// Files a pulse; true if it may have changed something. Not part of [`Card::take`]: what is short there shall stay short.
+    #[inline(never)]
+    fn take_pulse(&mut self, at: Time<Mono>, second: i64, offset: Nanos) -> bool {
+        let unseen = self.phc_offset(at).is_none();
+        self.tod.pulse(at, second);
+        self.pulse = Some((offset, at));
+        self.sample(at, offset);
+        // A sample changes nothing by itself unless it completes a loss or a lock.
+        let out = self.phc.is_out() || self.phase.is_out() || self.rss.is_out();
+        let locks = self.good > 0 && self.state != TgmState::Locked && self.all_locked(at);
+        let jumped = self.state != TgmState::FreeRun && self.t(at) == T::PhcFault;
+        unseen || out || locks || jumped
+    }
+
+    /// Files an epoch; true if it says the same as the one before in all that is judged, and all is well.
+    #[inline(never)]
+    fn take_epoch(&mut self, at: Time<Mono>, epoch: &GnssEpoch) -> bool {
+        let limits = &self.limits;
+        let known = &self.gnss.epoch;
+        let same = known.fix == epoch.fix
+            && known.fix_ok == epoch.fix_ok
+            && known.antenna == epoch.antenna
+            && known.jamming == epoch.jamming
+            && known.spoofing == epoch.spoofing
+            && known.state == epoch.state
+            && known.simulated == epoch.simulated;
+        let accurate = epoch.t_acc.is_some_and(|t_acc| t_acc.abs() <= limits.offset);
+        let was_fresh = self.gnss.is_fresh(at, limits);
+        let (was_g, was_t) = (self.gnss.judge(at, limits), self.tod.judge(at, limits));
+        self.gnss.epoch(at, epoch, limits);
+        let mut t = was_t;
+        if let Some(utc) = epoch.utc {
+            self.tod.epoch(at, utc, self.utc_offset());
+            t = self.tod.judge(at, &self.limits);
+            self.gnss.second_jumped = t == T::ReceiverFault;
+        }
+        let agrees = was_t == T::Agrees && t == T::Agrees;
+        was_fresh && same && accurate && agrees && self.gnss.judge(at, &self.limits) == was_g
+    }
+
     /// One sample: the PHC offset just measured, judged with the fresh values of all others.
     fn sample(&mut self, now: Time<Mono>, offset: Nanos) {
         let limits = &self.limits;
         let locked = self.dpll.judge(now, limits) == D::Locked;
-        let phi = self.phase_offset(now).filter(|_| locked);
+        let phi = if locked { self.phase_offset(now) } else { None };
         let phc_good = self.phc.sample(offset, limits.offset);
         let phi_good = phi.is_some_and(|phi| self.phase.sample(phi, limits.offset));
         if phi.is_none() {
@@ -171,8 +189,11 @@ impl Card {
         }
         let t_acc = self.gnss.t_acc(now, limits).unwrap_or(Nanos::ZERO);
         let rss = within_rss([offset, phi.unwrap_or(Nanos::ZERO), t_acc], limits.offset);
-        self.rss
-            .sample(if rss { Nanos::ZERO } else { limits.offset + Nanos(1) }, limits.offset);
+        if rss {
+            self.rss.reset();
+        } else {
+            self.rss.sample(limits.offset + Nanos(1), limits.offset);
+        }
         let good = locked && phc_good && phi_good && rss && self.g(now) == G::Ok && self.t(now) == T::Agrees;
         if !good {
             self.good = 0;
@@ -246,7 +267,7 @@ impl Card {
     }
 
     fn all_locked(&self, now: Time<Mono>) -> bool {
-        self.good >= self.needed(now) && now.since(self.good_since) >= self.limits.in_sync_span
+        self.good > 0 && self.good >= self.needed(now) && now.since(self.good_since) >= self.limits.in_sync_span
     }
 
     /// Since when G is not ok, and since when the DPLL holds: the table's waits are measured from there.
@@ -259,19 +280,19 @@ impl Card {
 
     /// Walks the transition table; `None`: stays.
     pub fn evaluate(&mut self, now: Time<Mono>) -> Option<Transition> {
-        let (g, d, t) = (self.g(now), self.dpll.judge(now, &self.limits), self.t(now));
+        let (g, d) = (self.g(now), self.dpll.judge(now, &self.limits));
         self.keep_time(now, g, d);
         let (to, cause) = match self.state {
             _ if self.state != TgmState::Locked && self.all_locked(now) => (TgmState::Locked, Cause::AllLocked),
             TgmState::FreeRun => return None,
-            TgmState::Locked => self.leave_locked(now, g, d, t)?,
-            TgmState::HoldoverInSpec | TgmState::HoldoverOutOfSpec => self.leave_holdover(now, d, t)?,
+            TgmState::Locked => self.leave_locked(now, g, d)?,
+            TgmState::HoldoverInSpec | TgmState::HoldoverOutOfSpec => self.leave_holdover(now, d)?,
         };
         self.enter(now, to, cause);
         Some((to, cause))
     }
 
-    fn leave_locked(&self, now: Time<Mono>, g: G, d: D, t: T) -> Option<Transition> {
+    fn leave_locked(&self, now: Time<Mono>, g: G, d: D) -> Option<Transition> {
         let phc_seen = self.phc_offset(now).is_some();
         let lost_too_long = self
             .gnss_lost
@@ -281,7 +302,7 @@ impl Card {
             () if self.phc.is_out() => (TgmState::FreeRun, Cause::PhcOffset),
             () if self.phase.is_out() && d == D::Locked => (TgmState::FreeRun, Cause::PhaseOffset),
             () if self.rss.is_out() => (TgmState::FreeRun, Cause::PhcOffset),
-            () if t == T::PhcFault => (TgmState::FreeRun, Cause::TimeOfDay),
+            () if self.t(now) == T::PhcFault => (TgmState::FreeRun, Cause::TimeOfDay),
             () if d == D::Hold => (TgmState::HoldoverInSpec, Cause::DpllHoldover), // T3a
             () if g == G::Untrusted => (TgmState::FreeRun, Cause::GnssUntrusted),  // L3, T4b: no pin is ours to detach
             () if lost_too_long && d == D::Locked => (TgmState::FreeRun, Cause::GnssLost),
@@ -292,7 +313,7 @@ impl Card {
         })
     }
 
-    fn leave_holdover(&self, now: Time<Mono>, d: D, t: T) -> Option<Transition> {
+    fn leave_holdover(&self, now: Time<Mono>, d: D) -> Option<Transition> {
         let estimate = self.estimate(now).unwrap_or(Nanos::ZERO);
         let timed_out = self
             .holdover
@@ -307,7 +328,7 @@ impl Card {
             () if modelled_out(self.limits.max_holdover) => (TgmState::FreeRun, Cause::HoldoverOffset), // T7, T9
             () if self.phc.is_out() => (TgmState::FreeRun, Cause::PhcOffset),
             () if d == D::Free => (TgmState::FreeRun, Cause::DpllFreerun),
-            () if t == T::PhcFault => (TgmState::FreeRun, Cause::TimeOfDay),
+            () if self.t(now) == T::PhcFault => (TgmState::FreeRun, Cause::TimeOfDay),
             () if self.state == TgmState::HoldoverOutOfSpec => return None,
             () if modelled_out(self.limits.max_in_spec) => (self.beyond_spec(), Cause::HoldoverOffset), // T6
             () if timed_out => (self.beyond_spec(), Cause::HoldoverTimeout),
@@ -421,20 +442,23 @@ impl Card {
                 .and_then(|holdover| holdover.exceeds_at(limits, limit))
                 .map(|at| at + past)
         };
-        let moments = [
-            self.gnss.deadline(now, limits),
-            self.dpll.deadline(now, limits),
-            self.pulse.map(|(_, at)| at + limits.phc_stale),
-            self.gnss_lost.map(|at| at + limits.gnss_grace),
-            self.held.map(|at| at + limits.gnss_grace),
-            self.gnss_ok
-                .filter(|_| self.held.is_some())
-                .map(|at| at + limits.lock_time),
-            crossing(limits.max_in_spec),
-            crossing(limits.max_holdover),
-            self.holdover.map(|holdover| holdover.times_out_at(limits)),
-        ];
-        moments.into_iter().flatten().filter(|moment| *moment > now).min()
+        let mut soonest = Soonest::after(now)
+            .or(self.gnss.deadline(now, limits))
+            .or(self.dpll.deadline(now, limits))
+            .or(self.pulse.map(|(_, at)| at + limits.phc_stale))
+            .or(self.gnss_lost.map(|at| at + limits.gnss_grace));
+        if let Some(held) = self.held {
+            soonest = soonest
+                .or(Some(held + limits.gnss_grace))
+                .or(self.gnss_ok.map(|at| at + limits.lock_time));
+        }
+        if let Some(holdover) = self.holdover {
+            soonest = soonest
+                .or(crossing(limits.max_in_spec))
+                .or(crossing(limits.max_holdover))
+                .or(Some(holdover.times_out_at(limits)));
+        }
+        soonest.get()
     }
 }
 
@@ -453,4 +477,18 @@ pub struct Statuses {
     pub pps: i8,
     /// NMEA arriving.
     pub nmea: i8,
+}
+
+impl Statuses {
+    /// In the order of [`crate::EventKind::OF_CARD`].
+    pub const fn values(self) -> [i8; 6] {
+        [
+            self.gnss_state,
+            self.fix,
+            self.nmea,
+            self.pps,
+            self.phase,
+            self.frequency,
+        ]
+    }
 }

@@ -7,6 +7,7 @@ use tgm_time::{Femtos, Mono, Time};
 
 use crate::config::Limits;
 use crate::observation::Origin;
+use crate::soonest::Soonest;
 use crate::status::{DpllKind, LockStatus, UNKNOWN};
 
 /// Verdict over the card's DPLLs.
@@ -33,6 +34,7 @@ impl D {
         }
     }
 
+    #[inline]
     fn worst(self, other: Self) -> Self {
         if self.badness() >= other.badness() { self } else { other }
     }
@@ -134,21 +136,20 @@ impl DpllJudge {
         self.phase = None;
     }
 
-    fn proven(&self, now: Time<Mono>, limits: &Limits) -> bool {
+    /// The driver has lately proven that it looks at the hardware.
+    #[inline]
+    pub fn proven(&self, now: Time<Mono>, limits: &Limits) -> bool {
         self.proof.is_some_and(|proof| now.since(proof) < limits.dpll_stale)
-    }
-
-    fn known(&self) -> impl Iterator<Item = &Dpll> {
-        [&self.eec, &self.pps].into_iter().filter(|dpll| dpll.known)
     }
 
     /// The verdict.
     pub fn judge(&self, now: Time<Mono>, limits: &Limits) -> D {
-        let worst = self
-            .known()
-            .map(|dpll| dpll.verdict(now, limits))
-            .reduce(D::worst)
-            .unwrap_or(D::Unobserved);
+        let worst = match (self.eec.known, self.pps.known) {
+            (true, true) => self.eec.verdict(now, limits).worst(self.pps.verdict(now, limits)),
+            (true, false) => self.eec.verdict(now, limits),
+            (false, true) => self.pps.verdict(now, limits),
+            (false, false) => D::Unobserved,
+        };
         if worst == D::Locked && !self.proven(now, limits) {
             D::Unobserved
         } else {
@@ -188,16 +189,13 @@ impl DpllJudge {
 
     /// The next moment at which silence changes an answer.
     pub fn deadline(&self, now: Time<Mono>, limits: &Limits) -> Option<Time<Mono>> {
-        let proof = self.proof.map(|proof| proof + limits.dpll_stale);
-        let phase = self.phase.map(|(_, at)| at + limits.dpll_stale);
-        let reload = self
-            .known()
-            .filter_map(|dpll| dpll.gone)
-            .map(|gone| gone + limits.reload_grace);
-        reload
-            .chain([proof, phase].into_iter().flatten())
-            .filter(|end| *end > now)
-            .min()
+        let reload = |dpll: &Dpll| dpll.gone.map(|gone| gone + limits.reload_grace); // who went was known
+        Soonest::after(now)
+            .or(self.proof.map(|proof| proof + limits.dpll_stale))
+            .or(self.phase.map(|(_, at)| at + limits.dpll_stale))
+            .or(reload(&self.eec))
+            .or(reload(&self.pps))
+            .get()
     }
 }
 

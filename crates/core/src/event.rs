@@ -105,6 +105,16 @@ numbered! {
 }
 
 impl EventKind {
+    /// Those that are statuses of a card, in the order in which they are told.
+    pub(crate) const OF_CARD: [EventKind; 6] = [
+        EventKind::GnssState,
+        EventKind::GnssFix,
+        EventKind::Nmea,
+        EventKind::Pps,
+        EventKind::Phase,
+        EventKind::Frequency,
+    ];
+
     /// The word for a value of this kind, where its values have words.
     pub fn word(self, value: i64) -> Option<&'static str> {
         let number = u8::try_from(value).ok()?;

@@ -4,6 +4,7 @@ use tgm_time::{Mono, Nanos, Time};
 
 use crate::config::Limits;
 use crate::observation::GnssEpoch;
+use crate::soonest::Soonest;
 use crate::status::{GnssFix, GnssState, Jamming, Spoofing};
 
 /// Epochs in a row with tAcc beyond its limit that lose the solution.
@@ -40,7 +41,7 @@ pub struct GnssJudge {
 
 impl GnssJudge {
     /// Takes an epoch.
-    pub fn epoch(&mut self, at: Time<Mono>, epoch: GnssEpoch, limits: &Limits) {
+    pub fn epoch(&mut self, at: Time<Mono>, epoch: &GnssEpoch, limits: &Limits) {
         self.told_t_acc |= epoch.t_acc.is_some();
         let inaccurate = match epoch.t_acc {
             Some(t_acc) => t_acc.abs() > limits.offset,
@@ -53,7 +54,7 @@ impl GnssJudge {
         };
         let enough = epoch.fix >= GnssFix::ThreeD || (epoch.fixed_position && epoch.fix != GnssFix::None);
         self.fix_good = enough && epoch.fix_ok != Some(false) && !epoch.simulated;
-        self.epoch = epoch;
+        self.epoch = *epoch;
         self.seen = Some(at);
     }
 
@@ -116,8 +117,11 @@ impl GnssJudge {
 
     /// The next moment at which silence changes an answer.
     pub fn deadline(&self, now: Time<Mono>, limits: &Limits) -> Option<Time<Mono>> {
-        let ends = |seen: Option<Time<Mono>>| seen.map(|seen| seen + limits.gnss_stale).filter(|end| *end > now);
-        [ends(self.seen), ends(self.nmea_seen)].into_iter().flatten().min()
+        let end = |seen: Time<Mono>| seen + limits.gnss_stale;
+        Soonest::after(now)
+            .or(self.seen.map(end))
+            .or(self.nmea_seen.map(end))
+            .get()
     }
 }
 
@@ -142,7 +146,7 @@ mod tests {
         let mut now = Time::ZERO;
         for epoch in epochs {
             now = now + Nanos::from_secs(1);
-            judge.epoch(now, *epoch, &L);
+            judge.epoch(now, epoch, &L);
         }
         (judge, now)
     }

@@ -25,6 +25,7 @@ mod node;
 pub mod observation;
 mod osclock;
 mod relay;
+mod soonest;
 pub mod status;
 mod tod;
 pub mod view;

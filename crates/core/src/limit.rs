@@ -18,13 +18,17 @@ pub struct OffsetJudge {
 
 impl OffsetJudge {
     /// Judges one sample; true if it alone is within the limit.
+    #[inline]
     pub fn sample(&mut self, offset: Nanos, limit: Nanos) -> bool {
         let magnitude = offset.abs();
-        let within = magnitude <= limit;
-        self.beyond = if within { 0 } else { self.beyond.saturating_add(1) };
+        if magnitude <= limit {
+            self.reset();
+            return true;
+        }
+        self.beyond = self.beyond.saturating_add(1);
         let gross = magnitude.0 > limit.0.saturating_mul(GROSS);
         self.gross = if gross { self.gross.saturating_add(1) } else { 0 };
-        within
+        false
     }
 
     /// True once enough samples in a row were beyond.
@@ -40,7 +44,10 @@ impl OffsetJudge {
 
 /// True if the root sum of squares of three offsets is within `limit`.
 pub fn within_rss(offsets: [Nanos; 3], limit: Nanos) -> bool {
-    let square = |n: Nanos| u128::from(n.0.unsigned_abs()).pow(2);
+    let square = |n: Nanos| {
+        let magnitude = u128::from(n.0.unsigned_abs());
+        magnitude * magnitude
+    };
     offsets.into_iter().map(square).sum::<u128>() <= square(limit)
 }
 

@@ -12,6 +12,7 @@ use crate::ids::{Instance, MAX_CARDS, MAX_INSTANCES, Port};
 use crate::observation::{Observation, Reading};
 use crate::osclock::OsClock;
 use crate::relay::Relay;
+use crate::soonest::Soonest;
 use crate::status::{ClockClass, ClockState, GnssState};
 use crate::view::{CardView, InstanceView, NodeView};
 
@@ -46,6 +47,10 @@ struct CardState {
 pub struct Core {
     instances: [Option<InstanceState>; MAX_INSTANCES],
     cards: [Option<CardState>; MAX_CARDS],
+    /// Whose each card is, to find it without touching the others.
+    keys: [u32; MAX_CARDS],
+    /// Where to look for a port first, by its number modulo [`HINTS`].
+    hints: [u8; HINTS],
     os_clock: OsClock,
     /// PHC − system clock and when it was measured, to stamp events by the PHC.
     phc: Option<(Nanos, Time<Mono>)>,
@@ -53,9 +58,28 @@ pub struct Core {
     told_os_clock: Option<ClockState>,
     told_sync_state: Option<ClockState>,
     seq: u64,
-    deadline: Option<Time<Mono>>,
-    at: Time<Mono>,
+    /// A card is simulated.
+    simulated: bool,
+    /// When silence changes something about each card at the earliest: exact when the card last changed, and early from then on,
+    /// because what repeats only puts it off.
+    next_of_card: [Time<Mono>; MAX_CARDS],
+    /// The same for relays and the system clock.
+    next_of_node: Time<Mono>,
+    /// The earliest of all these.
+    next: Time<Mono>,
+    /// Up to here it was seen to that nothing was due.
+    checked: Time<Mono>,
 }
+
+/// What a card is found by.
+const fn key(instance: Instance, port: Port) -> u32 {
+    (instance.0 as u32) << 16 | port.0 as u32
+}
+
+/// A key that no card has.
+const NO_KEY: u32 = u32::MAX;
+/// Interned ports are small numbers, so that few of them share a place.
+const HINTS: usize = 64;
 
 impl Core {
     /// A core that has told nothing yet; the first [`Core::tick`] tells every state (transition T1: Free-Run).
@@ -63,14 +87,19 @@ impl Core {
         let mut core = Core {
             instances: [None; MAX_INSTANCES],
             cards: [None; MAX_CARDS],
+            keys: [NO_KEY; MAX_CARDS],
+            hints: [0; HINTS],
             os_clock: OsClock::default(),
             phc: None,
             fallback_utc_offset: config.fallback_utc_offset,
             told_os_clock: None,
             told_sync_state: None,
             seq: 0,
-            deadline: Some(Time::ZERO),
-            at: Time::ZERO,
+            simulated: config.cards().any(|card| card.simulated),
+            next_of_card: [Soonest::NEVER; MAX_CARDS],
+            next_of_node: Time::ZERO,
+            next: Time::ZERO,
+            checked: Time::from_nanos(i64::MIN),
         };
         for (slot, config) in core.instances.iter_mut().zip(config.instances()) {
             *slot = Some(InstanceState {
@@ -83,7 +112,12 @@ impl Core {
         }
         let owner = |instance| config.instances().find(|candidate| candidate.instance == instance);
         let cards = config.cards().filter_map(|card| Some((card, owner(card.instance)?)));
-        for (slot, (card, instance)) in core.cards.iter_mut().zip(cards) {
+        let slots = core.cards.iter_mut().zip(&mut core.keys).zip(0u8..);
+        for (((slot, name), index), (card, instance)) in slots.zip(cards) {
+            *name = key(card.instance, card.port);
+            if let Some(hint) = core.hints.get_mut(usize::from(card.port.0) % HINTS) {
+                *hint = index;
+            }
             *slot = Some(CardState {
                 card: Card::new(*card, instance, config.fallback_utc_offset),
                 told: None,
@@ -93,11 +127,29 @@ impl Core {
     }
 
     /// Takes one observation and hands out what changed.
+    #[inline]
     pub fn step(&mut self, now: Now, observation: &Observation, mut sink: impl FnMut(&Event)) {
-        if self.deadline.is_some_and(|deadline| now.mono >= deadline) {
-            self.tick(now, &mut sink);
+        if now.mono >= self.next {
+            self.lapse(now, &mut sink);
         }
-        self.at = now.mono;
+        match &observation.what {
+            Reading::Verdict { .. } | Reading::SystemClock { .. } => self.node_step(now, observation, &mut sink),
+            _ => {
+                let index = self.index(observation);
+                let Some(state) = self.cards.get_mut(index).and_then(Option::as_mut) else {
+                    return;
+                };
+                if state.card.take(observation) {
+                    self.changed(now, index, observation.at, &mut sink);
+                    self.look_up(index, now.mono);
+                    self.find_next();
+                }
+            }
+        }
+    }
+
+    /// An observation about more than one card.
+    fn node_step(&mut self, now: Now, observation: &Observation, sink: &mut impl FnMut(&Event)) {
         match observation.what {
             Reading::Verdict { state, class } => {
                 let mut instances = self.instances.iter_mut().flatten();
@@ -106,47 +158,47 @@ impl Core {
                     return;
                 };
                 instance.relay.verdict(observation.at, state, class);
-                self.conclude(now, observation.at, observation.instance, None, &mut sink);
-                self.soonest();
+                self.conclude(now, observation.at, observation.instance, None, sink);
             }
             Reading::SystemClock { offset, .. } => {
-                let Some(limits) = self.card(observation).map(|card| *card.card.limits()) else {
+                let state = self.cards.get(self.index(observation)).and_then(Option::as_ref);
+                let Some(limits) = state.map(|state| *state.card.limits()) else {
                     return;
                 };
                 let utc_offset = self.utc_offset();
                 self.phc = Some((offset, observation.at));
                 self.os_clock.measured(observation.at, offset, utc_offset, &limits);
-                self.conclude_node(now, observation.at, Cause::Reported, &mut sink);
-                self.soonest();
+                self.conclude_node(now, observation.at, Cause::Reported, sink);
             }
-            _ => {
-                let Some(card) = self.card(observation) else { return };
-                if !card.card.take(observation) {
-                    return;
-                }
-                let transition = card.card.evaluate(now.mono);
-                self.tell_card(now, observation.at, observation.instance, observation.port, &mut sink);
-                if let Some((_, cause)) = transition {
-                    self.conclude(now, observation.at, observation.instance, Some(cause), &mut sink);
-                }
-                self.soonest();
+            _ => return,
+        }
+        self.look_up_node(now.mono);
+        self.find_next();
+    }
+
+    /// The deadline came. What merely repeats may have put it off since: then nothing is to be done but to look it up anew. Cards
+    /// whose own deadline did not come need no judging: time changes nothing about them before.
+    #[cold]
+    fn lapse(&mut self, now: Now, sink: &mut impl FnMut(&Event)) {
+        if self.next_of_node <= now.mono {
+            self.tick(now, sink);
+            return;
+        }
+        for index in 0..MAX_CARDS {
+            let due = self.next_of_card.get(index).is_some_and(|next| *next <= now.mono);
+            if due && self.look_up(index, self.checked) <= now.mono {
+                self.changed(now, index, now.mono, sink);
+                self.look_up(index, now.mono);
             }
         }
+        self.checked = now.mono;
+        self.find_next();
     }
 
     /// Lets time pass: staleness, holdover limits, waits. Call when [`Core::deadline`] is reached; calling it more often is harmless.
     pub fn tick(&mut self, now: Now, mut sink: impl FnMut(&Event)) {
-        self.at = now.mono;
         for index in 0..MAX_CARDS {
-            let Some(card) = self.cards.get_mut(index).and_then(Option::as_mut) else {
-                break;
-            };
-            let (instance, port) = (card.card.config.instance, card.card.config.port);
-            let transition = card.card.evaluate(now.mono);
-            self.tell_card(now, now.mono, instance, port, &mut sink);
-            if let Some((_, cause)) = transition {
-                self.conclude(now, now.mono, instance, Some(cause), &mut sink);
-            }
+            self.changed(now, index, now.mono, &mut sink);
         }
         for index in 0..MAX_INSTANCES {
             let Some(instance) = self.instances.get(index).copied().flatten() else {
@@ -155,34 +207,72 @@ impl Core {
             self.conclude(now, now.mono, instance.config.instance, None, &mut sink);
         }
         self.conclude_node(now, now.mono, Cause::Stale, &mut sink);
-        self.soonest();
+        for index in 0..MAX_CARDS {
+            self.look_up(index, now.mono);
+        }
+        self.look_up_node(now.mono);
+        self.find_next();
+        self.checked = now.mono;
     }
 
-    /// When to call [`Core::tick`] although nothing came.
-    pub const fn deadline(&self) -> Option<Time<Mono>> {
-        self.deadline
+    /// Judges a card anew and tells what follows.
+    fn changed(&mut self, now: Now, index: usize, at: Time<Mono>, sink: &mut impl FnMut(&Event)) {
+        let Some(state) = self.cards.get_mut(index).and_then(Option::as_mut) else {
+            return;
+        };
+        let instance = state.card.config.instance;
+        let transition = state.card.evaluate(now.mono);
+        self.tell_card(now, at, index, sink);
+        if let Some((_, cause)) = transition {
+            self.conclude(now, at, instance, Some(cause), sink);
+        }
     }
 
-    fn card(&mut self, observation: &Observation) -> Option<&mut CardState> {
-        let key = (observation.instance, observation.port);
-        self.cards
-            .iter_mut()
-            .flatten()
-            .find(|card| (card.card.config.instance, card.card.config.port) == key)
+    /// When to call [`Core::tick`] although nothing came. May be early: what repeats puts it off, and is not looked up each time.
+    pub fn deadline(&self) -> Option<Time<Mono>> {
+        (self.next < Soonest::NEVER).then_some(self.next)
     }
 
-    fn soonest(&mut self) {
-        let now = self.at;
-        let cards = self.cards.iter().flatten().filter_map(|card| card.card.deadline(now));
-        let relays = self
-            .instances
-            .iter()
-            .flatten()
-            .filter_map(|i| i.relay.deadline(now, &i.config.limits));
+    /// Where the card of an observation is; past the end if there is none. Which card speaks next cannot be predicted, so a search
+    /// that ends at a different place each time costs more than one look where the port's number points to.
+    #[inline]
+    fn index(&self, observation: &Observation) -> usize {
+        let key = key(observation.instance, observation.port);
+        let hint = self.hints.get(usize::from(observation.port.0) % HINTS).copied();
+        let hint = usize::from(hint.unwrap_or(0));
+        if self.keys.get(hint) == Some(&key) {
+            return hint;
+        }
+        self.keys.iter().position(|known| *known == key).unwrap_or(MAX_CARDS)
+    }
+
+    /// Looks up the deadline of a card; only what lies after `then` counts.
+    fn look_up(&mut self, index: usize, then: Time<Mono>) -> Time<Mono> {
+        let state = self.cards.get(index).and_then(Option::as_ref);
+        let soonest = state
+            .and_then(|state| state.card.deadline(then))
+            .unwrap_or(Soonest::NEVER);
+        if let Some(next) = self.next_of_card.get_mut(index) {
+            *next = soonest;
+        }
+        soonest
+    }
+
+    /// Looks up the deadline of the relays and the system clock.
+    fn look_up_node(&mut self, then: Time<Mono>) {
+        let relays = self.instances.iter().flatten();
+        let soonest = relays.fold(Soonest::after(then), |soonest, state| {
+            soonest.or(state.relay.deadline(then, &state.config.limits))
+        });
         let os_clock = self
             .first_limits()
-            .and_then(|limits| self.os_clock.deadline(now, limits));
-        self.deadline = cards.chain(relays).chain(os_clock).min();
+            .and_then(|limits| self.os_clock.deadline(then, limits));
+        self.next_of_node = soonest.or(os_clock).moment();
+    }
+
+    /// The earliest of all deadlines, as they were looked up.
+    fn find_next(&mut self) {
+        self.next = self.next_of_card.iter().copied().fold(self.next_of_node, Time::min);
     }
 
     fn first_limits(&self) -> Option<&crate::config::Limits> {
@@ -202,15 +292,9 @@ impl Core {
             .or(self.fallback_utc_offset)
     }
 
-    fn simulated(&self) -> bool {
-        self.cards.iter().flatten().any(|card| card.card.config.simulated)
-    }
-
     /// Events of the card's own statuses.
-    fn tell_card(&mut self, now: Now, at: Time<Mono>, instance: Instance, port: Port, sink: &mut impl FnMut(&Event)) {
-        let key = (instance, port);
-        let mut cards = self.cards.iter_mut().flatten();
-        let Some(state) = cards.find(|card| (card.card.config.instance, card.card.config.port) == key) else {
+    fn tell_card(&mut self, now: Now, at: Time<Mono>, index: usize, sink: &mut impl FnMut(&Event)) {
+        let Some(state) = self.cards.get_mut(index).and_then(Option::as_mut) else {
             return;
         };
         let new = state.card.statuses(now.mono);
@@ -218,35 +302,37 @@ impl Core {
             return;
         }
         let old = state.told.replace(new);
-        let card = state.card;
-        let value = |pick: fn(&Statuses) -> i8| (old.as_ref().map(pick), pick(&new));
+        let card = &state.card;
+        let (instance, port) = (card.config.instance, card.config.port);
         let gnss_silent = !card.gnss.is_fresh(now.mono, card.limits());
-        let silent = |is_silent: bool| if is_silent { Cause::Stale } else { Cause::Reported };
-        let edges = [
-            (EventKind::GnssState, value(|s| s.gnss_state), silent(gnss_silent)),
-            (EventKind::GnssFix, value(|s| s.fix), silent(gnss_silent)),
-            (EventKind::Nmea, value(|s| s.nmea), silent(new.nmea == 0)),
-            (EventKind::Pps, value(|s| s.pps), silent(new.pps == 0 && new.phase < 0)),
-            (EventKind::Phase, value(|s| s.phase), silent(new.phase < 0)),
-            (EventKind::Frequency, value(|s| s.frequency), silent(new.frequency < 0)),
-        ];
         let t_acc = card.gnss.t_acc(now.mono, card.limits());
-        for (kind, (old, new), cause) in edges {
-            if old == Some(new) || (old.is_none() && new < 0) {
+        let before = old.map(Statuses::values);
+        for (n, (kind, value)) in EventKind::OF_CARD.into_iter().zip(new.values()).enumerate() {
+            let old = before.and_then(|values| values.get(n).copied());
+            if old == Some(value) || (old.is_none() && value < 0) {
                 continue;
             }
-            let cause = if old.is_none() { Cause::Start } else { cause };
-            let offset = matches!(kind, EventKind::GnssState | EventKind::GnssFix)
-                .then_some(t_acc)
-                .flatten();
+            let of_gnss = matches!(kind, EventKind::GnssState | EventKind::GnssFix);
+            let silent = match kind {
+                EventKind::Nmea => new.nmea == 0,
+                EventKind::Pps => new.pps == 0 && new.phase < 0,
+                EventKind::Phase => new.phase < 0,
+                EventKind::Frequency => new.frequency < 0,
+                _ => gnss_silent,
+            };
+            let cause = match old {
+                None => Cause::Start,
+                Some(_) if silent => Cause::Stale,
+                Some(_) => Cause::Reported,
+            };
             let edge = Edge {
                 kind,
                 cause,
                 instance,
                 port,
                 old: old.map(i64::from),
-                new: i64::from(new),
-                offset,
+                new: i64::from(value),
+                offset: t_acc.filter(|_| of_gnss),
             };
             self.tell(now, at, edge, sink);
         }
@@ -374,24 +460,24 @@ impl Core {
             old: edge.old.unwrap_or(Event::NONE),
             new: edge.new,
             offset: edge.offset,
-            simulated: self.simulated(),
+            simulated: self.simulated,
         });
     }
 
     /// When `at` was: by the PHC while a T-GM keeps it on TAI and the UTC offset is known, else by the system clock.
     fn stamp(&self, now: Now, at: Time<Mono>) -> (Time<Utc>, TimeSource) {
-        let system = now.system - now.mono.since(at);
+        let system = (now.system - now.mono.since(at), TimeSource::SystemClock);
+        let Some((offset, seen)) = self.phc else { return system };
         let keeps_time = self.instances.iter().flatten().any(|instance| {
             matches!(instance.lock_state, Some(ClockState::Locked | ClockState::Holdover))
                 && instance.config.judge == Judge::Tgm
         });
         let fresh = self
             .first_limits()
-            .zip(self.phc)
-            .filter(|(l, (_, seen))| now.mono.since(*seen) < l.os_clock_stale);
-        match (keeps_time, fresh, self.utc_offset()) {
-            (true, Some((_, (offset, _))), Some(utc)) => (system + offset - Nanos::from_secs(utc.0), TimeSource::Phc),
-            _ => (system, TimeSource::SystemClock),
+            .is_some_and(|l| now.mono.since(seen) < l.os_clock_stale);
+        match self.utc_offset() {
+            Some(utc) if keeps_time && fresh => (system.0 + offset - Nanos::from_secs(utc.0), TimeSource::Phc),
+            _ => system,
         }
     }
 
@@ -481,7 +567,7 @@ impl Core {
             os_clock,
             os_clock_offset,
             sync_state: e1.worst(os_clock),
-            simulated: self.simulated(),
+            simulated: self.simulated,
         }
     }
 }
