@@ -40,6 +40,8 @@ struct InstanceState {
 struct CardState {
     card: Card,
     told: Option<Statuses>,
+    /// It has just changed its state; the new one may have to be left at once, so it is judged again.
+    unsettled: bool,
 }
 
 /// The event core. Fixed size, no clock, no I/O.
@@ -121,6 +123,7 @@ impl Core {
             *slot = Some(CardState {
                 card: Card::new(*card, instance, config.fallback_utc_offset),
                 told: None,
+                unsettled: false,
             });
         }
         core
@@ -222,6 +225,7 @@ impl Core {
         };
         let instance = state.card.config.instance;
         let transition = state.card.evaluate(now.mono);
+        state.unsettled = transition.is_some();
         self.tell_card(now, at, index, sink);
         if let Some((_, cause)) = transition {
             self.conclude(now, at, instance, Some(cause), sink);
@@ -248,10 +252,11 @@ impl Core {
 
     /// Looks up the deadline of a card; only what lies after `then` counts.
     fn look_up(&mut self, index: usize, then: Time<Mono>) -> Time<Mono> {
-        let state = self.cards.get(index).and_then(Option::as_ref);
-        let soonest = state
-            .and_then(|state| state.card.deadline(then))
-            .unwrap_or(Soonest::NEVER);
+        let soonest = match self.cards.get(index) {
+            Some(Some(state)) if state.unsettled => then + Nanos(1),
+            Some(Some(state)) => state.card.deadline(then).unwrap_or(Soonest::NEVER),
+            _ => Soonest::NEVER,
+        };
         if let Some(next) = self.next_of_card.get_mut(index) {
             *next = soonest;
         }
