@@ -50,6 +50,8 @@ pub struct Card {
     holdover: Option<Holdover>,
     good: u16,
     good_since: Time<Mono>,
+    /// When it was first looked at: a receiver gets its stale limit from here before its silence is told.
+    started: Option<Time<Mono>>,
     losses: [Option<Time<Mono>>; LOSSES],
     gnss_lost: Option<Time<Mono>>,
     gnss_ok: Option<Time<Mono>>,
@@ -76,6 +78,7 @@ impl Card {
             holdover: None,
             good: 0,
             good_since: Time::ZERO,
+            started: None,
             losses: [None; LOSSES],
             gnss_lost: None,
             gnss_ok: None,
@@ -281,6 +284,9 @@ impl Card {
     /// Walks the transition table; `None`: stays.
     pub fn evaluate(&mut self, now: Time<Mono>) -> Option<Transition> {
         let (g, d) = (self.g(now), self.dpll.judge(now, &self.limits));
+        if self.started.is_none() {
+            (self.started, self.since) = (Some(now), now);
+        }
         self.keep_time(now, g, d);
         let (to, cause) = match self.state {
             _ if self.state != TgmState::Locked && self.all_locked(now) => (TgmState::Locked, Cause::AllLocked),
@@ -410,27 +416,26 @@ impl Card {
 
     /// The statuses whose edges are events of their own, in the order of their kinds.
     pub fn statuses(&self, now: Time<Mono>) -> Statuses {
-        let has_gnss = self.config.has_gnss;
+        let limits = &self.limits;
+        let told = self.config.has_gnss && !self.is_awaiting_gnss(now);
+        let gnss = |value: i8| if told { value } else { UNKNOWN };
         Statuses {
-            gnss_state: if has_gnss {
-                self.gnss_state(now).number().cast_signed()
-            } else {
-                UNKNOWN
-            },
-            fix: if has_gnss {
-                self.gnss.fix(now, &self.limits).metric().cast_signed()
-            } else {
-                UNKNOWN
-            },
-            frequency: self.dpll.frequency(now, &self.limits),
-            phase: self.dpll.phase_status(now, &self.limits),
+            gnss_state: gnss(self.gnss_state(now).number().cast_signed()),
+            fix: gnss(self.gnss.fix(now, limits).metric().cast_signed()),
+            frequency: self.dpll.frequency(now, limits),
+            phase: self.dpll.phase_status(now, limits),
             pps: i8::from(self.pps(now)),
-            nmea: if has_gnss {
-                i8::from(self.gnss.nmea(now, &self.limits))
-            } else {
-                UNKNOWN
-            },
+            nmea: gnss(i8::from(self.gnss.nmea(now, limits))),
         }
+    }
+
+    /// True at the start, while a receiver that has said nothing yet may still say something.
+    fn is_awaiting_gnss(&self, now: Time<Mono>) -> bool {
+        let silent = self.gnss.seen.is_none() && self.gnss.nmea_seen.is_none() && !self.gnss.was_gone;
+        silent
+            && self
+                .started
+                .is_none_or(|started| now.since(started) < self.limits.gnss_stale)
     }
 
     /// The next moment at which something changes although nothing comes.
@@ -446,6 +451,7 @@ impl Card {
             .or(self.gnss.deadline(now, limits))
             .or(self.dpll.deadline(now, limits))
             .or(self.pulse.map(|(_, at)| at + limits.phc_stale))
+            .or(self.started.map(|started| started + limits.gnss_stale))
             .or(self.gnss_lost.map(|at| at + limits.gnss_grace));
         if let Some(held) = self.held {
             soonest = soonest

@@ -31,6 +31,8 @@ pub struct GnssJudge {
     pub seen: Option<Time<Mono>>,
     /// When the last time-bearing NMEA sentence came.
     pub nmea_seen: Option<Time<Mono>>,
+    /// The device went once.
+    pub was_gone: bool,
     /// Time accuracy was reported once, so its absence now is a fault.
     told_t_acc: bool,
     t_acc_bad: u8,
@@ -60,6 +62,7 @@ impl GnssJudge {
 
     /// The device is gone.
     pub fn gone(&mut self) {
+        self.was_gone = true;
         self.seen = None;
         self.nmea_seen = None;
         self.fix_good = false;

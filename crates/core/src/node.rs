@@ -164,8 +164,12 @@ impl Core {
                 self.conclude(now, observation.at, observation.instance, None, sink);
             }
             Reading::SystemClock { offset, .. } => {
-                let state = self.cards.get(self.index(observation)).and_then(Option::as_ref);
-                let Some(limits) = state.map(|state| *state.card.limits()) else {
+                // The system's clock is held against one PHC, the first card's.
+                let leader = self.cards.first().and_then(Option::as_ref);
+                let Some(limits) = leader
+                    .filter(|_| self.index(observation) == 0)
+                    .map(|state| *state.card.limits())
+                else {
                     return;
                 };
                 let utc_offset = self.utc_offset();

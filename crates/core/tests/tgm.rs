@@ -591,3 +591,15 @@ fn a_relayed_instance_passes_verdicts_on_and_shows_contradictions() {
     );
     assert_eq!(events.first(), Some(&(EventKind::LockState, HOLDOVER, Cause::Stale)));
 }
+
+#[test]
+fn a_receiver_that_has_said_nothing_yet_is_not_called_failed_for_three_seconds() {
+    let mut bench = Bench::normal();
+    bench.epoch = None;
+    assert_eq!(bench.told(EventKind::GnssState), []);
+    bench.run(2);
+    assert_eq!(bench.told(EventKind::GnssState), []);
+    bench.run(2);
+    assert_eq!(bench.told(EventKind::GnssState), [i64::from(GnssState::FailureNofix.number())]);
+    assert_eq!(bench.cause(EventKind::GnssState), Cause::Stale);
+}
