@@ -77,6 +77,7 @@ pub fn pack(card: &CardView) -> [u64; CARD_WORDS] {
 }
 
 /// Unpacks a card; `None` if a number in it is none that this version writes.
+#[inline]
 pub fn unpack(words: &[u64; CARD_WORDS]) -> Option<CardView> {
     let [
         who,

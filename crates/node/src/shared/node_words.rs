@@ -82,6 +82,7 @@ pub fn pack_node(view: &NodeView) -> [u64; NODE_WORDS] {
 }
 
 /// Unpacks the node; `None` if a number in it is none that this version writes.
+#[inline]
 pub fn unpack_node(words: &[u64; NODE_WORDS]) -> Option<NodeView> {
     let [seq, at, states, offset] = *words;
     let [lock, os_clock, sync, simulated, has, ..] = unbytes(states);

@@ -32,6 +32,7 @@ impl Presence {
     }
 
     /// The value if its bit is set.
+    #[inline]
     pub fn get(&self, bit: u8, word: u64) -> Option<i64> {
         (self.0.checked_shr(u32::from(bit)).unwrap_or(0) & 1 == 1).then_some(unsigned(word))
     }

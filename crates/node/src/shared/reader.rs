@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use nix::errno::Errno;
 use tgm_core::ids::{MAX_CARDS, MAX_INSTANCES};
 use tgm_core::{CardView, Event, Instance, InstanceView, Names, NodeView, Picture, Port};
-use tgm_sys::shm::SharedReader;
+use tgm_sys::shm::{ReadOnly, SharedReader, Words};
 use tgm_time::{Mono, Time};
 
 use super::layout::{self, CARD_WORDS, COUNTERS, GUARDED, INSTANCE_WORDS, NAME_BYTES, NAME_WORDS, NODE_WORDS};
@@ -135,31 +135,48 @@ impl Reader {
     }
 
     /// Reads one card without the rest: a dozen words, no allocation.
+    #[inline]
     pub fn card(&self, index: usize) -> Result<Option<CardView>, WriterDied> {
-        let mut words = [0; CARD_WORDS];
-        self.guarded(layout::AT_CARDS + index.min(MAX_CARDS - 1) * CARD_WORDS, &mut words)?;
-        Ok(card_words::unpack(&words))
+        let (lock, body) = self.area::<CARD_WORDS>(layout::AT_CARDS + index.min(MAX_CARDS - 1) * CARD_WORDS)?;
+        // Unpacked from registers where one look was enough, as nearly always.
+        match seqlock::once(lock, body) {
+            Some(words) => Ok(card_words::unpack(&words)),
+            None => Self::card_again(lock, body),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn card_again(lock: ReadOnly<'_>, body: Words<'_>) -> Result<Option<CardView>, WriterDied> {
+        seqlock::read(lock, body).map(|words| card_words::unpack(&words))
     }
 
     /// Reads the node without the rest: four words, no allocation.
+    #[inline]
     pub fn node(&self) -> Result<Option<NodeView>, WriterDied> {
-        let mut words = [0; NODE_WORDS];
-        self.guarded(layout::AT_NODE, &mut words)?;
+        let words = self.guarded(layout::AT_NODE)?;
         Ok(node_words::unpack_node(&words))
     }
 
-    fn guarded(&self, at: usize, into: &mut [u64]) -> Result<(), WriterDied> {
+    /// The sequence word and the `N` words at `at` that it guards.
+    #[inline]
+    fn area<const N: usize>(&self, at: usize) -> Result<(ReadOnly<'_>, Words<'_>), WriterDied> {
         let words = self.snapshot.words();
-        let (Some(lock), Some(body)) = (words.get(layout::AT_LOCK), words.slice(at..at + into.len())) else {
-            return Err(WriterDied);
-        };
-        seqlock::read(lock, body, into)
+        words
+            .get(layout::AT_LOCK)
+            .zip(words.slice(at..at + N))
+            .ok_or(WriterDied)
+    }
+
+    #[inline]
+    fn guarded<const N: usize>(&self, at: usize) -> Result<[u64; N], WriterDied> {
+        let (lock, body) = self.area::<N>(at)?;
+        seqlock::read(lock, body)
     }
 
     /// Reads everything of one moment.
     pub fn snapshot(&self) -> Result<Snapshot, ReaderError> {
-        let mut words = [0; GUARDED];
-        self.guarded(layout::AT_SIZES, &mut words)?;
+        let words: [u64; GUARDED] = self.guarded(layout::AT_SIZES)?;
         let part = |at: usize, length: usize| {
             words
                 .get(at - layout::AT_SIZES..at - layout::AT_SIZES + length)

@@ -27,20 +27,36 @@ pub fn write<'a>(lock: &AtomicU64, body: impl Iterator<Item = (&'a AtomicU64, u6
     lock.store(before.wrapping_add(1), Ordering::Release);
 }
 
-/// Loads the words of `body` into `into` under `lock`, as many as both have.
-pub fn read(lock: ReadOnly<'_>, body: Words<'_>, into: &mut [u64]) -> Result<(), WriterDied> {
-    for _ in 0..TRIES {
-        let before = lock.load(Ordering::Acquire);
-        if before & 1 == 0 {
-            for (value, word) in into.iter_mut().zip(body.iter()) {
-                *value = word.load(Ordering::Relaxed);
-            }
-            fence(Ordering::Acquire);
-            if lock.load(Ordering::Relaxed) == before {
-                return Ok(());
-            }
-        }
+/// Loads the `N` words of `body` under `lock`.
+#[inline]
+pub fn read<const N: usize>(lock: ReadOnly<'_>, body: Words<'_>) -> Result<[u64; N], WriterDied> {
+    match once(lock, body) {
+        Some(words) => Ok(words),
+        None => again(lock, body),
+    }
+}
+
+/// Loads once; `None` if the writer was at it.
+#[inline]
+pub fn once<const N: usize>(lock: ReadOnly<'_>, body: Words<'_>) -> Option<[u64; N]> {
+    let mut words = [0; N];
+    let before = lock.load(Ordering::Acquire);
+    for (value, word) in words.iter_mut().zip(body.iter()) {
+        *value = word.load(Ordering::Relaxed);
+    }
+    fence(Ordering::Acquire);
+    (before & 1 == 0 && lock.load(Ordering::Relaxed) == before).then_some(words)
+}
+
+/// The rare case, apart from the usual one so that that stays short.
+#[cold]
+#[inline(never)]
+fn again<const N: usize>(lock: ReadOnly<'_>, body: Words<'_>) -> Result<[u64; N], WriterDied> {
+    for _ in 1..TRIES {
         std::hint::spin_loop();
+        if let Some(words) = once(lock, body) {
+            return Ok(words);
+        }
     }
     Err(WriterDied)
 }
@@ -59,12 +75,10 @@ mod tests {
         let area = area::<3>();
         area[0].store(7, Ordering::Relaxed); // odd: in the middle
         let words = Words::from(&area[..]);
-        let mut out = [0; 2];
-        let read_it = |out: &mut [u64]| read(words.get(0).unwrap(), words.slice(1..3).unwrap(), out);
-        assert_eq!(read_it(&mut out), Err(WriterDied));
+        let read_it = || read(words.get(0).unwrap(), words.slice(1..3).unwrap());
+        assert_eq!(read_it(), Err(WriterDied));
         write(&area[0], [(&area[1], 5), (&area[2], 6)].into_iter());
-        assert_eq!(read_it(&mut out), Ok(()));
-        assert_eq!(out, [5, 6]);
+        assert_eq!(read_it(), Ok([5, 6]));
     }
 
     #[test]
@@ -79,9 +93,9 @@ mod tests {
                 done.store(true, Ordering::Release);
             });
             let words = Words::from(&area[..]);
-            let (mut seen, mut out) = (0u64, [0u64; 16]);
+            let mut seen = 0u64;
             while !done.load(Ordering::Acquire) {
-                if read(words.get(0).unwrap(), words.slice(1..17).unwrap(), &mut out).is_ok() {
+                if let Ok(out) = read::<16>(words.get(0).unwrap(), words.slice(1..17).unwrap()) {
                     assert!(out.iter().all(|word| *word == out[0]), "torn: {out:?}");
                     assert!(out[0] >= seen, "went back from {seen} to {}", out[0]);
                     seen = out[0];
