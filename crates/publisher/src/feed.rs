@@ -89,8 +89,9 @@ impl Feed {
         self.state().reader.as_ref().is_some_and(turns)
     }
 
-    /// Takes everything from the ring and tells the hub.
-    pub fn drain(&self, hub: &Hub) {
+    /// Takes everything from the ring and tells the hub. Logging is for afterwards, when the events are on their way: they are put
+    /// into `told`, up to its capacity.
+    pub fn drain(&self, hub: &Hub, told: &mut Vec<Event>) {
         loop {
             let (next, snapshot) = {
                 let mut state = self.state();
@@ -112,7 +113,9 @@ impl Feed {
             match next {
                 Next::Event(event) => {
                     hub.on_event(&event, &snapshot.picture(), boottime().unwrap_or(event.at));
-                    log_event(&event, &snapshot.picture());
+                    if told.len() < told.capacity() {
+                        told.push(event);
+                    }
                 }
                 Next::Lost(lost) => {
                     warn!(
@@ -123,6 +126,16 @@ impl Feed {
                 }
                 Next::Empty => return,
             }
+        }
+    }
+}
+
+impl Feed {
+    /// One line per event, with the names of now.
+    pub fn log(&self, told: &mut Vec<Event>) {
+        let Some(Ok(snapshot)) = self.snapshot() else { return };
+        for event in told.drain(..) {
+            log_event(&event, &snapshot.picture());
         }
     }
 }

@@ -27,6 +27,9 @@ use crate::{http, log};
 /// How long somebody on the socket may take to say who it is.
 const GREETS_WITHIN: Duration = Duration::from_secs(1);
 
+/// Most events that are logged after one waking; a flood of more is counted in the metrics.
+const LOGGED_AT_ONCE: usize = 64;
+
 /// Runs a publisher until its node says stop, or until nobody has needed it for long.
 pub fn run(args: &PublishArgs) -> Result<(), Fatal> {
     log::start(args.json_log);
@@ -128,16 +131,22 @@ impl Publisher<'_> {
         let mut alone = Instant::now();
         let mut check = tokio::time::interval(CHECK);
         let mut hung = false;
+        let mut told = Vec::with_capacity(LOGGED_AT_ONCE);
         let (greets, mut greeted) = mpsc::channel(1);
         loop {
             tokio::select! {
                 // An end before a new beginning: a node that follows a dead one at once must not find its place taken.
                 biased;
                 heard = listen(current.as_mut()) => match heard {
-                    Heard::Events => self.feed.drain(&self.hub),
+                    Heard::Events => {
+                        self.feed.drain(&self.hub, &mut told);
+                        tokio::task::yield_now().await; // to the deliveries: the log has time
+                        self.feed.log(&mut told);
+                    }
                     Heard::Stop => return self.end("the node says stop"),
                     Heard::Gone => {
-                        self.feed.drain(&self.hub); // its last words
+                        self.feed.drain(&self.hub, &mut told); // its last words
+                        self.feed.log(&mut told);
                         self.feed.detach();
                         alone = Instant::now();
                         self.hub.node_alive(false, alone);
