@@ -1,6 +1,6 @@
 //! Whatever goes wrong around tgmd: it says what and what to do, ends with the code that means it, or goes on.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)] // tests: stop where it breaks
+#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)] // tests: stop where it breaks
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! Either process is killed a hundred times with no warning; the other goes on with the truth.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)] // tests: stop where it breaks
+#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)] // tests: stop where it breaks
 
 mod common;
 

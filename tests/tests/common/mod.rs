@@ -1,7 +1,13 @@
 //! The built programs as a user meets them: started in a process group of their own, spoken to over their sockets, and never left
 //! behind, not even by a test that fails.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)] // tests: stop where it breaks; each uses a part
+#![allow(
+    dead_code,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing
+)] // tests: stop where it breaks; each uses a part
 
 pub mod consumer;
 pub mod http;

@@ -1,0 +1,192 @@
+//! A receiver on a pty, from its bytes to a consumer's events: recorded receivers at (nearly) their own pace, and one made up here.
+//!
+//! An epoch takes 50 ms, so that the recordings take seconds; `TGM_REAL_PACE=1` takes the second that it took. The recordings are
+//! older than this program, so their dates are not believed: the time stays unknown, fix and sentences are told all the same.
+
+#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)] // tests: stop where it breaks
+
+mod common;
+
+use std::time::Duration;
+
+use common::consumer::Consumer;
+use common::pty::{self, Receiver};
+use common::{Folder, Tgmd, until};
+
+const GNSS: &str = "/sync/gnss-status/gnss-sync-status";
+const FIX: &str = "/sync/gnss-status/gnss-fix";
+const NMEA: &str = "/sync/gnss-status/nmea-status";
+
+fn pace() -> Duration {
+    match std::env::var_os("TGM_REAL_PACE") {
+        Some(_) => Duration::from_secs(1),
+        None => Duration::from_millis(50),
+    }
+}
+
+struct Watched {
+    tgmd: Tgmd,
+    receiver: Receiver,
+    gnss: Consumer,
+    fix: Consumer,
+    /// Only of a receiver that speaks NMEA.
+    nmea: Option<Consumer>,
+}
+
+impl Watched {
+    /// A node that watches a pty; consumers from the first fix on.
+    fn start(first: &[u8]) -> Self {
+        let folder = Folder::new();
+        let path = folder.path("receiver");
+        let mut receiver = Receiver::plug_in(&path);
+        let config = format!(
+            "[[instance]]\n[[instance.card]]\ninterface = \"gnss-test0\"\nphc = \"none\"\ndpll = \"none\"\ngnss = \"pty:{}\"\n",
+            path.display()
+        );
+        let config = folder.write("tgmd.toml", &config);
+        let tgmd = Tgmd::start(folder, &["--config", config.to_str().unwrap()]);
+        receiver.say(first);
+        until("its state is told", || {
+            tgmd.current(GNSS).is_some() && tgmd.current(FIX).is_some()
+        });
+        let subscribe = |resource: &str| {
+            let consumer = Consumer::new();
+            let answer = tgmd.subscribe(resource, &consumer.endpoint).unwrap();
+            assert_eq!(answer.status, 201, "{}", answer.body);
+            consumer
+        };
+        let nmea = (tgmd.current(NMEA).as_deref() == Some("1")).then(|| subscribe(NMEA));
+        let (gnss, fix) = (subscribe(GNSS), subscribe(FIX));
+        Watched {
+            tgmd,
+            receiver,
+            gnss,
+            fix,
+            nmea,
+        }
+    }
+
+    fn stop(mut self) {
+        assert!(self.tgmd.node_lives());
+        assert_eq!(self.tgmd.terminate().code(), Some(0));
+    }
+}
+
+/// A recording without its comments, one element per second of the receiver, cut where a message tells another time.
+fn capture(name: &str) -> Option<Vec<Vec<u8>>> {
+    let path = format!("{}/../../shared/data/gnss/{name}.log", env!("CARGO_MANIFEST_DIR"));
+    let Ok(bytes) = std::fs::read(&path) else {
+        println!("skipped: no recording {name} beside this repository");
+        return None;
+    };
+    let mut data = bytes.as_slice();
+    while data.first() == Some(&b'#') {
+        let end = data
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .map_or(data.len(), |end| end + 1);
+        data = &data[end..];
+    }
+    let mut seconds: Vec<Vec<u8>> = vec![vec![]];
+    let (mut time, mut from) = (None, 0);
+    for at in 0..data.len().saturating_sub(10) {
+        // UBX-NAV messages begin with the time of week.
+        if data[at..].starts_with(&[0xb5, 0x62, 0x01]) {
+            let told = &data[at + 6..at + 10];
+            if time.is_some_and(|time| time != told) {
+                seconds.last_mut().unwrap().extend(&data[from..at]);
+                seconds.push(vec![]);
+                from = at;
+            }
+            time = Some(told);
+        }
+    }
+    seconds.last_mut().unwrap().extend(&data[from..]);
+    Some(seconds)
+}
+
+fn changes(values: &[String]) -> Vec<&str> {
+    let mut changes: Vec<&str> = values.iter().map(String::as_str).collect();
+    changes.dedup();
+    changes
+}
+
+#[test]
+fn a_recorded_receiver_loses_its_fix_and_finds_it_again() {
+    let Some(seconds) = capture("navisys-gr701w") else {
+        return;
+    };
+    assert!(seconds.len() > 70, "{} seconds", seconds.len());
+    let mut watched = Watched::start(&seconds[..3].concat());
+    for second in &seconds[3..] {
+        watched.receiver.say(second);
+        std::thread::sleep(pace());
+    }
+    until("the fix is back", || {
+        watched.fix.values().len() > 1 && watched.fix.values().last().unwrap() == "3"
+    });
+    let fix = watched.fix.values();
+    assert_eq!(fix.first().map(String::as_str), Some("3"), "{fix:?}");
+    let lost = fix.iter().position(|value| value == "0").expect("the loss is told");
+    assert!(fix[lost..].iter().any(|value| value == "3"), "{fix:?}");
+    let gnss = watched.gnss.values();
+    assert_eq!(gnss.first(), gnss.last(), "as it began: {gnss:?}");
+    assert!(gnss.iter().any(|value| value.starts_with("ACQUIRING")), "{gnss:?}");
+    println!("fix {:?}, receiver {:?}", changes(&fix), changes(&gnss));
+    println!("time: {}", watched.tgmd.status()["cards"][0]["time"]);
+    assert!(watched.nmea.is_none(), "it speaks no NMEA");
+    // It goes silent: no fix of long ago is told as one of now.
+    until("the silence is told", || watched.fix.values().last().unwrap() == "0");
+    until("and what it means", || watched.gnss.values().last() != gnss.last());
+    watched.stop();
+}
+
+#[test]
+fn a_recorded_timing_receiver_is_steady() {
+    let Some(seconds) = capture("ublox-zed-f9t-ubx_nmea_l5") else {
+        return;
+    };
+    assert!(seconds.len() > 5, "{} seconds", seconds.len());
+    let mut watched = Watched::start(&seconds[..2].concat());
+    for second in &seconds[2..] {
+        watched.receiver.say(second);
+        std::thread::sleep(pace());
+    }
+    std::thread::sleep(pace() * 4);
+    println!("status {}", watched.tgmd.status()["cards"][0]);
+    assert_eq!(watched.fix.values(), ["3"]);
+    assert_eq!(watched.gnss.values(), ["SYNCHRONIZED"]);
+    let nmea = || watched.nmea.as_ref().unwrap().values();
+    assert_eq!(nmea(), ["1"]);
+    assert!(watched.tgmd.metric("tgm_gnss_frames_total").unwrap() > 10.0);
+    assert!(watched.tgmd.metric("tgm_gnss_sentences_total").unwrap() > 10.0);
+    assert_eq!(watched.tgmd.metric("tgm_gnss_checksum_errors_total"), Some(0.0));
+    until("its silence is told", || nmea() == ["1", "0"]);
+    watched.stop();
+}
+
+#[test]
+fn a_made_up_receiver_loses_its_fix_and_finds_it_again() {
+    let seconds = |from: u32, to: u32, fixed| (from..to).map(move |number| pty::second(number, fixed));
+    let mut watched = Watched::start(seconds(0, 3, true).collect::<String>().as_bytes());
+    for second in seconds(3, 20, true)
+        .chain(seconds(20, 40, false))
+        .chain(seconds(40, 60, true))
+    {
+        watched.receiver.say(second.as_bytes());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    until("the fix is back", || watched.fix.values().last().unwrap() == "3");
+    assert_eq!(changes(&watched.fix.values()), ["3", "0", "3"]);
+    until("the receiver too", || watched.gnss.values().len() > 2);
+    assert_eq!(
+        changes(&watched.gnss.values()),
+        ["SYNCHRONIZED", "FAILURE-NOFIX", "SYNCHRONIZED"]
+    );
+    assert_eq!(
+        watched.nmea.as_ref().unwrap().values(),
+        ["1"],
+        "sentences came all the time"
+    );
+    watched.stop();
+}
