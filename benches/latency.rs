@@ -1,0 +1,425 @@
+//! From a dpll frame at the source's socket to the POST in a local subscriber's hands: `cargo bench -p tgm-benches --bench latency`.
+//!
+//! The way is the real one: hardware thread, shared memory, pipe, publisher process, HTTP. Beside it, in turn with it, runs a bare
+//! probe: a thread that waits in epoll for the same frame and writes as many bytes to the same subscriber over a kept connection.
+//! Nothing that tells a subscriber over TCP can be faster than that on the machine at hand. Then: time from start to service, memory,
+//! and the program's size.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // a bench stops where it breaks
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
+use nix::unistd::{Pid, pipe2};
+use tgm_benches::{FAMILY, clock_id};
+use tgm_core::config::{CardConfig, Config, InstanceConfig, Judge, Limits, OutOfSpec};
+use tgm_core::{Core, Instance, Port};
+use tgm_dpll::encode::message;
+use tgm_dpll::{Monitor, Options, Routes};
+use tgm_node::clock::{Clock, boottime};
+use tgm_node::shared::Writer;
+use tgm_node::sources::{CardSources, DpllSlot, Sources};
+use tgm_node::{Hardware, handover};
+use tgm_sys::dpll::{a, cmd};
+
+/// Changes that are measured, of each of the two.
+const CHANGES: usize = 2_000;
+/// Changes before that.
+const WARM_UP: usize = 100;
+/// Between two changes.
+const PAUSE: Duration = Duration::from_micros(2_500);
+/// Longest wait for anything that has to happen.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A POST that was read whole.
+struct Arrived {
+    at: Instant,
+    probe: bool,
+    bytes: usize,
+}
+
+/// Listens, reads POSTs, says when, answers 204.
+fn subscriber() -> (SocketAddr, Receiver<Arrived>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (arrived, arrivals) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let arrived = arrived.clone();
+            std::thread::spawn(move || serve(&stream, &arrived));
+        }
+    });
+    (address, arrivals)
+}
+
+fn serve(stream: &TcpStream, arrived: &Sender<Arrived>) {
+    stream.set_nodelay(true).unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    loop {
+        let (mut length, mut bytes, mut probe) = (0, 0, false);
+        loop {
+            line.clear();
+            match reader.read_line(&mut line) {
+                Ok(read) if read > 0 => bytes += read,
+                _ => return,
+            }
+            probe |= line.starts_with("POST /probe");
+            if let Some(number) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = number.trim().parse().unwrap();
+            }
+            if line == "\r\n" {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+        let at = Instant::now();
+        (&mut &*stream).write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+        let bytes = bytes + length;
+        if arrived.send(Arrived { at, probe, bytes }).is_err() {
+            return;
+        }
+    }
+}
+
+/// The kernel's end of a socket to which the dpll family is said to be bound.
+struct Kernel(OwnedFd);
+
+impl Kernel {
+    fn pair() -> (Self, OwnedFd) {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let (kernel, user) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags).unwrap();
+        (Kernel(kernel), user)
+    }
+
+    /// The DPLL's lock status is that; when it was said.
+    fn say(&self, lock: u32) -> Instant {
+        let mut buffer = [0; 256];
+        let frame = message(&mut buffer, FAMILY, 0, 0, cmd::DEVICE_CHANGE_NTF, |w| {
+            w.u32(a::ID, 1);
+            w.text(a::MODULE_NAME, "ice");
+            w.u64(a::CLOCK_ID, clock_id(0));
+            w.u32(a::MODE, 2);
+            w.u32(a::LOCK_STATUS, lock);
+            w.u32(a::TYPE, 1);
+        });
+        let said = Instant::now();
+        send(self.0.as_raw_fd(), frame.unwrap(), MsgFlags::empty()).unwrap();
+        said
+    }
+
+    /// Ends each dump that was asked for: there is nothing more than what is said.
+    fn answer_dumps(&self) {
+        let mut request = [0; 256];
+        while let Ok(length) = recv(self.0.as_raw_fd(), &mut request, MsgFlags::empty()) {
+            assert!(length >= 16);
+            let mut done = [0; 20];
+            done[..4].copy_from_slice(&20u32.to_ne_bytes());
+            done[4..6].copy_from_slice(&3u16.to_ne_bytes()); // NLMSG_DONE
+            done[6..8].copy_from_slice(&2u16.to_ne_bytes()); // NLM_F_MULTI
+            done[8..12].copy_from_slice(&request[8..12]);
+            send(self.0.as_raw_fd(), &done, MsgFlags::empty()).unwrap();
+        }
+    }
+}
+
+/// A node in this process, without its main thread.
+struct Node {
+    kernel: Kernel,
+    publisher: Child,
+    _link: UnixStream,
+    _stop: UnixStream,
+}
+
+impl Node {
+    fn start(tgmd: &Path, folder: &Path, listen: SocketAddr, metrics: SocketAddr) -> Self {
+        let (instance, port) = (Instance(0), Port(0));
+        let mut config = Config::default();
+        let judged = InstanceConfig {
+            instance,
+            judge: Judge::Tgm,
+            limits: Limits::DEFAULT,
+            out_of_spec: OutOfSpec::None,
+        };
+        config.instance(judged).unwrap();
+        let card = CardConfig {
+            instance,
+            port,
+            phc_on_dpll: true,
+            has_gnss: false,
+            has_dpll: true,
+            simulated: false,
+        };
+        config.card(card).unwrap();
+        let (kernel, user) = Kernel::pair();
+        let routes = Routes::first(instance, port);
+        let monitor = Monitor::from_fd(user, FAMILY, Options::new(routes));
+        let sources = Sources {
+            dpll: Some(DpllSlot::over(monitor, routes, vec![(instance, port)])),
+            cards: vec![CardSources::default()],
+            simulated: vec![],
+        };
+        let mut writer = Writer::create(std::process::id(), boottime().unwrap()).unwrap();
+        assert_eq!(writer.intern("ens1f0").unwrap(), port);
+        let name = writer.intern("ptp4l.0.config").unwrap();
+        writer.name_instance(instance, name);
+        let (woken, wake) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).unwrap();
+        let (stop, stopped) = UnixStream::pair().unwrap();
+        let snapshot = writer.snapshot_file().try_clone_to_owned().unwrap();
+        let ring = writer.ring_file().try_clone_to_owned().unwrap();
+        let stopped = OwnedFd::from(stopped);
+        let clock = Clock::real().unwrap();
+        let mut hardware = Hardware::new(Core::new(&config), writer, clock, sources, wake, &stopped).unwrap();
+        let run = move || {
+            let _stopped = stopped;
+            hardware.run()
+        };
+        std::thread::Builder::new().name("hardware".into()).spawn(run).unwrap();
+
+        let words = format!(
+            "publish\n--listen\n{listen}\n--metrics-listen\n{metrics}\n--node-name\nnode1\n--orphan-timeout\n60"
+        );
+        let socket = folder.join("publish.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let mut link = UnixStream::connect(&socket).unwrap();
+        let publisher = Command::new(tgmd)
+            .args(words.split('\n'))
+            .stdin(Stdio::from(OwnedFd::from(listener)))
+            .stderr(fs::File::create(folder.join("log")).unwrap())
+            .spawn()
+            .unwrap();
+        handover::send(&link, &words, snapshot.as_fd(), ring.as_fd(), woken.as_fd()).unwrap();
+        let mut answer = [0];
+        link.read_exact(&mut answer).unwrap();
+        assert_eq!(answer, [handover::READY]);
+        Node {
+            kernel,
+            publisher,
+            _link: link,
+            _stop: stop,
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.publisher.kill();
+        let _ = self.publisher.wait();
+    }
+}
+
+/// Waits in epoll for a frame and writes a POST of `size` bytes, head included.
+fn probe(subscriber: SocketAddr, size: usize) -> Kernel {
+    let (kernel, user) = Kernel::pair();
+    std::thread::spawn(move || {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap();
+        epoll.add(&user, EpollEvent::new(EpollFlags::EPOLLIN, 0)).unwrap();
+        let mut stream = TcpStream::connect(subscriber).unwrap();
+        stream.set_nodelay(true).unwrap();
+        let head = |length: usize| {
+            format!(
+                "POST /probe HTTP/1.1\r\nHost: {subscriber}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+            )
+        };
+        let length = size - head(size).len();
+        let post = [head(length).as_bytes(), &vec![b'x'; length]].concat();
+        let (mut events, mut frame, mut answer) = ([EpollEvent::empty(); 4], [0; 8192], [0; 512]);
+        loop {
+            match epoll.wait(&mut events, EpollTimeout::NONE) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(errno) => panic!("{errno}"),
+            }
+            match recv(user.as_raw_fd(), &mut frame, MsgFlags::empty()) {
+                Err(Errno::EAGAIN) => continue,
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+            stream.write_all(&post).unwrap();
+            assert!(stream.read(&mut answer).unwrap() > 0);
+        }
+    });
+    kernel
+}
+
+/// The next POST, which has to come.
+fn next(arrivals: &Receiver<Arrived>, probe: bool) -> Arrived {
+    let arrived = arrivals.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(arrived.probe, probe, "one at a time");
+    arrived
+}
+
+fn ask(address: SocketAddr, request: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    Some(answer)
+}
+
+const ROOT: &str = "/api/ocloudNotifications/v2";
+
+fn latency(tgmd: &Path, folder: &Path) {
+    let (address, arrivals) = subscriber();
+    let (listen, metrics) = (free_address(), free_address());
+    let node = Node::start(tgmd, folder, listen, metrics);
+    for _ in 0..10 {
+        node.kernel.answer_dumps();
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let body =
+        format!(r#"{{"EndpointUri":"http://{address}/event","ResourceAddress":"/sync/ptp-status/phase-status"}}"#);
+    let request = format!(
+        "POST {ROOT}/subscriptions HTTP/1.1\r\nHost: {listen}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let answer = ask(listen, &request).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    let size = next(&arrivals, false).bytes;
+    let bare = probe(address, size);
+
+    let (mut ours, mut probes) = (Vec::new(), Vec::new());
+    for change in 0..WARM_UP + CHANGES {
+        std::thread::sleep(PAUSE);
+        node.kernel.answer_dumps();
+        let said = node.kernel.say(2 + u32::from(change % 2 == 1));
+        let mine = next(&arrivals, false).at - said;
+        std::thread::sleep(PAUSE);
+        let said = bare.say(2);
+        let other = next(&arrivals, true).at - said;
+        if change >= WARM_UP {
+            ours.push(mine);
+            probes.push(other);
+        }
+    }
+    println!("frame to POST, {CHANGES} changes, POST of {size} bytes, the two in turn (us):");
+    println!("{:>10} {:>8} {:>8} {:>8} {:>8}", "", "p50", "p90", "p99", "max");
+    let own = row("tgmd", ours);
+    let bare = row("probe", probes);
+    println!("{:>10} {:>8.2}", "ratio", own.as_secs_f64() / bare.as_secs_f64());
+}
+
+/// Prints percentiles; the median.
+fn row(what: &str, mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    let at = |percent: usize| times[(times.len() * percent / 100).min(times.len() - 1)];
+    let us = |time: Duration| time.as_secs_f64() * 1e6;
+    let [p50, p90, p99, max] = [at(50), at(90), at(99), at(100)].map(us);
+    println!("{what:>10} {p50:>8.0} {p90:>8.0} {p99:>8.0} {max:>8.0}");
+    at(50)
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// A simulating node, stopped with this value.
+struct Simulating(Child);
+
+impl Simulating {
+    fn start(tgmd: &Path, folder: &Path) -> (Self, Duration) {
+        let (listen, metrics) = (free_address(), free_address());
+        let begun = Instant::now();
+        let child = Command::new(tgmd)
+            .args([
+                "--simulate",
+                "--listen",
+                &listen.to_string(),
+                "--metrics-listen",
+                &metrics.to_string(),
+            ])
+            .arg("--run-dir")
+            .arg(folder)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let request = format!("GET {ROOT}/health HTTP/1.1\r\nHost: {listen}\r\nConnection: close\r\n\r\n");
+        while !ask(listen, &request).is_some_and(|answer| answer.starts_with("HTTP/1.1 200 ")) {
+            assert!(begun.elapsed() < PATIENCE, "tgmd does not serve");
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        (Simulating(child), begun.elapsed())
+    }
+
+    fn pids(&self) -> Vec<u32> {
+        let node = self.0.id();
+        let child_of = |pid: &u32| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let parent = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1));
+            parent == Some(node.to_string().as_str())
+        };
+        let all = fs::read_dir("/proc").unwrap().flatten();
+        let all = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        std::iter::once(node).chain(all.filter(child_of)).collect()
+    }
+}
+
+impl Drop for Simulating {
+    fn drop(&mut self) {
+        let _ = kill(Pid::from_raw(i32::try_from(self.0.id()).unwrap()), Signal::SIGTERM);
+        let _ = self.0.wait();
+    }
+}
+
+/// A line of a process's /proc file, in KiB.
+fn kib(pid: u32, file: &str, key: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+    line.trim().trim_end_matches(" kB").trim().parse().unwrap()
+}
+
+fn footprint(tgmd: &Path, folder: &Path) {
+    let mut starts: Vec<Duration> = (0..9).map(|_| Simulating::start(tgmd, folder).1).collect();
+    starts.sort();
+    println!(
+        "exec to first health 200: median {:.1} ms, longest {:.1} ms of {}",
+        starts[starts.len() / 2].as_secs_f64() * 1e3,
+        starts[starts.len() - 1].as_secs_f64() * 1e3,
+        starts.len()
+    );
+    let (idle, _) = Simulating::start(tgmd, folder);
+    std::thread::sleep(Duration::from_secs(2));
+    let pids = idle.pids();
+    assert_eq!(pids.len(), 2);
+    let (mut rss, mut pss) = (0, 0);
+    for (pid, what) in pids.iter().zip(["node", "publisher"]) {
+        let (own, fair) = (kib(*pid, "status", "VmRSS:"), kib(*pid, "smaps_rollup", "Pss:"));
+        println!("{what}: RSS {own} KiB, proportional {fair} KiB");
+        (rss, pss) = (rss + own, pss + fair);
+    }
+    println!("together: RSS {rss} KiB, proportional {pss} KiB");
+    println!("program: {} KiB", fs::metadata(tgmd).unwrap().len() / 1024);
+}
+
+/// The program, built as it is released.
+fn tgmd() -> PathBuf {
+    let bench = std::env::current_exe().unwrap();
+    let folder = bench.parent().unwrap().parent().unwrap();
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "--release", "-p", "tgm-publisher"]);
+    build.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    build.env("CARGO_TARGET_DIR", folder.parent().unwrap());
+    assert!(build.status().unwrap().success(), "tgmd does not build");
+    folder.join("tgmd")
+}
+
+fn main() {
+    let tgmd = tgmd();
+    let folder = std::env::temp_dir().join(format!("tgm-latency-{}", std::process::id()));
+    fs::create_dir(&folder).unwrap();
+    latency(&tgmd, &folder);
+    footprint(&tgmd, &folder);
+    let _ = fs::remove_dir_all(&folder);
+}
