@@ -62,7 +62,9 @@ pub fn present(root: &SysRoot) -> String {
         .collect();
     match (clocks.is_empty(), with_clock.is_empty()) {
         (true, _) => "this machine has no PTP clock at all: no /dev/ptpN".into(),
-        (false, true) => format!("PTP clocks: {clocks:?}, none of them belongs to an interface"),
+        (false, true) => format!(
+            "PTP clocks: {clocks:?}, none of them belongs to an interface of this network namespace (in a pod: hostNetwork: true)"
+        ),
         (false, false) => format!("interfaces with a PTP clock: {}", with_clock.join(", ")),
     }
 }
