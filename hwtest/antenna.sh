@@ -6,8 +6,12 @@ set -eu
 cd "$(dirname "$0")/.."
 rig=${TGM_RIG:-../shared/rig/rig}
 if ! command -v "$rig" > /dev/null 2>&1; then
-	echo "skipped: no virtual machine with a card ($rig is not there; set TGM_RIG)"
-	if [ "${TGM_HW_REQUIRED:-0}" = 1 ]; then exit 1; fi
+	why="no virtual machine with a card ($rig is not there; set TGM_RIG)"
+	if [ "${TGM_HW_REQUIRED:-0}" = 1 ]; then
+		echo "FAIL: $why, and TGM_HW_REQUIRED=1"
+		exit 1
+	fi
+	echo "skipped: $why"
 	exit 0
 fi
 cargo build --release --quiet -p tgm-publisher -p tgm-hwtest

@@ -41,6 +41,11 @@ pub fn run(tgmd: &Path, report: &mut Report) -> Result<(), String> {
         &refused.status.code(),
         &Some(4),
     );
+    report.check(
+        "and says that this may be the namespace's doing",
+        why.contains("hostNetwork"),
+        || why.clone(),
+    );
 
     // With each device named, everything opens and nothing is heard.
     let mut named = Command::new(tgmd);
