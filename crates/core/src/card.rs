@@ -98,7 +98,7 @@ impl Card {
     }
 
     /// Files an observation; true if a judged input may have changed.
-    #[inline]
+    #[inline(always)] // its short arms are shorter than the call
     pub fn take(&mut self, observation: &Observation) -> bool {
         let at = observation.at;
         match observation.what {
@@ -184,6 +184,12 @@ impl Card {
     fn sample(&mut self, now: Time<Mono>, offset: Nanos) {
         let limits = &self.limits;
         let locked = self.dpll.judge(now, limits) == D::Locked;
+        if self.state == TgmState::FreeRun && !(locked && self.g(now) == G::Ok) {
+            // Not good whatever the offsets are, and no state to lose: the runs that lose one begin with the next good sample.
+            (self.phc, self.phase, self.rss) = Default::default();
+            self.good = 0;
+            return;
+        }
         let phi = if locked { self.phase_offset(now) } else { None };
         let phc_good = self.phc.sample(offset, limits.offset);
         let phi_good = phi.is_some_and(|phi| self.phase.sample(phi, limits.offset));

@@ -152,6 +152,7 @@ impl Core {
     }
 
     /// An observation about more than one card.
+    #[inline(never)] // kept out of the usual step
     fn node_step(&mut self, now: Now, observation: &Observation, sink: &mut impl FnMut(&Event)) {
         match observation.what {
             Reading::Verdict { state, class } => {
@@ -223,6 +224,7 @@ impl Core {
     }
 
     /// Judges a card anew and tells what follows.
+    #[inline(never)] // kept out of the usual step
     fn changed(&mut self, now: Now, index: usize, at: Time<Mono>, sink: &mut impl FnMut(&Event)) {
         let Some(state) = self.cards.get_mut(index).and_then(Option::as_mut) else {
             return;
@@ -255,6 +257,7 @@ impl Core {
     }
 
     /// Looks up the deadline of a card; only what lies after `then` counts.
+    #[inline(never)] // kept out of the usual step
     fn look_up(&mut self, index: usize, then: Time<Mono>) -> Time<Mono> {
         let soonest = match self.cards.get(index) {
             Some(Some(state)) if state.unsettled => then + Nanos(1),
