@@ -600,6 +600,9 @@ fn a_receiver_that_has_said_nothing_yet_is_not_called_failed_for_three_seconds()
     bench.run(2);
     assert_eq!(bench.told(EventKind::GnssState), []);
     bench.run(2);
-    assert_eq!(bench.told(EventKind::GnssState), [i64::from(GnssState::FailureNofix.number())]);
+    assert_eq!(
+        bench.told(EventKind::GnssState),
+        [i64::from(GnssState::FailureNofix.number())]
+    );
     assert_eq!(bench.cause(EventKind::GnssState), Cause::Stale);
 }

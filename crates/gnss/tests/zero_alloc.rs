@@ -3,7 +3,6 @@
 
 mod common;
 
-
 use common::{mon_rf, nav_clock, nav_eoe, nav_pvt, nav_sat, nav_status, nav_timels, nmea, rtcm};
 use tgm_core::{Instance, Port};
 use tgm_gnss::{Demux, GnssSource, Receiver, Setup, Source, Spec};

@@ -15,9 +15,9 @@ mod seed;
 #[cfg(test)]
 mod testing;
 
-pub use tgm_core::Alias;
 pub use page::{Kind, Sample};
 pub use publisher::{Counters, Family, Histogram};
+pub use tgm_core::Alias;
 
 use tgm_core::Picture;
 

@@ -5,7 +5,10 @@ use tgm_core::Alias;
 
 #[test]
 fn recorded_aliases() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/vectors/alias_and_window.json");
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../../shared/data/vectors/alias_and_window.json"
+    );
     let Ok(text) = std::fs::read(path) else {
         eprintln!("skipped: no recorded aliases beside this repository");
         return;

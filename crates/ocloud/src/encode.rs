@@ -25,10 +25,10 @@ use tgm_time::civil::Civil;
 use tgm_time::{Time, Utc};
 use uuid::Uuid;
 
-use tgm_core::Alias;
 use crate::model::Row;
 use crate::resource::Resource;
 use crate::text::Text;
+use tgm_core::Alias;
 
 /// What an event says beside its rows.
 #[derive(Debug, Clone, Copy)]

@@ -24,7 +24,6 @@ mod subscribe;
 mod testing;
 mod text;
 
-pub use tgm_core::Alias;
 pub use api::{Api, Request};
 pub use delivery::{AttemptError, Subscriber, Timing};
 pub use hub::{Config, Hub, Subscription, Truth};
@@ -34,3 +33,4 @@ pub use resource::{Resource, Resources};
 pub use stats::{BOUNDS, Live, Stats};
 pub use store::StoreError;
 pub use subscribe::SubscribeError;
+pub use tgm_core::Alias;

@@ -3,7 +3,6 @@
 //! The clock is a scripted one (a real one is in tests/device.rs); pulses come through a pipe in the kernel's format.
 #![allow(clippy::unwrap_used)] // clippy's leave for tests does not reach their helpers
 
-
 use nix::errno::Errno;
 use nix::unistd::{pipe, write};
 use tgm_core::{Instance, Port};

@@ -1,7 +1,6 @@
 //! The simulator and the fault injector sit on the hardware thread: in their steady state they allocate nothing.
 #![allow(clippy::unwrap_used)] // helpers of tests
 
-
 use tgm_core::{Core, Now};
 use tgm_sim::{Damage, FaultInjector, Setup, Simulation, Source};
 use tgm_sys::count::{Counting, allocations};

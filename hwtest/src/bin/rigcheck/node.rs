@@ -14,6 +14,8 @@ use tgm_hwtest::{http, scrape};
 pub const INTERFACE: &str = "ens1f0";
 /// Longest wait for a lock: ten good samples, and linuxptp's own start.
 pub const LOCK: Duration = Duration::from_secs(90);
+/// Longest until every source has spoken, or its silence has been told.
+const OBSERVED: Duration = Duration::from_secs(10);
 /// All resources, O-RAN's and ours.
 pub const RESOURCES: [&str; 10] = [
     "/sync/gnss-status/gnss-sync-status",
@@ -121,14 +123,19 @@ impl Node {
         Ok(node)
     }
 
-    /// Subscribes the consumer to all resources.
+    /// Subscribes the consumer to all resources. One that nobody has observed yet is refused (404) and tried again.
     pub fn subscribe(&self) -> Result<(), String> {
         for resource in RESOURCES {
             let body = serde_json::json!({
                 "ResourceAddress": format!("/cluster/node/node1{resource}"),
                 "EndpointUri": self.consumer.endpoint(),
             });
-            let answer = http::post(api(), &format!("{API}/subscriptions"), &body.to_string())?;
+            let until = Instant::now() + OBSERVED;
+            let mut answer = http::post(api(), &format!("{API}/subscriptions"), &body.to_string())?;
+            while answer.status == 404 && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(100));
+                answer = http::post(api(), &format!("{API}/subscriptions"), &body.to_string())?;
+            }
             if answer.status != 201 {
                 return Err(format!("subscribing to {resource}: {} {}", answer.status, answer.body));
             }
