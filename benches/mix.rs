@@ -239,6 +239,8 @@ fn nav_pvt(buffer: &mut [u8], utc: Time<Utc>, fix: u8) -> usize {
             place.copy_from_slice(bytes);
         }
     };
+    let of_week = u32::try_from((utc.as_nanos() / 1_000_000).rem_euclid(604_800_000)).unwrap_or(0);
+    set(0, &of_week.to_le_bytes()); // iTOW, ms
     set(4, &u16::try_from(civil.year).unwrap_or(0).to_le_bytes());
     set(
         6,

@@ -14,6 +14,8 @@ if ! command -v "$rig" > /dev/null 2>&1; then
 	echo "skipped: $why"
 	exit 0
 fi
+# The machine is made once; from then on this only looks whether it is there.
+"$rig" build
 cargo build --release --quiet -p tgm-publisher -p tgm-hwtest
 # The machine sees this file system at the same paths.
 bin=$(cd "${CARGO_TARGET_DIR:-target}/release" && pwd)
