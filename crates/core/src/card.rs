@@ -423,10 +423,15 @@ impl Card {
     /// The statuses whose edges are events of their own, in the order of their kinds.
     pub fn statuses(&self, now: Time<Mono>) -> Statuses {
         let limits = &self.limits;
-        let told = self.config.has_gnss && !self.is_awaiting_gnss(now);
-        let gnss = |value: i8| if told { value } else { UNKNOWN };
+        let gnss = |value: i8| if self.config.has_gnss { value } else { UNKNOWN };
+        // A receiver that has said nothing yet is searching, as far as anybody knows; its silence is told after its stale limit.
+        let state = if self.is_awaiting_gnss(now) {
+            GnssState::AcquiringSync
+        } else {
+            self.gnss_state(now)
+        };
         Statuses {
-            gnss_state: gnss(self.gnss_state(now).number().cast_signed()),
+            gnss_state: gnss(state.number().cast_signed()),
             fix: gnss(self.gnss.fix(now, limits).metric().cast_signed()),
             frequency: self.dpll.frequency(now, limits),
             phase: self.dpll.phase_status(now, limits),
