@@ -291,7 +291,7 @@ mod tests {
         for (text, hint) in [
             ("[publisher]\nlisten = \"nowhere\"", "socket address"),
             ("[[instance]]\nout_of_spec_class = \"141\"", "140"),
-            ("[[instance]]\noffset_limit_ns = \"100\"", "integer"),
+            ("[[instance]]\noffset_limit_ns = \"100\"", "expected i64"),
             (
                 "[[instance]]\n[[instance.card]]\ninterface = \"a\"\ndpll = \"507c\"",
                 "0x",
