@@ -166,7 +166,6 @@ impl Card {
             && known.spoofing == epoch.spoofing
             && known.state == epoch.state
             && known.simulated == epoch.simulated;
-        let accurate = epoch.t_acc.is_some_and(|t_acc| t_acc.abs() <= limits.offset);
         let was_fresh = self.gnss.is_fresh(at, limits);
         let (was_g, was_t) = (self.gnss.judge(at, limits), self.tod.judge(at, limits));
         self.gnss.epoch(at, epoch, limits);
@@ -176,8 +175,8 @@ impl Card {
             t = self.tod.judge(at, &self.limits);
             self.gnss.second_jumped = t == T::ReceiverFault;
         }
-        let agrees = was_t == T::Agrees && t == T::Agrees;
-        was_fresh && same && accurate && agrees && self.gnss.judge(at, &self.limits) == was_g
+        // Whatever else an epoch says (accuracy, seconds) moves something only by moving one of the two verdicts.
+        was_fresh && same && t == was_t && self.gnss.judge(at, &self.limits) == was_g
     }
 
     /// One sample: the PHC offset just measured, judged with the fresh values of all others.
