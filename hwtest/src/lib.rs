@@ -9,5 +9,6 @@ pub mod consumer;
 pub mod http;
 pub mod program;
 pub mod report;
+pub mod rig;
 pub mod scrape;
 pub mod trace;
