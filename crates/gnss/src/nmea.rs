@@ -4,6 +4,7 @@
 //! GNS may have a mode letter for each of up to [`MAX_MODES`] systems. Positions are not read: time does not need them.
 
 mod fields;
+mod fixed;
 mod sentences;
 mod split;
 

@@ -1,6 +1,7 @@
 //! The sentences, one struct each, with the fields that the time path uses.
 
 use super::fields::Fields;
+use super::fixed;
 use super::split::Bounds;
 use super::{Date, Sentence, TimeOfDay};
 use crate::frame::DecodeError;
@@ -250,6 +251,24 @@ pub enum Message<'a> {
 impl<'a> Sentence<'a> {
     /// Reads the sentence.
     pub fn decode(self) -> Result<Message<'a>, DecodeError> {
+        match self.body() {
+            [talker, _, b'G', b'S', b'V', b',', text @ ..] if *talker != b'P' => {
+                if let Some(gsv) = fixed::gsv(text) {
+                    return Ok(Message::Gsv(gsv));
+                }
+            }
+            [talker, _, b'G', b'S', b'A', b',', text @ ..] if *talker != b'P' => {
+                if let Some(gsa) = fixed::gsa(text) {
+                    return Ok(Message::Gsa(gsa));
+                }
+            }
+            _ => {}
+        }
+        self.decode_any()
+    }
+
+    /// Reads the sentence, whatever the widths of its fields.
+    pub(super) fn decode_any(self) -> Result<Message<'a>, DecodeError> {
         let Some((_, formatter)) = self.address() else {
             return Ok(Message::Other);
         };
