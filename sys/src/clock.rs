@@ -1,7 +1,10 @@
 //! POSIX clocks: the system's, and those behind a file descriptor (clock_gettime(2), clock_adjtime(2)).
 //!
 //! An open `/dev/ptpN` is a clock too: its number is made from the descriptor (`FD_TO_CLOCKID` in the kernel's
-//! tools/testing/selftests/ptp/testptp.c). Everything here only reads; a query is `clock_adjtime` with no mode bit set.
+//! tools/testing/selftests/ptp/testptp.c). Everything here only reads, [`adjust`] apart; a query is `clock_adjtime` with no mode
+//! bit set.
+
+pub mod adjust;
 
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
@@ -85,7 +88,13 @@ pub fn system_discipline(clock: SystemClock) -> Result<Discipline, Errno> {
     query(clock.id())
 }
 
-/// How the clock behind an open descriptor is disciplined. EBUSY: a PHC that carries virtual clocks.
+/// Reads the clock that is the system side of a PTP request. EINVAL: this kernel has no such clock.
+pub fn side(clock: crate::ptp::SystemSide) -> Result<Reading, Errno> {
+    read(clock.id())
+}
+
+/// How the clock behind an open descriptor is disciplined. EBUSY: a PHC that carries virtual clocks. EACCES: a kernel that tells
+/// it only to those who opened it for writing.
 pub fn discipline_of_fd(fd: BorrowedFd<'_>) -> Result<Discipline, Errno> {
     query(fd_to_clockid(fd.as_raw_fd()))
 }
@@ -102,12 +111,8 @@ fn read(id: clockid_t) -> Result<Reading, Errno> {
 
 #[allow(clippy::useless_conversion)] // `c_long` is 32 bits on some targets
 fn query(id: clockid_t) -> Result<Discipline, Errno> {
-    // SAFETY: `timex` holds integers only; zeroes are a value of it, and mean "no mode bit set: only tell".
-    let mut timex: libc::timex = unsafe { std::mem::zeroed() };
-    let pointer: *mut libc::timex = &mut timex;
-    // SAFETY: the kernel reads and writes one `timex`, which is ours alone for the call. The clock number has no pointer in it.
-    let state = unsafe { libc::clock_adjtime(id, pointer) };
-    let state = Errno::result(state)?;
+    let mut timex = adjust::nothing();
+    let state = adjust::adjtime(id, &mut timex)?;
     Ok(Discipline {
         frequency: i64::from(timex.freq),
         status: timex.status,

@@ -8,5 +8,6 @@ pub mod dpll;
 pub mod ethtool;
 pub mod fd;
 pub mod netlink;
+pub mod pps;
 pub mod ptp;
 pub mod shm;

@@ -1,15 +1,15 @@
 //! The PTP character device `/dev/ptpN` (include/uapi/linux/ptp_clock.h): structures, ioctl numbers, calls.
 //!
 //! Every call takes a [`BorrowedFd`] and answers with the kernel's error number; nothing is retried and nothing is allocated.
-//! Calls that read work on a read-only descriptor. The three that change the clock's wiring ([`request_extts`],
-//! [`request_perout`], [`set_pin`]) need one opened for writing; the kernel answers EACCES otherwise.
+//! Calls that read work on a read-only descriptor. The four that change what the clock does ([`request_extts`],
+//! [`request_perout`], [`set_pin`], [`enable_pps`]) need one opened for writing; the kernel answers EACCES otherwise.
 
 mod abi;
 pub mod number;
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use libc::c_ulong;
+use libc::{c_int, c_ulong};
 use nix::errno::Errno;
 
 use abi::Plain;
@@ -18,8 +18,11 @@ pub use abi::{
     ExttsRequest, PIN_NAME_SIZE, PeroutRequest, PinDesc, SysOffset, SysOffsetExtended, SysOffsetPrecise,
 };
 
+/// First clock id of the auxiliary clocks (`CLOCK_AUX` in include/uapi/linux/time.h).
+const CLOCK_AUX: i32 = 16;
+
 /// The clock the system side of [`sys_offset_extended`] is read from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum SystemSide {
     /// `CLOCK_REALTIME`, the only one before Linux 6.12.
     #[default]
@@ -28,15 +31,19 @@ pub enum SystemSide {
     Monotonic,
     /// `CLOCK_MONOTONIC_RAW`, EINVAL before Linux 6.12.
     MonotonicRaw,
+    /// `CLOCK_AUX` + n, n 0…7: a clock that an administrator switched on (`/sys/kernel/time/aux_clocks`). EINVAL on kernels
+    /// that have none, ENODEV while it is off.
+    Aux(u8),
 }
 
 impl SystemSide {
-    /// The clock's number in the request.
-    const fn id(self) -> i32 {
+    /// The clock's number in the request (`clockid_t`).
+    pub const fn id(self) -> i32 {
         match self {
             SystemSide::Realtime => libc::CLOCK_REALTIME,
             SystemSide::Monotonic => libc::CLOCK_MONOTONIC,
             SystemSide::MonotonicRaw => libc::CLOCK_MONOTONIC_RAW,
+            SystemSide::Aux(n) => CLOCK_AUX + n as i32,
         }
     }
 }
@@ -61,12 +68,26 @@ pub fn sys_offset(fd: BorrowedFd<'_>, samples: u32) -> Result<SysOffset, Errno> 
 /// Readings of the clock, each between two of the system clock taken by the driver next to the register access; `samples`
 /// 1…[`CROSS_SAMPLES_MAX`], EINVAL above. EOPNOTSUPP: the driver has none. ENOTTY: Linux before 5.0.
 pub fn sys_offset_extended(fd: BorrowedFd<'_>, samples: u32, side: SystemSide) -> Result<SysOffsetExtended, Errno> {
+    extended(fd, number::PTP_SYS_OFFSET_EXTENDED, samples, side)
+}
+
+/// As [`sys_offset_extended`], of the free-running counter under the clock. EOPNOTSUPP: the driver has none that it tells
+/// apart. ENOTTY: the kernel is older than the request.
+pub fn sys_offset_extended_cycles(
+    fd: BorrowedFd<'_>,
+    samples: u32,
+    side: SystemSide,
+) -> Result<SysOffsetExtended, Errno> {
+    extended(fd, number::PTP_SYS_OFFSET_EXTENDED_CYCLES, samples, side)
+}
+
+fn extended(fd: BorrowedFd<'_>, number: u32, samples: u32, side: SystemSide) -> Result<SysOffsetExtended, Errno> {
     let mut arg = SysOffsetExtended {
         n_samples: samples,
         clockid: side.id(),
         ..SysOffsetExtended::default()
     };
-    call(fd, number::PTP_SYS_OFFSET_EXTENDED, &mut arg)?;
+    call(fd, number, &mut arg)?;
     Ok(arg)
 }
 
@@ -75,6 +96,14 @@ pub fn sys_offset_extended(fd: BorrowedFd<'_>, samples: u32, side: SystemSide) -
 pub fn sys_offset_precise(fd: BorrowedFd<'_>) -> Result<SysOffsetPrecise, Errno> {
     let mut arg = SysOffsetPrecise::default();
     call(fd, number::PTP_SYS_OFFSET_PRECISE, &mut arg)?;
+    Ok(arg)
+}
+
+/// As [`sys_offset_precise`], of the free-running counter under the clock. EOPNOTSUPP: the driver has none that it tells
+/// apart. ENOTTY: the kernel is older than the request.
+pub fn sys_offset_precise_cycles(fd: BorrowedFd<'_>) -> Result<SysOffsetPrecise, Errno> {
+    let mut arg = SysOffsetPrecise::default();
+    call(fd, number::PTP_SYS_OFFSET_PRECISE_CYCLES, &mut arg)?;
     Ok(arg)
 }
 
@@ -88,20 +117,40 @@ pub fn pin(fd: BorrowedFd<'_>, index: u32) -> Result<PinDesc, Errno> {
     Ok(arg)
 }
 
-/// Gives a pin its function. **Changes the hardware**, for every user of the clock.
-pub fn set_pin(fd: BorrowedFd<'_>, mut desc: PinDesc) -> Result<(), Errno> {
-    call(fd, number::PTP_PIN_SETFUNC2, &mut desc)
+/// Gives a pin its function; whatever else had that function and channel loses it. **Changes the hardware**, for every user of
+/// the clock. EINVAL: no such pin or channel. EOPNOTSUPP: the pin cannot.
+pub fn set_pin(fd: BorrowedFd<'_>, desc: PinDesc) -> Result<(), Errno> {
+    newest(fd, number::PTP_PIN_SETFUNC2, Some(number::PTP_PIN_SETFUNC), desc)
 }
 
-/// Starts or stops external timestamps. **Changes the hardware**, for every user of the clock. The second version of the
-/// request: flags that the driver cannot honour are refused, not ignored.
-pub fn request_extts(fd: BorrowedFd<'_>, mut request: ExttsRequest) -> Result<(), Errno> {
-    call(fd, number::PTP_EXTTS_REQUEST2, &mut request)
+/// Starts or stops external timestamps. **Changes the hardware**, for every user of the clock. With the second version of the
+/// request flags that the driver cannot honour are refused, not ignored; Linux before 5.4 has the first only.
+pub fn request_extts(fd: BorrowedFd<'_>, request: ExttsRequest) -> Result<(), Errno> {
+    newest(fd, number::PTP_EXTTS_REQUEST2, Some(number::PTP_EXTTS_REQUEST), request)
 }
 
-/// Starts or stops a periodic output. **Changes the hardware**, for every user of the clock.
-pub fn request_perout(fd: BorrowedFd<'_>, mut request: PeroutRequest) -> Result<(), Errno> {
-    call(fd, number::PTP_PEROUT_REQUEST2, &mut request)
+/// Starts or stops a periodic output. **Changes the hardware**, for every user of the clock. Linux before 5.4 has the first
+/// version of the request only, which knows no flags: with flags it is not tried.
+pub fn request_perout(fd: BorrowedFd<'_>, request: PeroutRequest) -> Result<(), Errno> {
+    let first = (request.flags == 0).then_some(number::PTP_PEROUT_REQUEST);
+    newest(fd, number::PTP_PEROUT_REQUEST2, first, request)
+}
+
+/// Issues the second version of a request, and the first one where the kernel does not know the second.
+fn newest<T: Plain>(fd: BorrowedFd<'_>, second: u32, first: Option<u32>, arg: T) -> Result<(), Errno> {
+    match (call(fd, second, &mut { arg }), first) {
+        (Err(Errno::ENOTTY), Some(first)) => call(fd, first, &mut { arg }),
+        (answer, _) => answer,
+    }
+}
+
+/// Sends the clock's pulse to the kernel's PPS subsystem, or stops it. **Changes the hardware.** EPERM: needs CAP_SYS_TIME.
+/// EOPNOTSUPP: the driver has no pulse of its own.
+pub fn enable_pps(fd: BorrowedFd<'_>, on: bool) -> Result<(), Errno> {
+    let on = c_int::from(on);
+    // SAFETY: the request takes its argument by value and no memory; the descriptor is open as long as it is borrowed.
+    let answer = unsafe { ioctl_sys::ioctl(fd.as_raw_fd(), c_ulong::from(number::PTP_ENABLE_PPS), on) };
+    Errno::result(answer).map(drop)
 }
 
 /// Stops the delivery of events of every channel to this open file; others keep theirs. ENOTTY: Linux before 6.7, where all
@@ -150,6 +199,26 @@ mod tests {
         assert_eq!(pin(fd, 0).err(), Some(Errno::ENOTTY));
         assert_eq!(mask_clear_all(fd), Err(Errno::ENOTTY));
         assert_eq!(mask_enable(fd, 0), Err(Errno::ENOTTY));
+        assert_eq!(sys_offset_precise_cycles(fd).err(), Some(Errno::ENOTTY));
+        let cycles = sys_offset_extended_cycles(fd, 1, SystemSide::Realtime);
+        assert_eq!(cycles.err(), Some(Errno::ENOTTY));
+        assert_eq!(set_pin(fd, PinDesc::default()), Err(Errno::ENOTTY));
+        assert_eq!(request_extts(fd, ExttsRequest::default()), Err(Errno::ENOTTY));
+        assert_eq!(request_perout(fd, PeroutRequest::default()), Err(Errno::ENOTTY));
+        assert_eq!(enable_pps(fd, false), Err(Errno::ENOTTY));
+    }
+
+    #[test]
+    fn the_number_of_every_system_side() {
+        let ids = [
+            SystemSide::Realtime,
+            SystemSide::Monotonic,
+            SystemSide::MonotonicRaw,
+            SystemSide::Aux(0),
+            SystemSide::Aux(7),
+        ]
+        .map(SystemSide::id);
+        assert_eq!(ids, [0, 1, 4, 16, 23]);
     }
 
     #[test]

@@ -7,13 +7,13 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use tgm_sys::ptp::{ExttsRequest, SysOffsetExtended, SysOffsetPrecise, SystemSide};
+use tgm_sys::ptp::ExttsRequest;
 use tgm_sys::{clock, ptp};
 use tgm_time::{Phc as PhcScale, Time};
 
-use crate::caps::{Caps, Pin, Ppt};
+use crate::caps::Caps;
 use crate::error::{OpenError, PhcError, unless_interrupted};
-use crate::offset::Stamper;
+use crate::units::Ppt;
 
 /// Which edges of a pulse are stamped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +68,25 @@ impl Phc {
         &self.caps
     }
 
+    /// What it can do now. Drivers add abilities when their firmware comes up.
+    pub fn query_caps(&self) -> Result<Caps, PhcError> {
+        Ok(Caps::from(unless_interrupted(|| ptp::caps(self.as_fd()))?))
+    }
+
+    /// True if it was opened for writing.
+    pub const fn is_writable(&self) -> bool {
+        self.writable
+    }
+
+    /// The descriptor for a call that changes something.
+    pub(crate) fn writable(&self) -> Result<BorrowedFd<'_>, PhcError> {
+        if self.writable {
+            Ok(self.as_fd())
+        } else {
+            Err(PhcError::ReadOnly)
+        }
+    }
+
     /// What it shows now.
     pub fn time(&self) -> Result<Time<PhcScale>, PhcError> {
         let reading = unless_interrupted(|| clock::of_fd(self.as_fd()))?;
@@ -81,16 +100,6 @@ impl Phc {
             Err(Errno::EBUSY) => Err(PhcError::Vclocks),
             Err(errno) => Err(errno.into()),
         }
-    }
-
-    /// The pin `index`, below [`Caps::pins`].
-    pub fn pin(&self, index: u32) -> Result<Pin, PhcError> {
-        Ok(Pin::from(unless_interrupted(|| ptp::pin(self.as_fd(), index))?))
-    }
-
-    /// All pins.
-    pub fn pins(&self) -> Result<Vec<Pin>, PhcError> {
-        (0..self.caps.pins).map(|index| self.pin(index)).collect()
     }
 
     /// Starts external timestamps of a channel. **Changes the hardware**, for every user of the clock.
@@ -109,15 +118,24 @@ impl Phc {
     }
 
     fn extts(&self, channel: u32, flags: u32) -> Result<(), PhcError> {
-        if !self.writable {
-            return Err(PhcError::ReadOnly);
+        let fd = self.writable()?;
+        let channels = self.caps.extts_channels;
+        if channel >= channels {
+            return Err(PhcError::NoSuchChannel { channel, channels });
         }
         let request = ExttsRequest {
             index: channel,
             flags,
             ..ExttsRequest::default()
         };
-        Ok(unless_interrupted(|| ptp::request_extts(self.as_fd(), request))?)
+        Ok(unless_interrupted(|| ptp::request_extts(fd, request))?)
+    }
+
+    /// Sends the clock's pulse to the kernel's PPS subsystem (`/dev/ppsN`, see [`crate::PpsDevice`]), or stops it. Needs
+    /// CAP_SYS_TIME and a clock with [`Caps::pps`]. **Changes the hardware**, for every user of the clock.
+    pub fn enable_kernel_pps(&self, on: bool) -> Result<(), PhcError> {
+        let fd = self.writable()?;
+        Ok(unless_interrupted(|| ptp::enable_pps(fd, on))?)
     }
 }
 
@@ -133,21 +151,7 @@ impl From<Phc> for OwnedFd {
     }
 }
 
-impl Stamper for Phc {
-    fn precise(&self) -> Result<SysOffsetPrecise, Errno> {
-        ptp::sys_offset_precise(self.as_fd())
-    }
-
-    fn extended(&self, samples: u32) -> Result<SysOffsetExtended, Errno> {
-        ptp::sys_offset_extended(self.as_fd(), samples, SystemSide::Realtime)
-    }
-
-    fn basic(&self, samples: u32) -> Result<ptp::SysOffset, Errno> {
-        ptp::sys_offset(self.as_fd(), samples)
-    }
-}
-
-fn open_error(path: &Path, errno: Errno) -> OpenError {
+pub(crate) fn open_error(path: &Path, errno: Errno) -> OpenError {
     let path = path.to_path_buf();
     match errno {
         Errno::ENOENT | Errno::ENODEV | Errno::ENXIO => OpenError::NoSuchDevice(path),

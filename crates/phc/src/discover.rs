@@ -145,14 +145,12 @@ impl SysRoot {
 
     /// Name that the driver gave a PHC (`clock_name`).
     pub fn phc_name(&self, index: u32) -> Option<String> {
-        let name = fs::read_to_string(self.root.join(format!("sys/class/ptp/ptp{index}/clock_name"))).ok()?;
-        Some(name.trim_end().to_owned())
+        self.phc_attribute(index, "clock_name")
     }
 
-    /// Virtual clocks that ride on a PHC; above 0 it runs free and cannot be steered.
+    /// Virtual clocks that ride on a PHC; above 0 it runs free and cannot be steered. [`SysRoot::vclocks`] tells more.
     pub fn phc_vclocks(&self, index: u32) -> Option<u32> {
-        let count = fs::read_to_string(self.root.join(format!("sys/class/ptp/ptp{index}/n_vclocks"))).ok()?;
-        count.trim_end().parse().ok()
+        self.phc_attribute(index, "n_vclocks")?.parse().ok()
     }
 
     /// Protocol that the driver names for a receiver (`UBX`, `NMEA`, `SiRF`, `MTK`).
@@ -183,6 +181,10 @@ impl SysRoot {
     /// Device node of a receiver.
     pub fn gnss_node(&self, index: u32) -> PathBuf {
         self.root.join(format!("dev/gnss{index}"))
+    }
+
+    pub(crate) fn path(&self, below: &str) -> PathBuf {
+        self.root.join(below)
     }
 
     /// The device behind an interface; `None` for one without hardware (bond, vlan, loopback).

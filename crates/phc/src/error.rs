@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use nix::errno::Errno;
+use tgm_time::Nanos;
+
+use crate::units::{Ppb, Ppt};
 
 /// A clock could not be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +20,12 @@ pub enum OpenError {
     /// It is something else.
     #[error("{}: no PTP hardware clock; /sys/class/ptp lists those there are", .0.display())]
     NotPtp(PathBuf),
+    /// It is something else than a pulse source.
+    #[error("{}: no pulse-per-second source; /sys/class/pps lists those there are", .0.display())]
+    NotPps(PathBuf),
+    /// The pulse source does not stamp this edge.
+    #[error("{}: this source does not stamp that edge; take the other", .0.display())]
+    NoSuchEdge(PathBuf),
     /// All open files of this clock share one queue of external timestamps (Linux before 6.7): reading them takes them away from
     /// others.
     #[error("{}: this kernel has one queue of external timestamps for all; reading it here would take pulses away from ts2phc. \
@@ -61,6 +70,43 @@ pub enum PhcError {
     /// Virtual clocks ride on this one, which leaves it free-running; ask them instead.
     #[error("the clock carries virtual clocks (n_vclocks) and runs free; use those")]
     Vclocks,
+    /// The clock cannot be made so fast or so slow.
+    #[error(
+        "a frequency adjustment of {asked} is asked for, the clock can do ±{limit} (max_adj); step it, or work the offset off in longer"
+    )]
+    FrequencyRange {
+        /// What was asked for.
+        asked: Ppt,
+        /// What it can do, either way.
+        limit: Ppb,
+    },
+    /// The clock's own servo does not remove so much at once.
+    #[error("a phase adjustment of {asked} is asked for, the clock can do ±{limit} (max_phase_adj); step it first")]
+    PhaseRange {
+        /// What was asked for.
+        asked: Nanos,
+        /// What it can do, either way.
+        limit: Nanos,
+    },
+    /// It has no pin of this name or number.
+    #[error("the clock has no such pin; Phc::pins tells their names")]
+    NoSuchPin,
+    /// It has fewer channels.
+    #[error("there is no channel {channel}, the clock has {channels} of this kind")]
+    NoSuchChannel {
+        /// What was asked for.
+        channel: u32,
+        /// How many there are.
+        channels: u32,
+    },
+    /// The times of a periodic output do not fit each other.
+    #[error("a periodic output needs a period above zero, and a phase and a time high below the period")]
+    Period,
+    /// The kernel wants a right that this process does not have.
+    #[error(
+        "not permitted; this needs CAP_SYS_TIME (setting time, kernel PPS), and on some kernels a clock opened for writing"
+    )]
+    Permission,
     /// The kernel's answer, otherwise.
     #[error("the kernel answered {0}")]
     Kernel(Errno),
@@ -71,6 +117,7 @@ impl From<Errno> for PhcError {
         match errno {
             Errno::ENODEV | Errno::ENXIO => PhcError::Gone,
             Errno::EOPNOTSUPP | Errno::ENOTTY => PhcError::Unsupported,
+            Errno::EPERM | Errno::EACCES => PhcError::Permission,
             other => PhcError::Kernel(other),
         }
     }

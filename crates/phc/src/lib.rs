@@ -10,21 +10,45 @@
 #![forbid(unsafe_code)]
 
 mod caps;
+mod cross;
 mod device;
 mod discover;
 mod error;
 mod extts;
 mod offset;
+mod one_pps;
+mod pair;
 mod pci;
+mod perout;
+mod pins;
+mod pps;
 mod source;
+mod stamper;
+mod steer;
 mod track;
+mod units;
+mod vclock;
+mod watch;
+mod window;
 
-pub use caps::{Caps, Pin, PinFunction, Ppb, Ppt};
+pub use caps::Caps;
+pub use cross::{CrossMeter, CrossStamp, CycleStamp, Method, SAMPLES_DEFAULT, SAMPLES_MAX, measure_cycles};
 pub use device::{Edge, Phc};
 pub use discover::{Card, DiscoverError, SysRoot};
 pub use error::{OpenError, PhcError};
 pub use extts::{ExttsEvent, ExttsFlags, ExttsReader, PULSES_PER_READ, SharedQueue, Stamp};
-pub use offset::{Method, OffsetMeter, SAMPLES_DEFAULT, SAMPLES_MAX, Stamper, SysOffset};
+pub use offset::{OffsetMeter, SysOffset};
+pub use one_pps::OnePps;
+pub use pair::{PairMeter, PhcDifference};
 pub use pci::{ClockId, PciAddress};
+pub use perout::{Perout, PeroutStart};
+pub use pins::{Pin, PinFunction};
+pub use pps::{PpsDevice, PpsEdge, PpsEvent};
 pub use source::PhcSource;
+pub use stamper::Stamper;
+pub use steer::Slew;
+pub use tgm_sys::ptp::SystemSide;
 pub use track::PulseStats;
+pub use units::{Ppb, Ppt};
+pub use vclock::Vclocks;
+pub use watch::{PulseStatus, PulseWatch};

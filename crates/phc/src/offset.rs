@@ -1,35 +1,12 @@
-//! PHC against `CLOCK_REALTIME`, by the best request the clock offers.
-//!
-//! | method | who stamps | window |
-//! |---|---|---|
-//! | precise | hardware, both clocks at one instant | none |
-//! | extended | the driver, next to the register access | one bus access |
-//! | basic | the PTP core, around the driver's call | the whole call |
-//!
-//! The first that works is remembered. Of several readings the one with the narrowest window counts: the others differ from
-//! it only by what interrupted them.
+//! PHC against `CLOCK_REALTIME`: [`CrossMeter`] in the units of the core.
 
-use nix::errno::Errno;
-use tgm_sys::ptp::{self, ClockTime, SysOffsetExtended, SysOffsetPrecise};
-use tgm_time::{Nanos, Phc, Time, Utc};
+use tgm_sys::ptp::SystemSide;
+use tgm_time::{Nanos, Time, Utc};
 
-use crate::error::{PhcError, unless_interrupted};
-
-/// Readings per measurement unless told otherwise.
-pub const SAMPLES_DEFAULT: u8 = 5;
-/// Most readings per measurement (`PTP_MAX_SAMPLES`).
-pub const SAMPLES_MAX: u8 = 25;
-
-/// How an offset was measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Method {
-    /// `PTP_SYS_OFFSET_PRECISE`.
-    Precise,
-    /// `PTP_SYS_OFFSET_EXTENDED`.
-    Extended,
-    /// `PTP_SYS_OFFSET`.
-    Basic,
-}
+use crate::cross::{CrossMeter, CrossStamp, Method, SAMPLES_DEFAULT};
+use crate::error::PhcError;
+use crate::stamper::Stamper;
+use crate::window::half;
 
 /// One measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,97 +24,40 @@ pub struct SysOffset {
 impl SysOffset {
     /// The offset is true to ± this: half the window, rounded up.
     pub const fn uncertainty(&self) -> Nanos {
-        Nanos(self.delay.0.saturating_add(1) / 2)
+        half(self.delay)
     }
+}
 
-    /// From system time before, PHC, system time after; `None` if the system clock ran backwards meanwhile.
-    fn between(before: ClockTime, phc: ClockTime, after: ClockTime, method: Method) -> Option<Self> {
-        let (before, after): (Time<Utc>, Time<Utc>) = (scale(before), scale(after));
-        let delay = after - before;
-        if delay < Nanos::ZERO {
-            return None;
+impl From<CrossStamp> for SysOffset {
+    /// The stamp is taken for one of `CLOCK_REALTIME`.
+    fn from(stamp: CrossStamp) -> Self {
+        SysOffset {
+            offset: stamp.offset(),
+            at: Time::from_nanos(stamp.system.0),
+            delay: stamp.delay,
+            method: stamp.method,
         }
-        let at = before + Nanos(delay.0 / 2);
-        let phc: Time<Phc> = scale(phc);
-        Some(SysOffset {
-            offset: Nanos(phc.as_nanos().saturating_sub(at.as_nanos())),
-            at,
-            delay,
-            method,
-        })
     }
-}
-
-fn scale<S: tgm_time::Scale>(time: ClockTime) -> Time<S> {
-    Time::from_parts(time.sec, time.nsec)
-}
-
-/// The three requests behind a measurement. [`crate::Phc`] puts them to the kernel; a simulated clock answers them itself.
-pub trait Stamper {
-    /// Both clocks at one instant.
-    fn precise(&self) -> Result<SysOffsetPrecise, Errno>;
-    /// `samples` readings, each between two of the system clock.
-    fn extended(&self, samples: u32) -> Result<SysOffsetExtended, Errno>;
-    /// `samples` readings, alternating with the system clock.
-    fn basic(&self, samples: u32) -> Result<ptp::SysOffset, Errno>;
 }
 
 /// Measures by the best method, and remembers which that is.
 #[derive(Debug, Clone, Copy)]
-pub struct OffsetMeter {
-    samples: u8,
-    /// The best method not yet found missing.
-    method: Method,
-    proven: bool,
-}
+pub struct OffsetMeter(CrossMeter);
 
 impl OffsetMeter {
-    /// A meter that takes the best of `samples` readings, 1…[`SAMPLES_MAX`]; others are brought into that range.
+    /// A meter that takes the best of `samples` readings, 1…[`crate::SAMPLES_MAX`]; others are brought into that range.
     pub const fn new(samples: u8) -> Self {
-        let samples = match samples {
-            0 => 1,
-            n if n > SAMPLES_MAX => SAMPLES_MAX,
-            n => n,
-        };
-        OffsetMeter {
-            samples,
-            method: Method::Precise,
-            proven: false,
-        }
+        OffsetMeter(CrossMeter::new(SystemSide::Realtime, samples))
     }
 
     /// The method that worked; `None` before the first success.
     pub const fn method(&self) -> Option<Method> {
-        if self.proven { Some(self.method) } else { None }
+        self.0.method()
     }
 
     /// Measures once. At most three requests the first time, one from then on.
     pub fn measure(&mut self, clock: &impl Stamper) -> Result<SysOffset, PhcError> {
-        loop {
-            match (self.by(self.method, clock), next(self.method)) {
-                (Err(Failed::Kernel(errno)), Some(next)) if is_missing(errno, self.method) => {
-                    self.method = next;
-                    self.proven = false;
-                }
-                (Err(Failed::Kernel(Errno::EINVAL)), None) => return Err(PhcError::Unsupported),
-                (Err(Failed::Kernel(errno)), _) => return Err(errno.into()),
-                (Err(Failed::Stepped), _) => return Err(PhcError::Stepped),
-                (Ok(offset), _) => {
-                    self.proven = true;
-                    return Ok(offset);
-                }
-            }
-        }
-    }
-
-    fn by(&self, method: Method, clock: &impl Stamper) -> Result<SysOffset, Failed> {
-        let samples = u32::from(self.samples);
-        let best = match method {
-            Method::Precise => from_precise(&unless_interrupted(|| clock.precise())?),
-            Method::Extended => from_extended(&unless_interrupted(|| clock.extended(samples))?),
-            Method::Basic => from_basic(&unless_interrupted(|| clock.basic(samples))?),
-        };
-        best.ok_or(Failed::Stepped)
+        self.0.measure(clock).map(SysOffset::from)
     }
 }
 
@@ -147,68 +67,14 @@ impl Default for OffsetMeter {
     }
 }
 
-/// Why one request gave nothing.
-enum Failed {
-    Kernel(Errno),
-    Stepped,
-}
-
-impl From<Errno> for Failed {
-    fn from(errno: Errno) -> Self {
-        Failed::Kernel(errno)
-    }
-}
-
-const fn next(method: Method) -> Option<Method> {
-    match method {
-        Method::Precise => Some(Method::Extended),
-        Method::Extended => Some(Method::Basic),
-        Method::Basic => None,
-    }
-}
-
-/// True if the answer says that the method does not exist here. ENODEV counts for the precise one only: the kernel also gives
-/// it while the system's clock source is not the one the hardware latches, and a device that is really gone tells the next
-/// method so as well.
-fn is_missing(errno: Errno, method: Method) -> bool {
-    match errno {
-        Errno::EOPNOTSUPP | Errno::ENOTTY | Errno::EINVAL => true,
-        Errno::ENODEV => method == Method::Precise,
-        _ => false,
-    }
-}
-
-fn from_precise(stamps: &SysOffsetPrecise) -> Option<SysOffset> {
-    SysOffset::between(stamps.sys_realtime, stamps.device, stamps.sys_realtime, Method::Precise)
-}
-
-fn from_extended(stamps: &SysOffsetExtended) -> Option<SysOffset> {
-    let taken = usize::try_from(stamps.n_samples).unwrap_or(usize::MAX);
-    let readings = stamps.ts.iter().take(taken);
-    readings
-        .filter_map(|[before, phc, after]| SysOffset::between(*before, *phc, *after, Method::Extended))
-        .min_by_key(|reading| reading.delay)
-}
-
-fn from_basic(stamps: &ptp::SysOffset) -> Option<SysOffset> {
-    let taken = usize::try_from(stamps.n_samples).unwrap_or(usize::MAX);
-    let readings = stamps
-        .ts
-        .windows(3)
-        .step_by(2)
-        .take(taken)
-        .filter_map(|window| match window {
-            [before, phc, after] => SysOffset::between(*before, *phc, *after, Method::Basic),
-            _ => None,
-        });
-    readings.min_by_key(|reading| reading.delay)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::window::Window;
+    use nix::errno::Errno;
     use proptest::prelude::*;
     use std::cell::RefCell;
+    use tgm_sys::ptp::{self, ClockTime, SysOffsetExtended, SysOffsetPrecise};
 
     fn t(sec: i64, nsec: u32) -> ClockTime {
         ClockTime { sec, nsec, reserved: 0 }
@@ -271,66 +137,6 @@ mod tests {
             }
             Ok(stamps)
         }
-    }
-
-    #[test]
-    fn the_narrowest_window_counts_and_the_offset_is_from_its_middle() {
-        let mut stamps = SysOffsetExtended {
-            n_samples: 3,
-            ..SysOffsetExtended::default()
-        };
-        stamps.ts[0] = [t(99, 999_999_000), t(137, 0), t(100, 1_000)];
-        stamps.ts[1] = [t(100, 10), t(137, 70), t(100, 111)];
-        stamps.ts[2] = [t(100, 0), t(137, 0), t(100, 500)];
-        stamps.ts[3] = [t(100, 0), t(137, 0), t(100, 1)]; // not taken
-        let best = from_extended(&stamps).unwrap();
-        assert_eq!(best.delay, Nanos(101));
-        assert_eq!(best.at, Time::from_parts(100, 60));
-        assert_eq!(best.offset, Nanos(37_000_000_010));
-        assert_eq!(best.uncertainty(), Nanos(51));
-    }
-
-    #[test]
-    fn basic_readings_share_their_system_stamps() {
-        let mut stamps = ptp::SysOffset {
-            n_samples: 2,
-            ..ptp::SysOffset::default()
-        };
-        stamps.ts[..5].copy_from_slice(&[t(5, 0), t(5, 400), t(5, 1_000), t(5, 1_200), t(5, 1_600)]);
-        let best = from_basic(&stamps).unwrap();
-        assert_eq!(
-            (best.delay, best.offset, best.at),
-            (Nanos(600), Nanos(-100), Time::from_parts(5, 1_300))
-        );
-    }
-
-    #[test]
-    fn a_reading_across_a_step_of_the_system_clock_is_dropped() {
-        let mut stamps = SysOffsetExtended {
-            n_samples: 2,
-            ..SysOffsetExtended::default()
-        };
-        stamps.ts[0] = [t(100, 0), t(137, 0), t(50, 0)];
-        assert_eq!(from_extended(&SysOffsetExtended { n_samples: 1, ..stamps }), None);
-        stamps.ts[1] = [t(50, 0), t(137, 0), t(50, 90)];
-        assert_eq!(from_extended(&stamps).unwrap().delay, Nanos(90));
-    }
-
-    #[test]
-    fn a_kernel_that_claims_more_samples_than_there_is_room_for_is_not_believed() {
-        let stamps = SysOffsetExtended {
-            n_samples: u32::MAX,
-            ..SysOffsetExtended::default()
-        };
-        assert!(from_extended(&stamps).is_some());
-        assert!(
-            from_basic(&ptp::SysOffset {
-                n_samples: u32::MAX,
-                ..ptp::SysOffset::default()
-            })
-            .is_some()
-        );
-        assert!(from_extended(&SysOffsetExtended::default()).is_none());
     }
 
     #[test]
@@ -403,9 +209,14 @@ mod tests {
                 let time = Time::<Utc>::from_nanos(nanos);
                 t(time.secs(), time.subsec_nanos())
             };
-            let read = SysOffset::between(
-                at(system), at(system + to_phc + offset), at(system + to_phc + back), Method::Extended,
-            ).unwrap();
+            let window = Window::between([at(system), at(system + to_phc + offset), at(system + to_phc + back)]).unwrap();
+            let read = SysOffset::from(CrossStamp {
+                side: SystemSide::Realtime,
+                system: window.system,
+                phc: Time::from_nanos(window.device.0),
+                delay: window.delay,
+                method: Method::Extended,
+            });
             prop_assert!((read.offset - Nanos(offset)).abs() <= read.uncertainty());
         }
     }

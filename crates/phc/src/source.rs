@@ -11,7 +11,8 @@ use tgm_time::{Mono, Nanos, Phc as PhcScale, Time};
 use crate::device::Phc;
 use crate::error::PhcError;
 use crate::extts::{ExttsEvent, ExttsReader, Stamp};
-use crate::offset::{OffsetMeter, Stamper, SysOffset};
+use crate::offset::{OffsetMeter, SysOffset};
+use crate::stamper::Stamper;
 use crate::track::PulseStats;
 
 /// Stamps of one read lie at most this far before its newest: what a full queue of a pulse a second spans.
