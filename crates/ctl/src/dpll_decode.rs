@@ -190,7 +190,10 @@ fn pin(msg: &PinMsg<'_>) -> Object {
     object.text("package-label", msg.package_label);
     object.name("type", named!(msg.pin_type));
     object.unsigned("frequency", msg.frequency);
-    object.list("frequency-supported", msg.frequency_supported.iter().map(range));
+    object.list(
+        "frequency-supported",
+        msg.frequency_supported.iter().map(|own| range(&own)),
+    );
     if let Some(flags) = msg.capabilities {
         let names = PinCapabilities::NAMES.iter().filter(|(flag, _)| flags.contains(*flag));
         object.put(
@@ -208,17 +211,17 @@ fn pin(msg: &PinMsg<'_>) -> Object {
     object.unsigned("esync-frequency", msg.esync_frequency);
     object.list(
         "esync-frequency-supported",
-        msg.esync_frequency_supported.iter().map(range),
+        msg.esync_frequency_supported.iter().map(|own| range(&own)),
     );
     object.unsigned("esync-pulse", msg.esync_pulse);
     object.list(
         "parent-device",
         msg.parent_devices
             .iter()
-            .map(|parent| Json::Object(parent_device(parent))),
+            .map(|parent| Json::Object(parent_device(&parent))),
     );
-    object.list("parent-pin", msg.parent_pins.iter().map(|pin| other("parent-id", pin)));
-    object.list("reference-sync", msg.reference_sync.iter().map(|pin| other("id", pin)));
+    object.list("parent-pin", msg.parent_pins.iter().map(|pin| other("parent-id", &pin)));
+    object.list("reference-sync", msg.reference_sync.iter().map(|pin| other("id", &pin)));
     outside(&mut object, &msg.outside);
     object
 }

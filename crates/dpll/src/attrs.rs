@@ -190,6 +190,12 @@ impl<'a> Attrs<'a> {
         }
     }
 
+    /// The bytes that were not walked yet; the next attribute is at their beginning.
+    #[inline]
+    pub const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     #[cold]
     fn stop(&mut self, kind: MalformedKind) -> Malformed {
         let offset = self.end.saturating_sub(self.rest.len());
@@ -212,7 +218,9 @@ impl<'a> Iterator for Attrs<'a> {
         };
         let offset = self.end.wrapping_sub(self.rest.len()); // `rest` is a tail of what ends there
         let kind = u16::from_ne_bytes([k0, k1]) & TYPE_MASK;
-        self.rest = self.rest.get(length.next_multiple_of(HEADER)..).unwrap_or_default();
+        // By hand: `next_multiple_of` took a third of the whole decoding. Nothing overflows, the length has sixteen bits.
+        let padded = length.wrapping_add(3) & !3;
+        self.rest = self.rest.get(padded..).unwrap_or_default();
         Some(Ok(Attr { kind, value, offset }))
     }
 }

@@ -31,24 +31,6 @@ impl<T: Copy, const N: usize> List<T, N> {
         }
     }
 
-    /// Appends a value that `fill` completes in its place, starting from the filler, or counts what had no room (but lets `fill` look
-    /// at it all the same: it may find it wrong).
-    pub fn push_with<E>(&mut self, fill: impl FnOnce(&mut T) -> Result<(), E>) -> Result<(), E>
-    where
-        T: Default,
-    {
-        match self.items.get_mut(self.len) {
-            Some(place) => {
-                self.len = self.len.saturating_add(1);
-                fill(place)
-            }
-            None => {
-                self.dropped = self.dropped.saturating_add(1);
-                fill(&mut T::default())
-            }
-        }
-    }
-
     /// The values, in the order they came.
     pub fn as_slice(&self) -> &[T] {
         self.items.get(..self.len).unwrap_or_default()

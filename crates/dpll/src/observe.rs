@@ -16,7 +16,7 @@ use crate::attrs::Malformed;
 use crate::counters::Counters;
 use crate::device::DeviceMsg;
 use crate::kinds::DpllType;
-use crate::pin::PinMsg;
+use crate::pin::{ParentDevice, PinMsg};
 use crate::route::Routes;
 use crate::table::{Device, Table};
 
@@ -155,11 +155,10 @@ impl Observer {
         let Some(route) = self.route(clock_id) else {
             return Ok(None);
         };
-        let Ok(pin) = self.table.merge_pin(id, &msg, command == cmd::PIN_GET) else {
+        if self.table.merge_pin(id, &msg, command == cmd::PIN_GET).is_err() {
             self.counters.table_full = self.counters.table_full.saturating_add(1);
             return Ok(None);
-        };
-        let parents = pin.parents;
+        }
         for parent in msg.parent_devices.iter() {
             let Some(device) = parent.parent_id.and_then(|id| self.table.device(id)).copied() else {
                 continue;
@@ -167,9 +166,8 @@ impl Observer {
             if device.dpll_type != Some(DpllType::Pps) || device.clock_id != clock_id {
                 continue;
             }
-            let active = parents
-                .iter()
-                .any(|known| known.parent_id == parent.parent_id && known.is_active_input());
+            let known = self.table.pin(id).and_then(|pin| pin.parent(device.id));
+            let active = known.is_some_and(ParentDevice::is_active_input);
             if let (true, Some(offset)) = (active, parent.phase_offset) {
                 sink(observation(now, route, Reading::DpllPhase { offset, origin }));
             }

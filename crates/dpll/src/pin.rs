@@ -5,7 +5,7 @@ use tgm_time::Femtos;
 
 use crate::attrs::{Attr, Attrs, Malformed, Text};
 use crate::kinds::{OperState, PinCapabilities, PinDirection, PinState, PinType};
-use crate::list::List;
+use crate::nests::{Nest, Nests};
 
 /// A pin as one of its devices sees it (PARENT_DEVICE). An E810 input has two: EEC and PPS; match by `parent_id`, never by position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,24 +34,27 @@ impl ParentDevice {
         self.direction == Some(PinDirection::Input)
             && (self.state == Some(PinState::Connected) || self.operstate == Some(OperState::Active))
     }
+}
 
+impl Nest for ParentDevice {
     #[inline]
-    fn fill(&mut self, nest: &Attr<'_>) -> Result<(), Malformed> {
+    fn decode(nest: &Attr<'_>) -> Result<Self, Malformed> {
+        let mut parent = NO_PARENT;
         for attr in nest.nested() {
             let attr = attr?;
             match attr.kind {
-                a::PARENT_ID => self.parent_id = Some(attr.u32()?),
-                a::DIRECTION => self.direction = Some(attr.u32()?.into()),
-                a::PRIO => self.prio = Some(attr.u32()?),
-                a::STATE => self.state = Some(attr.u32()?.into()),
-                a::OPERSTATE => self.operstate = Some(attr.u32()?.into()),
-                a::PHASE_OFFSET => self.phase_offset = Some(Femtos(attr.i64()?)),
-                a::FRACTIONAL_FREQUENCY_OFFSET => self.ffo = Some(attr.sint()?),
-                a::FRACTIONAL_FREQUENCY_OFFSET_PPT => self.ffo_ppt = Some(attr.sint()?),
+                a::PARENT_ID => parent.parent_id = Some(attr.u32()?),
+                a::DIRECTION => parent.direction = Some(attr.u32()?.into()),
+                a::PRIO => parent.prio = Some(attr.u32()?),
+                a::STATE => parent.state = Some(attr.u32()?.into()),
+                a::OPERSTATE => parent.operstate = Some(attr.u32()?.into()),
+                a::PHASE_OFFSET => parent.phase_offset = Some(Femtos(attr.i64()?)),
+                a::FRACTIONAL_FREQUENCY_OFFSET => parent.ffo = Some(attr.sint()?),
+                a::FRACTIONAL_FREQUENCY_OFFSET_PPT => parent.ffo_ppt = Some(attr.sint()?),
                 _ => {}
             }
         }
-        Ok(())
+        Ok(parent)
     }
 }
 
@@ -64,17 +67,23 @@ pub struct OtherPin {
     pub state: Option<PinState>,
 }
 
-impl OtherPin {
-    fn fill(&mut self, nest: &Attr<'_>, id: u16) -> Result<(), Malformed> {
+impl Nest for OtherPin {
+    fn decode(nest: &Attr<'_>) -> Result<Self, Malformed> {
+        let id = if nest.kind == a::REFERENCE_SYNC {
+            a::ID
+        } else {
+            a::PARENT_ID
+        };
+        let mut pin = OtherPin::default();
         for attr in nest.nested() {
             let attr = attr?;
             match attr.kind {
-                kind if kind == id => self.id = Some(attr.u32()?),
-                a::STATE => self.state = Some(attr.u32()?.into()),
+                kind if kind == id => pin.id = Some(attr.u32()?),
+                a::STATE => pin.state = Some(attr.u32()?.into()),
                 _ => {}
             }
         }
-        Ok(())
+        Ok(pin)
     }
 }
 
@@ -88,16 +97,24 @@ pub struct FrequencyRange {
 }
 
 impl FrequencyRange {
-    fn fill(&mut self, nest: &Attr<'_>) -> Result<(), Malformed> {
+    /// True if the range has both ends and `hz` is not outside.
+    pub fn contains(&self, hz: u64) -> bool {
+        self.min.is_some_and(|min| min <= hz) && self.max.is_some_and(|max| hz <= max)
+    }
+}
+
+impl Nest for FrequencyRange {
+    fn decode(nest: &Attr<'_>) -> Result<Self, Malformed> {
+        let mut range = FrequencyRange::default();
         for attr in nest.nested() {
             let attr = attr?;
             match attr.kind {
-                a::FREQUENCY_MIN => self.min = Some(attr.u64()?),
-                a::FREQUENCY_MAX => self.max = Some(attr.u64()?),
+                a::FREQUENCY_MIN => range.min = Some(attr.u64()?),
+                a::FREQUENCY_MAX => range.max = Some(attr.u64()?),
                 _ => {}
             }
         }
-        Ok(())
+        Ok(range)
     }
 }
 
@@ -121,13 +138,13 @@ pub struct PinMsg<'a> {
     /// Frequency, Hz.
     pub frequency: Option<u64>,
     /// Frequencies it can have.
-    pub frequency_supported: List<FrequencyRange, 8>,
+    pub frequency_supported: Nests<'a, FrequencyRange>,
     /// What may be set.
     pub capabilities: Option<PinCapabilities>,
     /// The devices it serves.
-    pub parent_devices: List<ParentDevice, 8>,
+    pub parent_devices: Nests<'a, ParentDevice>,
     /// The mux pins above it.
-    pub parent_pins: List<OtherPin, 4>,
+    pub parent_pins: Nests<'a, OtherPin>,
     /// Least settable phase, ps.
     pub phase_adjust_min: Option<i32>,
     /// Greatest settable phase, ps.
@@ -145,11 +162,11 @@ pub struct PinMsg<'a> {
     /// Embedded synchronisation, Hz.
     pub esync_frequency: Option<u64>,
     /// Embedded synchronisation it can have.
-    pub esync_frequency_supported: List<FrequencyRange, 4>,
+    pub esync_frequency_supported: Nests<'a, FrequencyRange>,
     /// High time of the embedded pulse, percent.
     pub esync_pulse: Option<u32>,
     /// Partner pins.
-    pub reference_sync: List<OtherPin, 4>,
+    pub reference_sync: Nests<'a, OtherPin>,
     /// Attributes that belong into a parent-device nest, found outside one (no kernel sends them there).
     pub outside: ParentDevice,
 }
@@ -165,10 +182,10 @@ impl<'a> PinMsg<'a> {
         package_label: None,
         pin_type: None,
         frequency: None,
-        frequency_supported: List::new(NO_RANGE),
+        frequency_supported: Nests::NONE,
         capabilities: None,
-        parent_devices: List::new(NO_PARENT),
-        parent_pins: List::new(NO_PIN),
+        parent_devices: Nests::NONE,
+        parent_pins: Nests::NONE,
         phase_adjust_min: None,
         phase_adjust_max: None,
         phase_adjust_gran: None,
@@ -177,9 +194,9 @@ impl<'a> PinMsg<'a> {
         ffo_ppt: None,
         measured_frequency: None,
         esync_frequency: None,
-        esync_frequency_supported: List::new(NO_RANGE),
+        esync_frequency_supported: Nests::NONE,
         esync_pulse: None,
-        reference_sync: List::new(NO_PIN),
+        reference_sync: Nests::NONE,
         outside: NO_PARENT,
     };
 
@@ -187,17 +204,27 @@ impl<'a> PinMsg<'a> {
     /// malformed and what is not.
     #[inline]
     pub fn decode(attributes: &'a [u8]) -> Result<Self, Malformed> {
-        let mut result = Ok(PinMsg::EMPTY); // built where it is returned: it is large to move
-        if let Ok(msg) = &mut result {
-            for attr in Attrs::new(attributes) {
-                msg.take(&attr?)?;
-            }
-        }
-        result
+        let mut msg = PinMsg::EMPTY;
+        msg.fill(attributes)?;
+        Ok(msg)
     }
 
-    #[inline]
-    fn take(&mut self, attr: &Attr<'a>) -> Result<(), Malformed> {
+    /// Out of line, so that the message stays in memory and the registers are the walk's: half the instructions.
+    #[inline(never)]
+    fn fill(&mut self, attributes: &'a [u8]) -> Result<(), Malformed> {
+        let mut attrs = Attrs::new(attributes);
+        loop {
+            let from = attrs.rest();
+            match attrs.next() {
+                Some(attr) => self.take(&attr?, from)?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// `from`: the message from this attribute on.
+    #[inline(always)]
+    fn take(&mut self, attr: &Attr<'a>, from: &'a [u8]) -> Result<(), Malformed> {
         match attr.kind {
             a::ID => self.id = Some(attr.u32()?),
             a::MODULE_NAME => self.module_name = Some(attr.text()),
@@ -207,10 +234,10 @@ impl<'a> PinMsg<'a> {
             a::PACKAGE_LABEL => self.package_label = Some(attr.text()),
             a::TYPE => self.pin_type = Some(attr.u32()?.into()),
             a::FREQUENCY => self.frequency = Some(attr.u64()?),
-            a::FREQUENCY_SUPPORTED => self.frequency_supported.push_with(|range| range.fill(attr))?,
+            a::FREQUENCY_SUPPORTED => self.frequency_supported.check(attr, from)?,
             a::CAPABILITIES => self.capabilities = Some(PinCapabilities::from_bits_retain(attr.u32()?)),
-            a::PARENT_DEVICE => self.parent_devices.push_with(|parent| parent.fill(attr))?,
-            a::PARENT_PIN => self.parent_pins.push_with(|pin| pin.fill(attr, a::PARENT_ID))?,
+            a::PARENT_DEVICE => self.parent_devices.check(attr, from)?,
+            a::PARENT_PIN => self.parent_pins.check(attr, from)?,
             a::PHASE_ADJUST_MIN => self.phase_adjust_min = Some(attr.i32()?),
             a::PHASE_ADJUST_MAX => self.phase_adjust_max = Some(attr.i32()?),
             a::PHASE_ADJUST_GRAN => self.phase_adjust_gran = Some(attr.u32()?),
@@ -219,9 +246,9 @@ impl<'a> PinMsg<'a> {
             a::FRACTIONAL_FREQUENCY_OFFSET_PPT => self.ffo_ppt = Some(attr.sint()?),
             a::MEASURED_FREQUENCY => self.measured_frequency = Some(attr.u64()?),
             a::ESYNC_FREQUENCY => self.esync_frequency = Some(attr.u64()?),
-            a::ESYNC_FREQUENCY_SUPPORTED => self.esync_frequency_supported.push_with(|range| range.fill(attr))?,
+            a::ESYNC_FREQUENCY_SUPPORTED => self.esync_frequency_supported.check(attr, from)?,
             a::ESYNC_PULSE => self.esync_pulse = Some(attr.u32()?),
-            a::REFERENCE_SYNC => self.reference_sync.push_with(|pin| pin.fill(attr, a::ID))?,
+            a::REFERENCE_SYNC => self.reference_sync.check(attr, from)?,
             a::PARENT_ID => self.outside.parent_id = Some(attr.u32()?),
             a::DIRECTION => self.outside.direction = Some(attr.u32()?.into()),
             a::PRIO => self.outside.prio = Some(attr.u32()?),
@@ -244,8 +271,6 @@ const NO_PARENT: ParentDevice = ParentDevice {
     ffo: None,
     ffo_ppt: None,
 };
-const NO_PIN: OtherPin = OtherPin { id: None, state: None };
-const NO_RANGE: FrequencyRange = FrequencyRange { min: None, max: None };
 
 #[cfg(test)]
 mod tests {
@@ -254,7 +279,7 @@ mod tests {
     use crate::encode::AttrWriter;
 
     fn body(write: impl FnOnce(&mut AttrWriter<'_>)) -> Vec<u8> {
-        let mut buffer = [0; 1024];
+        let mut buffer = [0; 2048];
         let mut writer = AttrWriter::new(&mut buffer);
         write(&mut writer);
         writer.finish().unwrap().to_vec()
@@ -286,13 +311,13 @@ mod tests {
                 (Some(1), Some(Femtos(-1_870_360)))
             ]
         );
-        assert!(msg.parent_devices.iter().all(ParentDevice::is_active_input));
+        assert!(msg.parent_devices.iter().all(|parent| parent.is_active_input()));
     }
 
     #[test]
     fn a_nest_that_ends_early_is_kept_as_far_as_it_goes() {
         let bytes = body(|w| w.nest(a::PARENT_DEVICE, |w| w.u32(a::PARENT_ID, 1)));
-        let parent = PinMsg::decode(&bytes).unwrap().parent_devices.as_slice()[0];
+        let parent = PinMsg::decode(&bytes).unwrap().parent_devices.iter().next().unwrap();
         assert_eq!(
             parent,
             ParentDevice {
@@ -304,10 +329,16 @@ mod tests {
     }
 
     #[test]
-    fn more_parents_than_places_are_counted() {
-        let bytes = body(|w| (0..11).for_each(|id| w.nest(a::PARENT_DEVICE, |w| w.u32(a::PARENT_ID, id))));
+    fn there_is_no_greatest_number_of_parents() {
+        let bytes = body(|w| {
+            for id in 0..70 {
+                w.nest(a::PARENT_DEVICE, |w| w.u32(a::PARENT_ID, id));
+                w.u32(a::PRIO, 7); // others between them do not count
+            }
+        });
         let parents = PinMsg::decode(&bytes).unwrap().parent_devices;
-        assert_eq!((parents.as_slice().len(), parents.dropped()), (8, 3));
+        assert_eq!(parents.len(), 70);
+        assert!(parents.iter().map(|parent| parent.parent_id).eq((0..70).map(Some)));
     }
 
     #[test]
@@ -337,7 +368,7 @@ mod tests {
             id: Some(id),
             state: Some(state),
         };
-        assert_eq!(msg.reference_sync.as_slice(), [pin(5, PinState::Disconnected)]);
-        assert_eq!(msg.parent_pins.as_slice(), [pin(2, PinState::Connected)]);
+        assert!(msg.reference_sync.iter().eq([pin(5, PinState::Disconnected)]));
+        assert!(msg.parent_pins.iter().eq([pin(2, PinState::Connected)]));
     }
 }

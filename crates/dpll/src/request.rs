@@ -229,10 +229,7 @@ mod tests {
             panic!("{frame:?}")
         };
         let pin = crate::PinMsg::decode(attributes).unwrap();
-        assert_eq!(
-            (command, pin.id, pin.parent_devices.as_slice().len()),
-            (cmd::PIN_SET, Some(88), 8)
-        );
-        assert_eq!(pin.parent_devices.as_slice()[7].prio, Some(255));
+        assert_eq!((command, pin.id, pin.parent_devices.len()), (cmd::PIN_SET, Some(88), 8));
+        assert_eq!(pin.parent_devices.iter().nth(7).unwrap().prio, Some(255));
     }
 }

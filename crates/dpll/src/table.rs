@@ -52,6 +52,13 @@ pub struct Pin {
     round: u32,
 }
 
+impl Pin {
+    /// The pin as the device with this handle sees it.
+    pub fn parent(&self, device: u32) -> Option<&ParentDevice> {
+        self.parents.iter().find(|parent| parent.parent_id == Some(device))
+    }
+}
+
 /// A label, cut to 32 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Label {
@@ -188,11 +195,12 @@ impl Table {
             pin.label = Label::new(text.bytes());
         }
         if complete {
-            pin.parents = msg.parent_devices;
+            pin.parents = List::new(ParentDevice::default());
+            msg.parent_devices.iter().for_each(|parent| pin.parents.push(parent));
         } else {
             msg.parent_devices
                 .iter()
-                .for_each(|parent| merge_parent(&mut pin.parents, parent));
+                .for_each(|parent| merge_parent(&mut pin.parents, &parent));
         }
         Ok(pin)
     }

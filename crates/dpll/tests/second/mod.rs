@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use netlink_packet_core::{NlasIterator, parse_i32, parse_i64, parse_u32, parse_u64};
 use tgm_dpll::kinds::PinCapabilities;
-use tgm_dpll::{DeviceMsg, FrequencyRange, List, OtherPin, ParentDevice, PinMsg, Text};
+use tgm_dpll::{DeviceMsg, FrequencyRange, List, Nests, OtherPin, ParentDevice, PinMsg, Text};
 use tgm_time::Femtos;
 
 type Values<'a> = BTreeMap<u16, Vec<&'a [u8]>>;
@@ -119,10 +119,36 @@ fn towards_device(v: &Values<'_>) -> Option<ParentDevice> {
     })
 }
 
-/// Pin attributes by the other way. `None`: rejected.
-pub fn pin(bytes: &[u8]) -> Option<PinMsg<'_>> {
+/// A pin's nests.
+#[derive(Debug, PartialEq)]
+pub struct Nested {
+    pub frequency_supported: Vec<FrequencyRange>,
+    pub parent_devices: Vec<ParentDevice>,
+    pub parent_pins: Vec<OtherPin>,
+    pub esync_frequency_supported: Vec<FrequencyRange>,
+    pub reference_sync: Vec<OtherPin>,
+}
+
+fn each<T>(values: &Values<'_>, kind: u16, parse: impl Fn(&[u8]) -> Option<T>) -> Option<Vec<T>> {
+    values
+        .get(&kind)
+        .into_iter()
+        .flatten()
+        .map(|value| parse(value))
+        .collect()
+}
+
+/// Pin attributes by the other way, nests apart. `None`: rejected.
+pub fn pin(bytes: &[u8]) -> Option<(PinMsg<'_>, Nested)> {
     let v = gather(bytes)?;
-    Some(PinMsg {
+    let nested = Nested {
+        frequency_supported: each(&v, 12, range)?,
+        parent_devices: each(&v, 18, |nest| towards_device(&gather(nest)?))?,
+        parent_pins: each(&v, 19, other(2))?,
+        esync_frequency_supported: each(&v, 26, range)?,
+        reference_sync: each(&v, 28, other(1))?,
+    };
+    let msg = PinMsg {
         id: last(&v, 1, u32_of)?,
         module_name: text(&v, 3),
         clock_id: last(&v, 5, u64_of)?,
@@ -131,18 +157,13 @@ pub fn pin(bytes: &[u8]) -> Option<PinMsg<'_>> {
         package_label: text(&v, 8),
         pin_type: last(&v, 9, named)?,
         frequency: last(&v, 11, u64_of)?,
-        frequency_supported: all(&v, 12, FrequencyRange::default(), range)?,
         capabilities: last(&v, 17, u32_of)?.map(PinCapabilities::from_bits_retain),
-        parent_devices: all(&v, 18, ParentDevice::default(), |nest| towards_device(&gather(nest)?))?,
-        parent_pins: all(&v, 19, OtherPin::default(), other(2))?,
         phase_adjust_min: last(&v, 20, i32_of)?,
         phase_adjust_max: last(&v, 21, i32_of)?,
         phase_adjust: last(&v, 22, i32_of)?,
         ffo: last(&v, 24, sint_of)?,
         esync_frequency: last(&v, 25, u64_of)?,
-        esync_frequency_supported: all(&v, 26, FrequencyRange::default(), range)?,
         esync_pulse: last(&v, 27, u32_of)?,
-        reference_sync: all(&v, 28, OtherPin::default(), other(1))?,
         phase_adjust_gran: last(&v, 29, u32_of)?,
         ffo_ppt: last(&v, 30, sint_of)?,
         measured_frequency: last(&v, 31, u64_of)?,
@@ -151,5 +172,30 @@ pub fn pin(bytes: &[u8]) -> Option<PinMsg<'_>> {
             ffo_ppt: None,
             ..towards_device(&v)?
         },
-    })
+        ..PinMsg::EMPTY
+    };
+    Some((msg, nested))
+}
+
+/// The crate's own decoding with the nests read and taken out, to be compared with [`pin`].
+pub fn apart(bytes: &[u8]) -> Option<(PinMsg<'_>, Nested)> {
+    let mut msg = PinMsg::decode(bytes).ok()?;
+    let nested = Nested {
+        frequency_supported: msg.frequency_supported.iter().collect(),
+        parent_devices: msg.parent_devices.iter().collect(),
+        parent_pins: msg.parent_pins.iter().collect(),
+        esync_frequency_supported: msg.esync_frequency_supported.iter().collect(),
+        reference_sync: msg.reference_sync.iter().collect(),
+    };
+    assert_eq!(
+        msg.parent_devices.len(),
+        nested.parent_devices.len(),
+        "none is left out"
+    );
+    msg.frequency_supported = Nests::NONE;
+    msg.parent_devices = Nests::NONE;
+    msg.parent_pins = Nests::NONE;
+    msg.esync_frequency_supported = Nests::NONE;
+    msg.reference_sync = Nests::NONE;
+    Some((msg, nested))
 }
