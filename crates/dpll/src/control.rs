@@ -1,36 +1,33 @@
-//! The control side, for start-up and tools: resolve the family, dump once, set a pin – blocking, over neli, with the kernel's own
-//! words in the errors. Nothing here belongs on the hardware thread.
+//! The control side, for start-up and tools: resolve the family, look up, dump, change – blocking, with the kernel's own words in the
+//! errors. Nothing here belongs on the hardware thread, and nothing here changes a setting unless a `change_` or `set_` says so.
 //!
-//! neli's `NlRouter` would start a thread; its plain socket does not.
+//! `change_device` and `change_pin` are the careful way: what the device or pin offers is read first, what it does not offer is
+//! refused with what is allowed, and what was set is read back. `set_device` and `set_pin` only send.
 
-use neli::consts::nl::{GenlId, NlmF, NlmsgerrAttr};
-use neli::consts::socket::NlFamily;
-use neli::err::Nlmsgerr;
-use neli::genl::{AttrTypeBuilder, GenlmsghdrBuilder, NlattrBuilder, NoUserHeader};
-use neli::nl::{NlPayload, Nlmsghdr, NlmsghdrBuilder};
-use neli::socket::synchronous::NlSocketHandle;
-use neli::types::{Buffer, GenlBuffer};
-use neli::utils::Groups;
 use nix::errno::Errno;
-use tgm_sys::dpll::{self, a_pin, cmd};
+use tgm_sys::dpll::{self, a, a_pin, cmd};
 
+use crate::ask::{Asker, Question};
+use crate::change::{DeviceSet, PinSet};
+use crate::check;
 use crate::device::DeviceMsg;
 use crate::encode::AttrWriter;
 use crate::error::Error;
 use crate::family::Family;
+use crate::key::{DeviceKey, PinKey};
+use crate::names;
 use crate::pin::PinMsg;
-use crate::request::{PinSet, REQUEST_LEN};
+use crate::request::REQUEST_LEN;
 
-/// Bytes of a generic-netlink header.
-const GENL_HEADER: usize = 4;
-/// NLMSG_DONE.
-const DONE: u16 = 3;
+/// Number of the controller of generic netlink, of its GETFAMILY and of CTRL_ATTR_FAMILY_NAME.
+const CONTROLLER: (u16, u8, u16) = (16, 3, 2);
+/// Room for a key: five strings of labels' length.
+const KEY_LEN: usize = 1024;
 
 /// A blocking socket to the dpll family.
 pub struct Control {
-    socket: NlSocketHandle,
+    asker: Asker,
     family: Family,
-    seq: u32,
 }
 
 impl std::fmt::Debug for Control {
@@ -44,15 +41,9 @@ impl std::fmt::Debug for Control {
 impl Control {
     /// Opens a socket and resolves the family. Needs no capability.
     pub fn open() -> Result<Self, Error> {
-        let socket = NlSocketHandle::connect(NlFamily::Generic, None, Groups::empty()).map_err(io("netlink socket"))?;
-        socket.enable_ext_ack(true).map_err(io("NETLINK_EXT_ACK"))?;
-        let mut control = Control {
-            socket,
-            family: Family { id: 0, group: None },
-            seq: 0,
-        };
-        control.family = control.resolve()?;
-        Ok(control)
+        let mut asker = Asker::open()?;
+        let family = resolve(&mut asker)?;
+        Ok(Control { asker, family })
     }
 
     /// Numbers of the family on this kernel.
@@ -62,189 +53,208 @@ impl Control {
 
     /// Shows every device to `each`. Needs CAP_NET_ADMIN.
     pub fn devices(&mut self, mut each: impl FnMut(&DeviceMsg<'_>)) -> Result<(), Error> {
-        const WHAT: &str = "a dump of the dpll devices";
-        self.ask(
-            WHAT,
-            self.family.id,
-            cmd::DEVICE_GET,
-            dpll::FAMILY_VERSION,
-            NlmF::DUMP,
-            &[],
-            |attributes| {
-                DeviceMsg::decode(attributes)
-                    .map(|msg| each(&msg))
-                    .map_err(|bad| bad.to_string())
-            },
-        )
+        let question = self.question("a dump of the dpll devices", cmd::DEVICE_GET, &[]);
+        self.asker.ask(Question { dump: true, ..question }, |attributes| {
+            DeviceMsg::decode(attributes)
+                .map(|msg| each(&msg))
+                .map_err(|bad| bad.to_string())
+        })
     }
 
-    /// Shows every pin to `each`. Needs CAP_NET_ADMIN.
+    /// Shows every pin to `each`. Needs CAP_NET_ADMIN. The kernel knows no dump of one device's pins: look at their parents.
     pub fn pins(&mut self, mut each: impl FnMut(&PinMsg<'_>)) -> Result<(), Error> {
-        const WHAT: &str = "a dump of the dpll pins";
-        self.ask(
-            WHAT,
-            self.family.id,
-            cmd::PIN_GET,
-            dpll::FAMILY_VERSION,
-            NlmF::DUMP,
-            &[],
-            |attributes| {
-                PinMsg::decode(attributes)
-                    .map(|msg| each(&msg))
-                    .map_err(|bad| bad.to_string())
-            },
-        )
+        let question = self.question("a dump of the dpll pins", cmd::PIN_GET, &[]);
+        self.asker.ask(Question { dump: true, ..question }, |attributes| {
+            PinMsg::decode(attributes)
+                .map(|msg| each(&msg))
+                .map_err(|bad| bad.to_string())
+        })
     }
 
-    /// Changes a pin. Needs CAP_NET_ADMIN.
-    pub fn set_pin(&mut self, set: &PinSet) -> Result<(), Error> {
-        const WHAT: &str = "a change of a dpll pin";
+    /// Reads one device (DEVICE_GET). Needs CAP_NET_ADMIN.
+    pub fn device<T>(&mut self, id: u32, read: impl FnOnce(&DeviceMsg<'_>) -> T) -> Result<T, Error> {
+        const WHAT: &str = "a dpll device";
+        let (mut room, mut read, mut found) = ([0; 8], Some(read), None);
+        let question = self.question(WHAT, cmd::DEVICE_GET, handle(&mut room, a::ID, id));
+        let asked = self.asker.ask(question, |attributes| {
+            let msg = DeviceMsg::decode(attributes).map_err(|bad| bad.to_string())?;
+            found = read.take().map(|read| read(&msg));
+            Ok(())
+        });
+        asked.map_err(|error| not_found(error, || format!("dpll device {id}")))?;
+        found.ok_or_else(|| silent(WHAT))
+    }
+
+    /// Reads one pin (PIN_GET). Needs CAP_NET_ADMIN.
+    pub fn pin<T>(&mut self, id: u32, read: impl FnOnce(&PinMsg<'_>) -> T) -> Result<T, Error> {
+        const WHAT: &str = "a dpll pin";
+        let (mut room, mut read, mut found) = ([0; 8], Some(read), None);
+        let question = self.question(WHAT, cmd::PIN_GET, handle(&mut room, a_pin::ID, id));
+        let asked = self.asker.ask(question, |attributes| {
+            let msg = PinMsg::decode(attributes).map_err(|bad| bad.to_string())?;
+            found = read.take().map(|read| read(&msg));
+            Ok(())
+        });
+        asked.map_err(|error| not_found(error, || format!("dpll pin {id}")))?;
+        found.ok_or_else(|| silent(WHAT))
+    }
+
+    /// The handle of a device (DEVICE_ID_GET), good until its driver is reloaded. Needs CAP_NET_ADMIN.
+    pub fn find_device(&mut self, key: &DeviceKey) -> Result<u32, Error> {
+        const WHAT: &str = "the handle of a dpll device";
+        let mut room = [0; KEY_LEN];
+        let mut writer = AttrWriter::new(&mut room);
+        key.write(&mut writer);
+        let attributes = writer.finish().ok_or_else(|| too_long(WHAT))?;
+        let (mut found, question) = (None, self.question(WHAT, cmd::DEVICE_ID_GET, attributes));
+        let asked = self.asker.ask(question, |attributes| {
+            found = DeviceMsg::decode(attributes).map_err(|bad| bad.to_string())?.id;
+            Ok(())
+        });
+        asked.map_err(|error| not_found(error, || key.to_string()))?;
+        found.ok_or_else(|| silent(WHAT))
+    }
+
+    /// The handle of a pin (PIN_ID_GET), good until its driver is reloaded. Needs CAP_NET_ADMIN.
+    pub fn find_pin(&mut self, key: &PinKey) -> Result<u32, Error> {
+        const WHAT: &str = "the handle of a dpll pin";
+        let mut room = [0; KEY_LEN];
+        let mut writer = AttrWriter::new(&mut room);
+        key.write(&mut writer);
+        let attributes = writer.finish().ok_or_else(|| too_long(WHAT))?;
+        let (mut found, question) = (None, self.question(WHAT, cmd::PIN_ID_GET, attributes));
+        let asked = self.asker.ask(question, |attributes| {
+            found = PinMsg::decode(attributes).map_err(|bad| bad.to_string())?.id;
+            Ok(())
+        });
+        asked.map_err(|error| not_found(error, || key.to_string()))?;
+        found.ok_or_else(|| silent(WHAT))
+    }
+
+    /// Changes a device, as it is. Needs CAP_NET_ADMIN.
+    pub fn set_device(&mut self, set: &DeviceSet) -> Result<(), Error> {
         let mut buffer = [0; REQUEST_LEN];
         let mut writer = AttrWriter::new(&mut buffer);
         set.write(&mut writer);
-        let attributes = writer.finish().unwrap_or_default();
-        self.ask(
-            WHAT,
-            self.family.id,
-            cmd::PIN_SET,
-            dpll::FAMILY_VERSION,
-            NlmF::ACK,
-            attributes,
-            |_| Ok(()),
-        )
+        let attributes = writer.finish().ok_or_else(|| too_long(SET_DEVICE))?;
+        let question = self.question(SET_DEVICE, cmd::DEVICE_SET, attributes);
+        self.asker.ask(question, |_| Ok(()))
     }
 
-    fn resolve(&mut self) -> Result<Family, Error> {
-        const WHAT: &str = "the dpll family";
-        /// CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME.
-        const GETFAMILY: (u8, u16) = (3, 2);
-        let mut buffer = [0; 32];
+    /// Changes a pin, as it is. Needs CAP_NET_ADMIN.
+    pub fn set_pin(&mut self, set: &PinSet) -> Result<(), Error> {
+        let mut buffer = [0; REQUEST_LEN];
         let mut writer = AttrWriter::new(&mut buffer);
-        writer.text(GETFAMILY.1, dpll::FAMILY_NAME);
-        let attributes = writer.finish().unwrap_or_default();
-        let mut found = None;
-        let asked = self.ask(
-            WHAT,
-            GenlId::Ctrl.into(),
-            GETFAMILY.0,
-            2,
-            NlmF::ACK,
+        set.write(&mut writer);
+        let attributes = writer.finish().ok_or_else(|| too_long(SET_PIN))?;
+        let question = self.question(SET_PIN, cmd::PIN_SET, attributes);
+        self.asker.ask(question, |_| Ok(()))
+    }
+
+    /// Changes a device if it offers that, and reads back whether it has it. Needs CAP_NET_ADMIN.
+    pub fn change_device(&mut self, set: &DeviceSet) -> Result<(), Error> {
+        let what = SET_DEVICE;
+        let offered = self.device(set.id, |now| check::device(now, set))?;
+        offered.map_err(|why| Error::NotAllowed { what, why })?;
+        self.set_device(set)?;
+        let differences = self.device(set.id, |now| check::device_differences(now, set))?;
+        taken(what, differences)
+    }
+
+    /// Changes a pin if it offers that, and reads back whether it has it. Needs CAP_NET_ADMIN.
+    pub fn change_pin(&mut self, set: &PinSet) -> Result<(), Error> {
+        let what = SET_PIN;
+        let offered = self.pin(set.id, |now| check::pin(now, set))?;
+        offered.map_err(|why| Error::NotAllowed { what, why })?;
+        self.set_pin(set)?;
+        let differences = self.pin(set.id, |now| check::pin_differences(now, set))?;
+        taken(what, differences)
+    }
+
+    const fn question<'a>(&self, what: &'static str, command: u8, attributes: &'a [u8]) -> Question<'a> {
+        let names: &[&str] = if command >= cmd::PIN_ID_GET {
+            &names::PIN
+        } else {
+            &names::DEVICE
+        };
+        Question {
+            what,
+            family: self.family.id,
+            command,
+            version: dpll::FAMILY_VERSION,
+            dump: false,
             attributes,
-            |answer| {
-                found = Family::decode(answer).map_err(|bad| bad.to_string())?;
-                Ok(())
-            },
-        );
-        match asked {
-            Err(Error::Refused {
-                errno: Errno::ENOENT, ..
-            }) => Err(Error::FamilyMissing),
-            Err(other) => Err(other),
-            Ok(()) => found.ok_or(Error::FamilyMissing),
-        }
-    }
-
-    /// Sends one request and hands the attributes of each answer to `each`, until the acknowledgement or the end of the dump.
-    #[allow(clippy::too_many_arguments)] // the fields of the two headers
-    fn ask(
-        &mut self,
-        what: &'static str,
-        family: u16,
-        command: u8,
-        version: u8,
-        flags: NlmF,
-        attributes: &[u8],
-        mut each: impl FnMut(&[u8]) -> Result<(), String>,
-    ) -> Result<(), Error> {
-        let answer = |why: String| Error::Answer { what, why };
-        self.seq = self.seq.wrapping_add(1);
-        let request = build(family, self.seq, flags, command, version, attributes).map_err(answer)?;
-        self.socket.send(&request).map_err(io(what))?;
-        loop {
-            let (messages, _) = self.socket.recv::<u16, Buffer>().map_err(io(what))?;
-            for message in messages {
-                let message = message.map_err(|error| answer(error.to_string()))?;
-                if *message.nl_seq() != self.seq {
-                    continue; // the tail of a request that failed half-way
-                }
-                match message.nl_payload() {
-                    NlPayload::Ack(_) => return Ok(()),
-                    NlPayload::Err(error) => return Err(refusal(what, error)),
-                    NlPayload::DumpExtAck(done) if *done.error() != 0 => return Err(refusal(what, done)),
-                    _ if *message.nl_type() == DONE => return Ok(()),
-                    NlPayload::Payload(body) => {
-                        let attributes = body
-                            .as_ref()
-                            .get(GENL_HEADER..)
-                            .ok_or_else(|| answer("no header".into()))?;
-                        each(attributes).map_err(answer)?;
-                    }
-                    NlPayload::DumpExtAck(_) | NlPayload::Empty => {}
-                }
-            }
+            names,
         }
     }
 }
 
-type Message = Nlmsghdr<u16, neli::genl::Genlmsghdr<u8, u16, NoUserHeader>>;
+const SET_DEVICE: &str = "a change of a dpll device";
+const SET_PIN: &str = "a change of a dpll pin";
 
-fn build(family: u16, seq: u32, flags: NlmF, command: u8, version: u8, attributes: &[u8]) -> Result<Message, String> {
-    let mut list = GenlBuffer::new();
-    for attr in crate::attrs::Attrs::new(attributes) {
-        let attr = attr.map_err(|bad| bad.to_string())?;
-        // What is written here is a pin change; its nests are all of this type.
-        let nested = attr.kind == a_pin::PARENT_DEVICE;
-        let kind = AttrTypeBuilder::default()
-            .nla_type(attr.kind)
-            .nla_nested(nested)
-            .build()
-            .map_err(text)?;
-        list.push(
-            NlattrBuilder::default()
-                .nla_type(kind)
-                .nla_payload(attr.value)
-                .build()
-                .map_err(text)?,
-        );
+fn resolve(asker: &mut Asker) -> Result<Family, Error> {
+    let (family, command, name) = CONTROLLER;
+    let mut buffer = [0; 32];
+    let mut writer = AttrWriter::new(&mut buffer);
+    writer.text(name, dpll::FAMILY_NAME);
+    let question = Question {
+        what: "the dpll family",
+        family,
+        command,
+        version: 2,
+        dump: false,
+        attributes: writer.finish().unwrap_or_default(),
+        names: &[],
+    };
+    let mut found = None;
+    let asked = asker.ask(question, |answer| {
+        found = Family::decode(answer).map_err(|bad| bad.to_string())?;
+        Ok(())
+    });
+    match asked {
+        Err(Error::Refused {
+            errno: Errno::ENOENT, ..
+        }) => Err(Error::FamilyMissing),
+        Err(other) => Err(other),
+        Ok(()) => found.ok_or(Error::FamilyMissing),
     }
-    let body = GenlmsghdrBuilder::default()
-        .cmd(command)
-        .version(version)
-        .attrs(list)
-        .build()
-        .map_err(text)?;
-    NlmsghdrBuilder::default()
-        .nl_type(family)
-        .nl_flags(NlmF::REQUEST | flags)
-        .nl_seq(seq)
-        .nl_payload(NlPayload::Payload(body))
-        .build()
-        .map_err(text)
 }
 
-fn refusal<M>(what: &'static str, error: &Nlmsgerr<M>) -> Error {
-    let errno = Errno::from_raw(error.error().saturating_neg());
-    if matches!(errno, Errno::EPERM | Errno::EACCES) {
-        return Error::Permission { what };
-    }
-    let words = error.ext_ack().get_attr_handle();
-    let text = words.get_attr_payload_as_with_len::<String>(NlmsgerrAttr::Msg).ok();
-    Error::Refused { what, errno, text }
+fn handle(room: &mut [u8; 8], kind: u16, id: u32) -> &[u8] {
+    let mut writer = AttrWriter::new(room);
+    writer.u32(kind, id);
+    writer.finish().unwrap_or_default() // it fits: header and four bytes
 }
 
-fn io(what: &'static str) -> impl Fn(neli::err::SocketError) -> Error {
-    move |error| match error {
-        neli::err::SocketError::Io(error) => Error::Socket {
-            what,
-            errno: Errno::from_raw(error.raw_os_error().unwrap_or(0)),
+fn taken(what: &'static str, differences: Vec<check::Difference>) -> Result<(), Error> {
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(Error::NotTaken { what, differences })
+}
+
+/// The kernel's way to say that a handle or key fits none or several.
+fn not_found(error: Error, who: impl FnOnce() -> String) -> Error {
+    match error {
+        Error::Refused {
+            errno: errno @ (Errno::ENODEV | Errno::EINVAL),
+            text,
+            ..
+        } => Error::NotFound {
+            who: who(),
+            errno,
+            text,
         },
-        other => Error::Answer {
-            what,
-            why: other.to_string(),
-        },
+        other => other,
     }
 }
 
-fn text(error: impl std::fmt::Display) -> String {
-    error.to_string()
+fn silent(what: &'static str) -> Error {
+    let why = "an acknowledgement without an answer".to_owned();
+    Error::Answer { what, why }
+}
+
+fn too_long(what: &'static str) -> Error {
+    let why = "the request does not fit its buffer".to_owned();
+    Error::Answer { what, why }
 }

@@ -1,6 +1,8 @@
-//! What can go wrong when a monitor or the control side is opened.
+//! What can go wrong when a monitor or the control side is opened and used.
 
 use nix::errno::Errno;
+
+use crate::check::{Difference, NotAllowed};
 
 /// Why the dpll family cannot be used, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,7 +24,7 @@ pub enum Error {
         what: &'static str,
     },
     /// The kernel refused a request for another reason.
-    #[error("the kernel refused {what}: {errno}{}", .text.as_deref().map(|text| format!(" ({text})")).unwrap_or_default())]
+    #[error("the kernel refused {what}: {errno}{}", words(.attribute, .text))]
     Refused {
         /// What was asked for.
         what: &'static str,
@@ -30,6 +32,40 @@ pub enum Error {
         errno: Errno,
         /// Its own words, if it had any.
         text: Option<String>,
+        /// The attribute of the request that it points at, if any: "parent-device.state".
+        attribute: Option<String>,
+    },
+    /// The device or pin does not offer what was to be set. Nothing was sent.
+    #[error("{what} was not sent: {why}")]
+    NotAllowed {
+        /// What was to be done.
+        what: &'static str,
+        /// What is allowed.
+        why: NotAllowed,
+    },
+    /// The kernel took the change, but the device or pin does not have it.
+    #[error("{what} was accepted but did not stay: {}", list(.differences))]
+    NotTaken {
+        /// What was done.
+        what: &'static str,
+        /// What reads otherwise.
+        differences: Vec<Difference>,
+    },
+    /// Nothing is known under this key or handle, or several are.
+    #[error("no single {who}: {errno}{}", words(&None, .text))]
+    NotFound {
+        /// Who was looked for.
+        who: String,
+        /// The kernel's error number: ENODEV for none, EINVAL for several.
+        errno: Errno,
+        /// Its own words, if it had any.
+        text: Option<String>,
+    },
+    /// Devices or pins came or went during a dump; it may have holes.
+    #[error("{what} was interrupted by a change (NLM_F_DUMP_INTR): ask again")]
+    Interrupted {
+        /// What was asked for.
+        what: &'static str,
     },
     /// A system call on the socket failed.
     #[error("netlink socket: {what}: {errno}")]
@@ -47,4 +83,15 @@ pub enum Error {
         /// What is wrong with the answer.
         why: String,
     },
+}
+
+fn words(attribute: &Option<String>, text: &Option<String>) -> String {
+    let at = attribute.as_deref().map(|attribute| format!(" at {attribute}"));
+    let text = text.as_deref().map(|text| format!(" ({text})"));
+    [at, text].into_iter().flatten().collect()
+}
+
+fn list(differences: &[Difference]) -> String {
+    let parts: Vec<_> = differences.iter().map(Difference::to_string).collect();
+    parts.join("; ")
 }

@@ -8,7 +8,10 @@
 //! The numbers are in `tgm_sys::dpll`; the format is the kernel's include/uapi/linux/{netlink,genetlink,dpll}.h.
 #![forbid(unsafe_code)]
 
+mod ask;
 pub mod attrs;
+pub mod change;
+pub mod check;
 mod control;
 mod counters;
 pub mod device;
@@ -16,9 +19,12 @@ pub mod encode;
 mod error;
 mod family;
 pub mod frame;
+pub mod key;
 pub mod kinds;
+pub mod kmsg;
 mod list;
 mod monitor;
+pub mod names;
 pub mod nests;
 mod observe;
 pub mod pin;
@@ -27,16 +33,21 @@ mod route;
 mod socket;
 mod sync;
 pub mod table;
+pub mod watch;
 
 pub use attrs::{Malformed, MalformedKind, Text};
+pub use change::{DeviceSet, OtherSet, ParentSet, PinSet};
+pub use check::{Difference, NotAllowed};
 pub use control::Control;
 pub use counters::Counters;
 pub use device::DeviceMsg;
 pub use error::Error;
 pub use family::Family;
+pub use key::{DeviceKey, PinKey};
+pub use kmsg::{GaveUp, Kmsg};
 pub use list::List;
 pub use monitor::{Monitor, Options, ReadOutcome};
 pub use nests::Nests;
 pub use pin::{FrequencyRange, OtherPin, ParentDevice, PinMsg};
-pub use request::{ParentSet, PinSet};
 pub use route::{MAX_ROUTES, Routes, TooManyRoutes};
+pub use watch::{Frozen, Life, Watch};

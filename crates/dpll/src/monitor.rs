@@ -16,12 +16,14 @@ use crate::counters::Counters;
 use crate::error::Error;
 use crate::family::{CTRL_GROUP, Family};
 use crate::frame::{Body, Frame, Frames};
+use crate::kinds::DpllType;
 use crate::observe::{Observer, Want};
 use crate::request::{REQUEST_LEN, Request};
 use crate::route::Routes;
 use crate::socket::{Received, Socket};
 use crate::sync::{Ended, Sync};
-use crate::table::Table;
+use crate::table::{Device, Table};
+use crate::watch::Life;
 
 /// How to monitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,6 +171,25 @@ impl Monitor {
     /// initial one only).
     pub const fn heard(&self) -> Option<Time<Mono>> {
         self.observer.heard
+    }
+
+    /// Whether the driver of a device looks at it ([`crate::watch`] says who judges by that: not this crate). `None`: no such device.
+    pub fn life(&self, clock_id: u64, dpll_type: DpllType, now: Time<Mono>) -> Option<Life> {
+        let is_it = |device: &&Device| (device.clock_id, device.dpll_type) == (Some(clock_id), Some(dpll_type));
+        let status = self.table().devices().iter().find(is_it)?.lock_status;
+        let watch = self.observer.watches.get(clock_id, dpll_type)?;
+        Some(watch.life(now, Some(dpll_type), status))
+    }
+
+    /// True while UNLOCKED of this device tells nothing, because its driver was reloaded less than a minute ago.
+    pub fn is_reloading(&self, clock_id: u64, dpll_type: DpllType, now: Time<Mono>) -> bool {
+        let watch = self.observer.watches.get(clock_id, dpll_type);
+        watch.is_some_and(|watch| watch.is_reloading(now))
+    }
+
+    /// The kernel's log ([`crate::Kmsg`]) says that the driver of this board polls no more.
+    pub fn gave_up(&mut self, clock_id: u64, now: Time<Mono>) {
+        self.observer.watches.gave_up(clock_id, now);
     }
 
     /// True while the table is known to be whole.

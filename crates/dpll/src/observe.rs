@@ -19,6 +19,7 @@ use crate::kinds::DpllType;
 use crate::pin::{ParentDevice, PinMsg};
 use crate::route::Routes;
 use crate::table::{Device, Table};
+use crate::watch::{Watch, Watches};
 
 /// What a message asks of the monitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct Observer {
     pub counters: Counters,
     /// When the kernel last spoke by itself.
     pub heard: Option<Time<Mono>>,
+    /// Whether drivers look at their devices.
+    pub watches: Watches,
     routes: Routes,
 }
 
@@ -48,6 +51,7 @@ impl Observer {
             table: Table::new(),
             counters: Counters::default(),
             heard: None,
+            watches: Watches::new(),
             routes,
         }
     }
@@ -109,10 +113,17 @@ impl Observer {
         let Some(route) = self.route(clock_id) else {
             return Ok(None);
         };
+        let before = self.table.device(id).copied();
         let Ok(device) = self.table.merge_device(id, &msg) else {
             self.counters.table_full = self.counters.table_full.saturating_add(1);
             return Ok(None);
         };
+        if let Some(watch) = self.watch(&device, now)
+            && origin == Origin::Notification
+        {
+            let moved = before.is_some_and(|old| (old.lock_status, old.mode) != (device.lock_status, device.mode));
+            watch.notified(now, moved);
+        }
         if let Some(dpll) = kind(&device) {
             let status = msg.lock_status;
             sink(observation(now, route, Reading::DpllLock { dpll, status, origin }));
@@ -170,6 +181,11 @@ impl Observer {
             let active = known.is_some_and(ParentDevice::is_active_input);
             if let (true, Some(offset)) = (active, parent.phase_offset) {
                 sink(observation(now, route, Reading::DpllPhase { offset, origin }));
+                if let Some(watch) = self.watch(&device, now)
+                    && origin == Origin::Notification
+                {
+                    watch.phase(now, offset);
+                }
             }
             if origin == Origin::Notification {
                 self.input(&device, now, origin, synced, sink);
@@ -204,6 +220,11 @@ impl Observer {
         sink: &mut impl FnMut(Observation),
     ) {
         self.table.set_follows(device.id, active);
+        if let Some(watch) = self.watch(device, now)
+            && origin == Origin::Notification
+        {
+            watch.notified(now, true);
+        }
         if let Some(route) = self.route(device.clock_id) {
             sink(observation(now, route, Reading::DpllInput { active, origin }));
         }
@@ -233,7 +254,14 @@ impl Observer {
         }
     }
 
+    fn watch(&mut self, device: &Device, now: Time<Mono>) -> Option<&mut Watch> {
+        self.watches.seen(device.clock_id?, device.dpll_type?, now)
+    }
+
     fn gone(&mut self, device: &Device, now: Time<Mono>, sink: &mut impl FnMut(Observation)) {
+        if let (Some(clock_id), Some(dpll_type)) = (device.clock_id, device.dpll_type) {
+            self.watches.gone(clock_id, dpll_type);
+        }
         if let (Some(dpll), Some(route)) = (kind(device), self.route(device.clock_id)) {
             sink(observation(now, route, Reading::DpllGone { dpll }));
         }

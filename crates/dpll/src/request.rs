@@ -6,14 +6,13 @@ use netlink_packet_core::{
 };
 use netlink_packet_generic::constants::{CTRL_ATTR_FAMILY_NAME, CTRL_CMD_GETFAMILY, GENL_ID_CTRL};
 use netlink_packet_generic::{GenlFamily, GenlMessage};
-use tgm_sys::dpll::{self, a_pin, cmd};
+use tgm_sys::dpll::{self, cmd};
 
+use crate::change::{DeviceSet, PinSet};
 use crate::encode::AttrWriter;
-use crate::kinds::{PinDirection, PinState};
-use crate::list::List;
 
 /// Room that every request fits in.
-pub const REQUEST_LEN: usize = 512;
+pub const REQUEST_LEN: usize = 640;
 
 /// Version of the controller's own messages.
 const CTRL_VERSION: u8 = 2;
@@ -26,56 +25,12 @@ pub enum Request {
     DumpDevices,
     /// Every pin. (The kernel ignores a device id in this request; who wants one device's pins looks at their parents.)
     DumpPins,
+    /// Change a device.
+    SetDevice(DeviceSet),
     /// Change a pin.
     SetPin(PinSet),
     /// The number of the dpll family and of its multicast group, from the controller of generic netlink.
     FindFamily,
-}
-
-/// What to change about a pin; `None` leaves as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PinSet {
-    /// Handle of the pin.
-    pub id: u32,
-    /// Frequency, Hz.
-    pub frequency: Option<u64>,
-    /// Phase, ps.
-    pub phase_adjust: Option<i32>,
-    /// Embedded synchronisation, Hz.
-    pub esync_frequency: Option<u64>,
-    /// Per device. Direction, priority and state count only here: at the top of the message the kernel accepts and ignores them.
-    pub parent_devices: List<ParentSet, 8>,
-}
-
-impl PinSet {
-    /// Changes nothing about pin `id`.
-    pub const fn new(id: u32) -> Self {
-        PinSet {
-            id,
-            frequency: None,
-            phase_adjust: None,
-            esync_frequency: None,
-            parent_devices: List::new(ParentSet {
-                parent_id: 0,
-                direction: None,
-                prio: None,
-                state: None,
-            }),
-        }
-    }
-}
-
-/// What to change about a pin towards one device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ParentSet {
-    /// Handle of the device.
-    pub parent_id: u32,
-    /// Input or output.
-    pub direction: Option<PinDirection>,
-    /// Priority, the lower wins.
-    pub prio: Option<u32>,
-    /// Connected, disconnected or selectable.
-    pub state: Option<PinState>,
 }
 
 impl Request {
@@ -85,7 +40,7 @@ impl Request {
         header.flags = NLM_F_REQUEST
             | match self {
                 Request::DumpDevices | Request::DumpPins => NLM_F_DUMP,
-                Request::SetPin(_) => NLM_F_ACK,
+                Request::SetDevice(_) | Request::SetPin(_) => NLM_F_ACK,
                 Request::FindFamily => 0,
             };
         header.sequence_number = seq;
@@ -102,39 +57,11 @@ impl Request {
         let mut w = AttrWriter::new(buffer);
         match self {
             Request::DumpDevices | Request::DumpPins => {}
+            Request::SetDevice(set) => set.write(&mut w),
             Request::SetPin(set) => set.write(&mut w),
             Request::FindFamily => w.text(CTRL_ATTR_FAMILY_NAME, dpll::FAMILY_NAME),
         }
         w.finish().map_or(0, <[u8]>::len)
-    }
-}
-
-impl PinSet {
-    pub(crate) fn write(&self, w: &mut AttrWriter<'_>) {
-        w.u32(a_pin::ID, self.id);
-        if let Some(ps) = self.phase_adjust {
-            w.i32(a_pin::PHASE_ADJUST, ps);
-        }
-        if let Some(hz) = self.esync_frequency {
-            w.u64(a_pin::ESYNC_FREQUENCY, hz);
-        }
-        if let Some(hz) = self.frequency {
-            w.u64(a_pin::FREQUENCY, hz);
-        }
-        for parent in self.parent_devices.iter() {
-            w.nest(a_pin::PARENT_DEVICE, |w| {
-                w.u32(a_pin::PARENT_ID, parent.parent_id);
-                if let Some(state) = parent.state {
-                    w.u32(a_pin::STATE, state.number());
-                }
-                if let Some(prio) = parent.prio {
-                    w.u32(a_pin::PRIO, prio);
-                }
-                if let Some(direction) = parent.direction {
-                    w.u32(a_pin::DIRECTION, direction.number());
-                }
-            });
-        }
     }
 }
 
@@ -155,6 +82,7 @@ impl GenlFamily for Request {
             Request::FindFamily => CTRL_CMD_GETFAMILY,
             Request::DumpDevices => cmd::DEVICE_GET,
             Request::DumpPins => cmd::PIN_GET,
+            Request::SetDevice(_) => cmd::DEVICE_SET,
             Request::SetPin(_) => cmd::PIN_SET,
         }
     }
@@ -180,7 +108,9 @@ impl Emitable for Request {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::change::{OtherSet, ParentSet};
     use crate::frame::{Body, Frames};
+    use crate::kinds::{PinDirection, PinState};
 
     #[test]
     fn a_dump_is_two_headers() {
@@ -217,6 +147,16 @@ mod tests {
                 state: Some(PinState::Selectable),
             });
         }
+        for id in 0..4 {
+            set.parent_pins.push(OtherSet {
+                id,
+                state: PinState::Connected,
+            });
+            set.reference_sync.push(OtherSet {
+                id,
+                state: PinState::Disconnected,
+            });
+        }
         let mut buffer = [0; REQUEST_LEN];
         let bytes = Request::SetPin(set).encode(27, 1, &mut buffer).unwrap();
         let Some(Ok(frame)) = Frames::new(bytes).next() else {
@@ -231,5 +171,11 @@ mod tests {
         let pin = crate::PinMsg::decode(attributes).unwrap();
         assert_eq!((command, pin.id, pin.parent_devices.len()), (cmd::PIN_SET, Some(88), 8));
         assert_eq!(pin.parent_devices.iter().nth(7).unwrap().prio, Some(255));
+        assert_eq!((pin.parent_pins.len(), pin.reference_sync.len()), (4, 4));
+        assert_eq!(
+            pin.outside,
+            crate::ParentDevice::default(),
+            "nothing where the kernel ignores it"
+        );
     }
 }
