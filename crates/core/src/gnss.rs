@@ -55,7 +55,9 @@ impl GnssJudge {
             0
         };
         let enough = epoch.fix >= GnssFix::ThreeD || (epoch.fixed_position && epoch.fix != GnssFix::None);
-        self.fix_good = enough && epoch.fix_ok != Some(false) && !epoch.simulated;
+        // A solution that the receiver's own state calls reflected is not used, although there is one.
+        let reflected = epoch.state == GnssState::FailureMultipath;
+        self.fix_good = enough && epoch.fix_ok != Some(false) && !epoch.simulated && !reflected;
         self.epoch = *epoch;
         self.seen = Some(at);
     }
@@ -196,6 +198,17 @@ mod tests {
             }]),
             G::Lost
         );
+    }
+
+    #[test]
+    fn a_solution_by_reflections_is_lost_and_says_so() {
+        let reflected = GnssEpoch {
+            state: GnssState::FailureMultipath,
+            ..good()
+        };
+        let (judge, now) = after(&[good(), reflected]);
+        assert_eq!(judge.judge(now, &L), G::Lost);
+        assert_eq!(judge.state(now, &L), GnssState::FailureMultipath);
     }
 
     #[test]

@@ -2,6 +2,9 @@
 //!
 //! Times and leap seconds are shown as the receiver gives them: a recording may be old, so no date is doubted, and a leap second
 //! count is shown when the receiver marks it valid, believed or not.
+//!
+//! Keys are only ever added at the end of a line. `leap_source` is NAV-TIMELS's number (2 GPS, 5 Galileo, …); `constellations` has
+//! only the systems that anything was heard of, `cno_*` in dBHz.
 
 use std::fmt;
 use std::io::{self, BufWriter, Read, Write};
@@ -81,7 +84,41 @@ impl fmt::Display for Line<'_> {
         write!(f, ",\"antenna\":\"{}\"", epoch.antenna.name())?;
         write!(f, ",\"jamming\":\"{}\"", epoch.jamming.name())?;
         write!(f, ",\"spoofing\":\"{}\"", epoch.spoofing.name())?;
-        write!(f, ",\"gnss_state\":\"{}\"}}", epoch.state.name())
+        write!(f, ",\"gnss_state\":\"{}\"", epoch.state.name())?;
+        write!(f, ",\"clock_bias_ns\":{}", Or(epoch.clock_bias.map(|bias| bias.get())))?;
+        write!(f, ",\"clock_drift_ns_per_s\":{}", Or(epoch.clock_drift))?;
+        write!(f, ",\"qerr_ps\":{}", Or(epoch.q_err()))?;
+        write!(
+            f,
+            ",\"leap_source\":{}",
+            Or(epoch.leap.source.map(|source| source.number()))
+        )?;
+        write!(
+            f,
+            ",\"leap_pending\":{}",
+            Or(epoch.leap.pending.map(|pending| pending.change))
+        )?;
+        write!(
+            f,
+            ",\"leap_in_s\":{}",
+            Or(epoch.leap.pending.map(|pending| pending.in_secs))
+        )?;
+        write!(f, ",\"survey_in\":{}", Or(epoch.survey.map(|survey| survey.active)))?;
+        write!(f, ",\"drift_cm\":{}", Or(epoch.drift))?;
+        f.write_str(",\"constellations\":{")?;
+        for (index, (system, sky)) in epoch.sky.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(
+                f,
+                "{comma}\"{}\":{{\"used\":{},\"seen\":{}",
+                system.name(),
+                sky.used,
+                sky.seen
+            )?;
+            let best = (sky.best > 0).then_some(sky.best);
+            write!(f, ",\"cno_best\":{},\"cno_mean\":{}}}", Or(best), Or(sky.mean()))?;
+        }
+        f.write_str("}}")
     }
 }
 
@@ -151,11 +188,35 @@ mod tests {
             lines[1],
             "{\"time\":\"2016-12-31T23:59:60.000000000Z\",\"fix\":3,\"fix_ok\":true,\"tacc_ns\":null,\"leap_seconds\":null,\
              \"used\":9,\"seen\":0,\"antenna\":\"unknown\",\"jamming\":\"unknown\",\"spoofing\":\"unknown\",\
-             \"gnss_state\":\"SYNCHRONIZED\"}"
+             \"gnss_state\":\"SYNCHRONIZED\",\"clock_bias_ns\":null,\"clock_drift_ns_per_s\":null,\"qerr_ps\":null,\
+             \"leap_source\":null,\"leap_pending\":null,\"leap_in_s\":null,\"survey_in\":null,\"drift_cm\":null,\
+             \"constellations\":{}}"
         );
         assert_eq!(
             lines[2],
             "{\"frames\":0,\"sentences\":4,\"rtcm\":0,\"skipped_bytes\":5,\"checksum_errors\":0,\"oversize\":0,\"malformed\":0}"
+        );
+    }
+
+    #[test]
+    fn satellites_are_told_by_system() {
+        let second = |time: &str| {
+            sentence(&format!("GNRMC,{time}.00,A,,,,,,,221126,,,A"))
+                + &sentence("GNGSA,A,3,08,,,,,,,,,,,,1,1,1,1")
+                + &sentence("GPGSV,1,1,02,08,10,100,31,24,20,200,40,1")
+                + &sentence("GAGSV,1,1,01,09,20,200,,7")
+        };
+        let lines = decode((second("120000") + &second("120001")).as_bytes());
+        let json: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
+        let sky = &json["constellations"];
+        assert_eq!(sky["gps"]["used"], 1);
+        assert_eq!(
+            (&sky["gps"]["cno_best"], &sky["gps"]["cno_mean"]),
+            (&40.into(), &35.into())
+        );
+        assert_eq!(
+            sky["galileo"].to_string(),
+            "{\"cno_best\":null,\"cno_mean\":null,\"seen\":1,\"used\":0}"
         );
     }
 

@@ -22,6 +22,7 @@
 #![forbid(unsafe_code)]
 
 mod checksum;
+mod constellation;
 mod demux;
 mod frame;
 mod glue;
@@ -31,15 +32,17 @@ pub mod replay;
 mod source;
 pub mod ubx;
 
+pub use constellation::Constellation;
 pub use demux::Demux;
 pub use frame::{Counters, DecodeError, Frame};
 pub use glue::{GnssSource, Served, Setup};
 pub use receiver::Receiver;
 pub use receiver::calendar::{DateCheck, RELEASED};
-pub use receiver::epoch::{Epoch, Fresh, Outcome, Protocol, Survey};
+pub use receiver::epoch::{Epoch, Fresh, NextPulse, Outcome, Protocol, Survey};
 pub use receiver::leap::{Leap, PendingLeap};
 pub use receiver::oran;
-pub use receiver::sats::Signals;
+pub use receiver::sats::{Signals, Sky, SystemSky};
+pub use receiver::settle;
 pub use source::backoff::Backoff;
 pub use source::owner::{Owner, OwnerUnknown, who_has_open};
 pub use source::spec::{Pace, Spec, SpecError};

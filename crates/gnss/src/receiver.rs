@@ -13,21 +13,25 @@ pub mod epoch;
 pub mod leap;
 mod nmea_epoch;
 pub mod oran;
+mod position;
 pub mod sats;
+pub mod settle;
 mod take;
 
-use tgm_core::{Antenna, GnssFix, Jamming, Spoofing};
+use tgm_core::{Antenna, GnssFix, GnssState, Jamming, Spoofing};
 use tgm_time::civil::Civil;
 use tgm_time::{Nanos, Time, Utc};
 
 use crate::frame::Frame;
 use calendar::{DateCheck, RELEASED};
 use end::End;
-use epoch::{Epoch, Fresh, Outcome, Protocol, Survey};
+use epoch::{Epoch, Fresh, NextPulse, Outcome, Protocol, Survey};
 use leap::LeapState;
 use nmea_epoch::NmeaEpoch;
 use oran::Facts;
-use sats::{SatCount, Signals};
+use position::Drift;
+use sats::{Reflections, SatCount, Signals};
+use settle::Settled;
 
 /// A fix, time accuracy or clock bias not repeated for this long is not known any more, ms.
 const KEEP: u64 = 3_000;
@@ -73,6 +77,29 @@ impl<T: Copy> Told<T> {
     }
 }
 
+/// A model's name: what fits one line of MON-VER.
+#[derive(Debug, Clone, Copy)]
+struct Model {
+    text: [u8; 30],
+    len: usize,
+}
+
+impl Model {
+    const NONE: Self = Model { text: [0; 30], len: 0 };
+
+    fn set(&mut self, name: &[u8]) {
+        if let Some(room) = self.text.get_mut(..name.len()) {
+            room.copy_from_slice(name);
+            self.len = name.len();
+        }
+    }
+
+    fn get(&self) -> Option<&str> {
+        let name = self.text.get(..self.len).filter(|name| !name.is_empty())?;
+        str::from_utf8(name).ok()
+    }
+}
+
 /// Jamming or spoofing, as each kind of message last told it; the worst counts.
 #[derive(Debug, Clone, Copy, Default)]
 struct Interference {
@@ -111,11 +138,16 @@ pub struct Receiver {
     antenna: Antenna,
     interference: Interference,
     survey: Option<Survey>,
-    q_err: Told<i32>,
+    pulse: Told<NextPulse>,
+    drift: Drift,
+    /// By RXM-MEASX.
+    reflections: Told<Reflections>,
+    settled: Settled,
     nmea: NmeaEpoch,
     nmea_key: Option<Key>,
     untimed: u32,
     protocol_version: Option<(u8, u8)>,
+    model: Model,
     malformed: u64,
     msss: Option<u32>,
     started: u64,
@@ -168,11 +200,15 @@ impl Receiver {
                 spoof_sec: Spoofing::Unknown,
             },
             survey: None,
-            q_err: Told::NEVER,
+            pulse: Told::NEVER,
+            drift: Drift::NEW,
+            reflections: Told::NEVER,
+            settled: Settled::NEW,
             nmea: NmeaEpoch::NEW,
             nmea_key: None,
             untimed: 0,
             protocol_version: None,
+            model: Model::NONE,
             malformed: 0,
             msss: None,
             started: 0,
@@ -189,6 +225,11 @@ impl Receiver {
     /// UBX protocol version, if MON-VER told it.
     pub const fn protocol_version(&self) -> Option<(u8, u8)> {
         self.protocol_version
+    }
+
+    /// Model, such as `ZED-F9T`, if MON-VER told it.
+    pub fn model(&self) -> Option<&str> {
+        self.model.get()
     }
 
     /// Takes a frame. `emit` gets the epochs that end with it: at most the one before it and its own.
@@ -215,6 +256,11 @@ impl Receiver {
 
     /// The epoch as it stands, finished or not.
     pub fn epoch(&self) -> Epoch {
+        self.judged().0
+    }
+
+    /// The epoch as it stands, and the verdict behind its state.
+    fn judged(&self) -> (Epoch, GnssState) {
         let nmea = match self.protocol {
             Protocol::Nmea => self.nmea.fix(),
             Protocol::Ubx => None,
@@ -228,14 +274,14 @@ impl Receiver {
             .or(ubx.map(|(fix, _)| fix))
             .unwrap_or_default();
         let fix_ok = nmea.map(|nmea| nmea.ok).or(ubx.map(|(_, ok)| ok));
-        let surveyed = self.survey.is_some_and(|survey| survey.valid && !survey.active);
         let time = self.utc();
         let satellites = self.satellites();
         let clock = self.clock.within(KEEP, self.now);
+        let reflections = self.reflections.within(KEEP_LIST, self.now).unwrap_or_default();
         let facts = Facts {
             fix,
             fix_ok: fix_ok == Some(true),
-            fixed_position: fix == GnssFix::TimeOnly || surveyed || nmea.is_some_and(|nmea| nmea.fixed_position),
+            fixed_position: self.holds(fix) || nmea.is_some_and(|nmea| nmea.fixed_position),
             simulated: nmea.is_some_and(|nmea| nmea.simulated),
             antenna: self.antenna,
             jamming: self.jamming(),
@@ -244,8 +290,11 @@ impl Receiver {
             age: self.now.saturating_sub(self.started),
             awake: time.is_some() || satellites.seen > 0 || fix != GnssFix::None,
             weak: satellites.is_weak(),
+            reflected: satellites.reflections.is_multipath() || reflections.is_multipath(),
+            adrift: self.drift.is_far(self.now),
         };
-        Epoch {
+        let verdict = facts.state();
+        let epoch = Epoch {
             protocol: self.protocol,
             time,
             date: DateCheck::of(time.map(Civil::to_utc), self.release),
@@ -267,10 +316,19 @@ impl Receiver {
             jamming: facts.jamming,
             spoofing: facts.spoofing,
             survey: self.survey,
-            q_err: self.q_err.within(KEEP, self.now),
-            state: facts.state(),
+            pulse: self.pulse.within(KEEP, self.now),
+            drift: self.drift.distance(),
+            sky: satellites.sky,
+            state: self.settled.state(verdict, self.now, !self.ever_fixed),
             fresh: self.fresh,
             late: false,
-        }
+        };
+        (epoch, verdict)
+    }
+
+    /// The position is known and held: by this fix, or since a survey found it.
+    fn holds(&self, fix: GnssFix) -> bool {
+        let surveyed = self.survey.is_some_and(|survey| survey.valid && !survey.active);
+        fix == GnssFix::TimeOnly || surveyed
     }
 }

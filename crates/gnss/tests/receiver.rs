@@ -5,7 +5,8 @@ mod common;
 
 use common::*;
 use tgm_core::{Antenna, GnssFix, GnssState, Jamming, Spoofing};
-use tgm_gnss::{DateCheck, Fresh, PendingLeap, Protocol};
+use tgm_gnss::ubx::{LeapChangeSource, LeapSource, Raim};
+use tgm_gnss::{Constellation, DateCheck, Fresh, PendingLeap, Protocol};
 use tgm_time::{Nanos, Seconds};
 
 const NOON: u32 = 43_218_000; // 2026-11-22T12:00:00Z, GPS time of week in ms (a Sunday, 18 leap seconds)
@@ -227,7 +228,8 @@ fn leap_seconds_are_told_announced_and_trusted() {
         leap.pending,
         Some(PendingLeap {
             change: 1,
-            in_secs: 3_600
+            in_secs: 3_600,
+            source: LeapChangeSource::Gps,
         })
     );
     assert_eq!(chain.now().reading().leap, Some(Seconds(18)));
@@ -414,19 +416,129 @@ fn survey_in_fixes_the_position_when_it_is_done() {
 }
 
 #[test]
-fn the_next_pulse_is_known() {
-    let tp = |flags: u8| {
-        ubx(
-            0x0d,
-            1,
-            &Payload::new(16).put(8, &(-4_331i32).to_le_bytes()).put(14, &[flags]).0,
-        )
+fn the_next_pulse_is_known_with_the_validity_of_its_error() {
+    let mut chain = Chain::default();
+    chain.feed(tim_tp(NOON + 1000, -4_331, 0x0b));
+    let pulse = chain.now().pulse.unwrap();
+    assert_eq!((pulse.week, pulse.tow, pulse.utc), (2446, NOON + 1000, true));
+    assert_eq!((pulse.raim, pulse.q_err), (Raim::Active, Some(-4_331)));
+    // Marked invalid: the one before must not stand for it.
+    chain.feed(tim_tp(NOON + 2000, 77, 0x10));
+    assert_eq!((chain.now().pulse.unwrap().q_err, chain.now().q_err()), (None, None));
+    chain.feed(tim_tp(NOON + 3000, 12, 0x03));
+    for second in 0..=3 {
+        chain.feed(nav_status(NOON + second * 1000, 3, true, 1, 1));
+        assert_eq!(chain.now().q_err().is_some(), second < 3, "not repeated for {second} s");
+    }
+}
+
+#[test]
+fn satellites_are_told_system_by_system() {
+    let mut chain = Chain::default();
+    let list = [
+        (0, 1, 44, true),
+        (0, 2, 30, false),
+        (2, 1, 40, true),
+        (6, 9, 0, false),
+        (9, 1, 50, true),
+    ];
+    chain.feed(nav_sat(NOON, &list));
+    let epoch = chain.now();
+    assert_eq!((epoch.used, epoch.seen), (3, 5));
+    let sky = epoch
+        .sky
+        .iter()
+        .map(|(system, sky)| (system, sky.used, sky.seen, sky.best, sky.mean()));
+    assert_eq!(
+        sky.collect::<Vec<_>>(),
+        [
+            (Constellation::Gps, 1, 2, 44, Some(37)),
+            (Constellation::Galileo, 1, 1, 40, Some(40)),
+            (Constellation::Glonass, 0, 1, 0, None),
+        ]
+    );
+}
+
+#[test]
+fn lines_of_text_in_ubx_tell_of_the_antenna_and_of_a_start() {
+    let mut chain = Chain::default();
+    chain.feed(ubx(4, 0, b"ANTSTATUS=SHORT"));
+    assert_eq!(chain.now().antenna, Antenna::Short);
+    assert!(chain.outcomes.last().unwrap().worse || chain.now().state != GnssState::Synchronized);
+    chain.feed(ubx(4, 2, b"ANTSTATUS=OK"));
+    assert_eq!(chain.now().antenna, Antenna::Ok);
+    chain.feed(nav_pvt(NOON, 0, 0, 3, true, 9)).feed(nav_eoe(NOON));
+    chain.feed(ubx(4, 2, b"u-blox AG - www.u-blox.com"));
+    chain
+        .feed(nav_status(NOON + 5000, 0, false, 0, 9))
+        .feed(nav_eoe(NOON + 5000));
+    assert_eq!(
+        chain.epochs.last().unwrap().state,
+        GnssState::Booting,
+        "as after any start"
+    );
+    chain.feed(ubx(4, 7, &[0xff; 40])); // an unknown severity, no text
+    assert_eq!(chain.receiver.malformed(), 0);
+}
+
+#[test]
+fn a_survey_shows_while_it_goes_on() {
+    let svin = |duration: u32, valid: u8, active: u8| {
+        let payload = Payload::new(40)
+            .put(4, &NOON.to_le_bytes())
+            .put(8, &duration.to_le_bytes());
+        ubx(1, 0x3b, &payload.put(36, &[valid, active]).0)
     };
     let mut chain = Chain::default();
-    chain.feed(tp(0x10));
-    assert_eq!(chain.now().q_err, None);
-    chain.feed(tp(0x0b));
-    assert_eq!(chain.now().q_err, Some(-4_331));
+    chain.feed(svin(17, 0, 1));
+    let survey = chain.now().survey.unwrap();
+    assert_eq!((survey.active, survey.valid, survey.duration), (true, false, 17));
+    chain.feed(svin(300, 1, 0));
+    assert!(chain.now().fixed_position);
+}
+
+#[test]
+fn the_source_of_the_leap_seconds_is_told() {
+    let mut chain = Chain::default();
+    chain.feed(nav_timels(NOON, 5, 0, 0));
+    assert_eq!(chain.now().leap.source, Some(LeapSource::Galileo));
+    chain.feed(nav_timels(NOON + 1000, 77, 0, 0));
+    let leap = chain.now().leap;
+    assert_eq!((leap.source, leap.trusted), (Some(LeapSource::Unknown(77)), None));
+}
+
+#[test]
+fn the_model_is_read() {
+    let mut version = vec![0; 100];
+    version[40..53].copy_from_slice(b"PROTVER=29.20");
+    version[70..81].copy_from_slice(b"MOD=ZED-F9T");
+    let mut chain = Chain::default();
+    assert_eq!(chain.receiver.model(), None);
+    chain.feed(ubx(0x0a, 4, &version));
+    assert_eq!(chain.receiver.model(), Some("ZED-F9T"));
+}
+
+#[test]
+fn payloads_of_older_and_newer_versions_are_read() {
+    for length in [84, 92, 100] {
+        let mut frame = nav_pvt(NOON, 7, 0, 3, true, 9);
+        frame.truncate(6 + 92);
+        let mut payload = frame.split_off(6);
+        payload.resize(length, 0);
+        let mut chain = Chain::default();
+        chain.feed(ubx(1, 7, &payload));
+        assert_eq!(
+            (chain.now().fix, chain.receiver.malformed()),
+            (GnssFix::ThreeD, 0),
+            "{length}"
+        );
+    }
+    let mut chain = Chain::default();
+    chain
+        .feed(ubx(1, 7, &[0; 83]))
+        .feed(ubx(1, 0x26, &[0; 23]))
+        .feed(ubx(0x0a, 9, &[0; 59]));
+    assert_eq!(chain.receiver.malformed(), 3);
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod common;
 
 use proptest::prelude::*;
 use tgm_gnss::replay::HeadComments;
-use tgm_gnss::ubx::{Message, UbxFrame};
+use tgm_gnss::ubx::{Message, Raim, Severity, UbxFrame};
 use tgm_gnss::{Demux, Frame};
 use ublox::UbxProtocol;
 use ublox::proto27::{PacketRef, Proto27};
@@ -20,13 +20,20 @@ fn compare(class: u8, id: u8, payload: &[u8]) -> Option<()> {
     match (ours, theirs) {
         (Message::NavStatus(a), PacketRef::NavStatus(b)) => {
             assert_eq!((a.itow, a.msss), (b.itow(), b.uptime_ms()));
-            if b.fix_type_raw() <= 5 {
-                assert_eq!(a.fix.metric(), b.fix_type_raw());
-            }
+            assert_eq!(a.fix.number(), b.fix_type_raw());
             assert_eq!(
                 u8::from(a.fix_ok) | u8::from(a.week_set) << 2 | u8::from(a.tow_set) << 3,
                 b.flags_raw() & 0b1101
             );
+        }
+        (Message::NavPosLlh(a), PacketRef::NavPosLlh(b)) => {
+            assert_eq!(a.itow, b.itow());
+            let place = a.position;
+            assert_eq!(
+                (place.longitude, place.latitude, place.height),
+                (b.lon_degrees_raw(), b.lat_degrees_raw(), b.height_meters_raw())
+            );
+            assert_eq!((a.h_acc, a.v_acc), (b.h_ack_raw(), b.v_acc_raw()));
         }
         (Message::NavSol(a), PacketRef::NavSol(b)) => {
             assert_eq!(
@@ -37,9 +44,7 @@ fn compare(class: u8, id: u8, payload: &[u8]) -> Option<()> {
                 u8::from(a.fix_ok) | u8::from(a.week_set) << 2 | u8::from(a.tow_set) << 3,
                 b.flags_raw() & 0b1101
             );
-            if b.fix_type_raw() <= 5 {
-                assert_eq!(a.fix.metric(), b.fix_type_raw());
-            }
+            assert_eq!(a.fix.number(), b.fix_type_raw());
         }
         (Message::NavPvt(a), PacketRef::NavPvt(b)) => {
             assert_eq!(
@@ -53,9 +58,7 @@ fn compare(class: u8, id: u8, payload: &[u8]) -> Option<()> {
             assert_eq!((a.t_acc, a.used), (b.time_accuracy(), b.num_satellites()));
             let valid = u8::from(a.date_valid) | u8::from(a.time_valid) << 1 | u8::from(a.resolved) << 2;
             assert_eq!((valid, a.fix_ok), (b.valid_raw() & 7, b.flags_raw() & 1 != 0));
-            if b.fix_type_raw() <= 5 {
-                assert_eq!(a.fix.metric(), b.fix_type_raw());
-            }
+            assert_eq!(a.fix.number(), b.fix_type_raw());
         }
         (Message::NavTimeGps(a), PacketRef::NavTimeGps(b)) => {
             assert_eq!(
@@ -88,11 +91,11 @@ fn compare(class: u8, id: u8, payload: &[u8]) -> Option<()> {
         (Message::NavTimeLs(a), PacketRef::NavTimeLs(b)) => {
             assert_eq!(
                 (a.itow, a.current_source, a.current),
-                (b.itow(), b.src_of_curr_ls(), b.current_ls())
+                (b.itow(), b.src_of_curr_ls().into(), b.current_ls())
             );
             assert_eq!(
                 (a.change_source, a.change, a.to_event),
-                (b.src_of_ls_change(), b.ls_change(), b.time_to_ls_event())
+                (b.src_of_ls_change().into(), b.ls_change(), b.time_to_ls_event())
             );
             assert_eq!(
                 u8::from(a.current_valid) | u8::from(a.event_valid) << 1,
@@ -102,18 +105,21 @@ fn compare(class: u8, id: u8, payload: &[u8]) -> Option<()> {
         (Message::NavSat(a), PacketRef::NavSat(b)) => {
             let ours: Vec<_> = a
                 .satellites()
-                .map(|sat| (sat.gnss, sat.sv, sat.cno, sat.used))
+                .map(|sat| (sat.gnss.number(), sat.sv, sat.cno, sat.used, sat.residual))
                 .collect();
             let theirs: Vec<_> = b
                 .svs()
-                .map(|sat| (sat.gnss_id(), sat.sv_id(), sat.cno(), sat.flags().sv_used()))
+                .map(|sat| {
+                    let used = sat.flags().sv_used();
+                    (sat.gnss_id(), sat.sv_id(), sat.cno(), used, i32::from(sat.pr_res()))
+                })
                 .collect();
             assert_eq!((a.itow, &ours[..]), (b.itow(), &theirs[..ours.len()]));
         }
         (Message::NavSig(a), PacketRef::NavSig(b)) => {
             let ours: Vec<_> = a
                 .signals()
-                .map(|sig| (sig.gnss, sig.sv, sig.signal, sig.cno, sig.locked, sig.used))
+                .map(|sig| (sig.gnss.number(), sig.sv, sig.signal, sig.cno, sig.locked, sig.used))
                 .collect();
             let theirs: Vec<_> = b
                 .sigs()
@@ -131,6 +137,17 @@ fn compare(class: u8, id: u8, payload: &[u8]) -> Option<()> {
             assert_eq!((a.itow, &ours[..]), (b.itow(), &theirs[..ours.len()]));
         }
         (Message::NavEoe(a), PacketRef::NavEoe(b)) => assert_eq!(a, b.itow()),
+        (Message::Inf(a), theirs) => {
+            let text = match (a.severity, &theirs) {
+                (Severity::Error, PacketRef::InfError(b)) => b.message(),
+                (Severity::Warning, PacketRef::InfWarning(b)) => b.message(),
+                (Severity::Notice, PacketRef::InfNotice(b)) => b.message(),
+                (Severity::Test, PacketRef::InfTest(b)) => b.message(),
+                (Severity::Debug, PacketRef::InfDebug(b)) => b.message(),
+                _ => return None,
+            };
+            assert_eq!(str::from_utf8(a.text).ok(), text);
+        }
         (Message::TimTp(a), PacketRef::TimTp(b)) => {
             assert_eq!(
                 (a.tow, a.tow_sub, a.q_err, a.week),
@@ -140,6 +157,12 @@ fn compare(class: u8, id: u8, payload: &[u8]) -> Option<()> {
                 (a.utc_available, !a.q_err_invalid),
                 (b.flags().utc_available(), b.flags().q_err_valid())
             );
+            let raim = match a.raim {
+                Raim::Inactive => Some(false),
+                Raim::Active => Some(true),
+                _ => None,
+            };
+            assert_eq!(raim, b.flags().raim_active());
         }
         (Message::TimTm2(a), PacketRef::TimTm2(b)) => {
             assert_eq!(
@@ -199,7 +222,7 @@ fn compare(class: u8, id: u8, payload: &[u8]) -> Option<()> {
             };
             assert_eq!(ours.0, jamming);
             let state = b.sig_sec_flags_raw() >> 4 & 7;
-            assert_eq!(ours.1, if flags.spf_det_enabled && state <= 3 { state } else { 0 });
+            assert_eq!(ours.1, if flags.spf_det_enabled { state } else { 0 });
         }
         (Message::Ack(a), PacketRef::AckAck(b)) => {
             assert_eq!((a.accepted, a.class, a.id), (true, b.class(), b.msg_id()))
@@ -254,7 +277,14 @@ fn recorded_messages_mean_the_same_to_both() {
 }
 
 /// Messages that both read, with a payload length that both take.
-const KINDS: [(u8, u8, usize); 18] = [
+const KINDS: [(u8, u8, usize); 25] = [
+    (0x01, 0x02, 28),
+    (0x04, 0x00, 30),
+    (0x04, 0x01, 30),
+    (0x04, 0x02, 30),
+    (0x04, 0x03, 30),
+    (0x04, 0x04, 0),
+    (0x0a, 0x04, 40 + 30),
     (0x01, 0x03, 16),
     (0x01, 0x06, 52),
     (0x01, 0x07, 92),
@@ -286,6 +316,13 @@ proptest! {
             (1, 0x35 | 0x43) => payload[5] = 9,
             (0x0a, 0x38) => payload[1] = 2,
             (0x27, 9) => payload[0] = 2,
+            // Text; `ublox` wants a zero at its end.
+            (0x0a, 4) => {
+                payload.iter_mut().for_each(|byte| *byte = b' ' + *byte % 90);
+                for end in [29, 39, 69] {
+                    payload[end] = 0;
+                }
+            }
             _ => {}
         }
         prop_assert!(compare(class, id, &payload).is_some(), "{:02x} {:02x} not read by both", class, id);

@@ -89,7 +89,7 @@ const fn pattern(like: &[u8; 8]) -> (u64, u64) {
 
 /// GSA, from behind its address: `A,3`, twelve numbers of two digits or none, three dilutions, perhaps a system id.
 pub(super) fn gsa(text: &[u8]) -> Option<Gsa> {
-    let (&[_, b',', nav_mode @ b'1'..=b'3', b','], mut rest) = text.split_first_chunk()? else {
+    let (&[b'A' | b'M', b',', nav_mode @ b'1'..=b'3', b','], mut rest) = text.split_first_chunk()? else {
         return None;
     };
     let mut satellites = [None; 12];

@@ -6,7 +6,8 @@ use tgm_time::civil::Civil;
 
 use super::calendar::DateCheck;
 use super::leap::Leap;
-use super::sats::Signals;
+use super::sats::{Signals, Sky};
+use crate::ubx::Raim;
 
 bitflags::bitflags! {
     /// What a message of this very epoch told; the rest is what was told last.
@@ -32,7 +33,7 @@ bitflags::bitflags! {
         const SPOOFING = 1 << 8;
         /// Survey-in.
         const SURVEY = 1 << 9;
-        /// Quantisation error of the next pulse.
+        /// The next pulse, with its quantisation error.
         const Q_ERR = 1 << 10;
         /// A valid time-bearing NMEA sentence.
         const NMEA = 1 << 11;
@@ -60,6 +61,21 @@ pub struct Survey {
     pub duration: u32,
     /// Observations used.
     pub observations: u32,
+}
+
+/// The next time pulse (TIM-TP).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextPulse {
+    /// Week in which it comes.
+    pub week: u16,
+    /// Time of week at which it comes, ms.
+    pub tow: u32,
+    /// That time is UTC; else a GNSS's own.
+    pub utc: bool,
+    /// Integrity check of the pulse.
+    pub raim: Raim,
+    /// Its quantisation error, ps (see [`crate::ubx::TimTp::q_err`]); `None` if the receiver marks it invalid.
+    pub q_err: Option<i32>,
 }
 
 /// One epoch: all that the receiver said until its time moved on.
@@ -101,8 +117,12 @@ pub struct Epoch {
     pub spoofing: Spoofing,
     /// Survey-in.
     pub survey: Option<Survey>,
-    /// Quantisation error of the next pulse, ps.
-    pub q_err: Option<i32>,
+    /// The next time pulse.
+    pub pulse: Option<NextPulse>,
+    /// How far the position is from where it is held, cm; `None` while it is not held.
+    pub drift: Option<u32>,
+    /// Satellites, system by system.
+    pub sky: Sky,
     /// O-RAN's word for all this; see [`super::oran`].
     pub state: GnssState,
     /// What of it is of this epoch.
@@ -112,6 +132,11 @@ pub struct Epoch {
 }
 
 impl Epoch {
+    /// Quantisation error of the next pulse, ps, while it is known.
+    pub fn q_err(&self) -> Option<i32> {
+        self.pulse?.q_err
+    }
+
     /// The epoch as the core takes it: date corrected or left out, leap seconds only where trusted.
     pub fn reading(&self) -> GnssEpoch {
         let byte = |count: u16| u8::try_from(count).unwrap_or(u8::MAX);

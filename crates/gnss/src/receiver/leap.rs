@@ -7,7 +7,7 @@
 
 use tgm_time::Seconds;
 
-use crate::ubx::{NavTimeGps, NavTimeLs};
+use crate::ubx::{LeapChangeSource, LeapSource, NavTimeGps, NavTimeLs};
 
 /// How long the GPS−GLONASS difference must say the same, ms of receiver time.
 const GLONASS_PROOF: u64 = 600_000;
@@ -19,6 +19,8 @@ pub struct PendingLeap {
     pub change: i8,
     /// Seconds until then, by the receiver's last word.
     pub in_secs: u32,
+    /// Who announces it.
+    pub source: LeapChangeSource,
 }
 
 /// What the receiver says about leap seconds.
@@ -28,6 +30,8 @@ pub struct Leap {
     pub told: Option<Seconds>,
     /// GPS − UTC from a source that may be believed.
     pub trusted: Option<Seconds>,
+    /// Where `told` comes from; `None` where only NAV-TIMEGPS tells.
+    pub source: Option<LeapSource>,
     /// The announced leap second, if any.
     pub pending: Option<PendingLeap>,
 }
@@ -60,30 +64,36 @@ impl LeapState {
         let source = if message.current_valid {
             message.current_source
         } else {
-            u8::MAX
+            LeapSource::NoSource
         };
-        if source != 1 {
+        if source != LeapSource::Glonass {
             self.glonass = None;
         } else if self.glonass.is_none_or(|(since, _)| since != value) {
             self.glonass = Some((value, now));
         }
         let proven = match source {
-            2..=5 | 8 => true,
-            1 => self
+            LeapSource::Gps | LeapSource::Sbas | LeapSource::BeiDou | LeapSource::Galileo | LeapSource::NavIc => true,
+            LeapSource::Glonass => self
                 .glonass
                 .is_some_and(|(_, since)| now.saturating_sub(since) >= GLONASS_PROOF),
             _ => false,
         };
-        let announced = message.event_valid && !matches!(message.change_source, 0 | u8::MAX) && message.change != 0;
+        let anonymous = matches!(
+            message.change_source,
+            LeapChangeSource::NoSource | LeapChangeSource::Unknown(u8::MAX)
+        );
+        let announced = message.event_valid && !anonymous && message.change != 0;
         self.by_ls = Some(Leap {
             told: message.current_valid.then_some(value),
             trusted: proven.then_some(value),
+            source: message.current_valid.then_some(message.current_source),
             pending: u32::try_from(message.to_event)
                 .ok()
                 .filter(|_| announced)
                 .map(|in_secs| PendingLeap {
                     change: message.change.signum(),
                     in_secs,
+                    source: message.change_source,
                 }),
         });
     }
@@ -93,6 +103,7 @@ impl LeapState {
         self.by_ls.unwrap_or(Leap {
             told: self.by_gps,
             trusted: self.by_gps,
+            source: None,
             pending: None,
         })
     }
@@ -105,9 +116,9 @@ mod tests {
     fn ls(source: u8) -> NavTimeLs {
         NavTimeLs {
             itow: 0,
-            current_source: source,
+            current_source: source.into(),
             current: 18,
-            change_source: 2,
+            change_source: LeapChangeSource::Gps,
             change: 0,
             to_event: 0,
             current_valid: true,
@@ -153,6 +164,7 @@ mod tests {
             Leap {
                 told: Some(Seconds(19)),
                 trusted: None,
+                source: Some(LeapSource::Glonass),
                 pending: None
             }
         );
@@ -193,13 +205,14 @@ mod tests {
             after(&coming).pending,
             Some(PendingLeap {
                 change: 1,
-                in_secs: 3_600
+                in_secs: 3_600,
+                source: LeapChangeSource::Gps
             })
         );
         assert_eq!(after(&NavTimeLs { to_event: -1, ..coming }).pending, None);
         assert_eq!(
             after(&NavTimeLs {
-                change_source: 0,
+                change_source: LeapChangeSource::NoSource,
                 ..coming
             })
             .pending,

@@ -4,6 +4,7 @@ use tgm_core::GnssFix;
 use tgm_time::civil::Civil;
 
 use super::sats::{SatCount, SatSet};
+use crate::constellation::Constellation;
 use crate::nmea::{Date, Gga, Gns, Gsa, Gsv, Mode, TimeOfDay};
 
 /// Collected sentences of one time of day.
@@ -115,20 +116,25 @@ impl NmeaEpoch {
     pub fn gsa(&mut self, talker: [u8; 2], gsa: &Gsa) {
         self.lists.0 = true;
         self.nav_mode = self.nav_mode.max(gsa.nav_mode);
-        let system = gsa.system.unwrap_or_else(|| system_of(talker));
+        let system = match gsa.system {
+            Some(system) => Constellation::from_nmea(system),
+            None => Constellation::from_talker(talker),
+        };
         for number in gsa.satellites.iter().flatten() {
-            self.used.insert(system & 7, *number);
+            self.used.insert(system.of_number(*number), *number);
         }
     }
 
     /// Takes GSV of a talker.
     pub fn gsv(&mut self, talker: [u8; 2], gsv: &Gsv) {
         self.lists.1 = true;
-        let system = system_of(talker);
+        let talker = Constellation::from_talker(talker);
         for satellite in gsv.satellites.iter().flatten() {
+            let system = talker.of_number(satellite.id);
             self.seen.insert(system, satellite.id);
-            let cno = satellite.cno.and_then(|cno| u8::try_from(cno).ok());
-            self.strength.strength(cno.unwrap_or_default());
+            if let Some(cno) = satellite.cno.and_then(|cno| u8::try_from(cno).ok()) {
+                self.strength.strength(system, cno);
+            }
         }
     }
 
@@ -143,11 +149,13 @@ impl NmeaEpoch {
         if used.is_none() && !self.lists.1 {
             return None;
         }
-        Some(SatCount {
+        let mut count = SatCount {
             used: used.unwrap_or_default(),
             seen: self.seen.len(),
-            best: self.strength.best,
-        })
+            ..self.strength
+        };
+        count.sky.set_counts(&self.used, &self.seen);
+        Some(count)
     }
 
     /// GSV came.
@@ -184,19 +192,6 @@ impl NmeaEpoch {
             simulated,
             fixed_position: fixed_position && !invalid && !simulated,
         })
-    }
-}
-
-/// NMEA 4.11 system id of a talker; 0 for those that speak for several.
-const fn system_of(talker: [u8; 2]) -> u8 {
-    match &talker {
-        b"GP" => 1,
-        b"GL" => 2,
-        b"GA" => 3,
-        b"GB" | b"BD" => 4,
-        b"GQ" | b"QZ" => 5,
-        b"GI" => 6,
-        _ => 0,
     }
 }
 
@@ -271,6 +266,15 @@ mod tests {
         ]);
         let count = epoch.satellites().unwrap();
         assert_eq!((count.used, count.seen), (3, 4));
+        let sky: Vec<_> = count
+            .sky
+            .iter()
+            .map(|(system, sky)| (system, sky.used, sky.seen, sky.best))
+            .collect();
+        assert_eq!(
+            sky,
+            [(Constellation::Gps, 2, 2, 40), (Constellation::Galileo, 1, 2, 30)]
+        );
     }
 
     #[test]

@@ -2,22 +2,29 @@
 //!
 //! In this order; the first rule that fits decides:
 //!
-//! | rule | state |
-//! |---|---|
-//! | jamming critical, spoofing indicated, or signals simulated: no time may be trusted | FAILURE-NOFIX |
-//! | solution good for time: fix 3, 4 or 5, or any fix at a held position, and gpsFixOk | SYNCHRONIZED |
-//! | antenna short | ANTENNA-SHORT-CIRCUIT |
-//! | antenna open | ANTENNA-DISCONNECTED |
-//! | never fixed, started less than 30 s ago, no time, nothing seen | BOOTING |
-//! | a fix, not good for time | ACQUIRING-SYNC |
-//! | never fixed, started less than 20 min ago | ACQUIRING-SYNC |
-//! | satellites heard, but none of the strongest four reaches 25 dBHz | FAILURE-LOW-SNR |
-//! | else | FAILURE-NOFIX |
+//! | | rule | verdict |
+//! |---|---|---|
+//! | 1 | jamming critical, spoofing indicated, or signals simulated: no time may be trusted | FAILURE-NOFIX |
+//! | 2 | the position is held, and the one told is 30 m (100 ns) or more away from it for 10 s | FAILURE-MULTIPATH |
+//! | 3 | solution good for time: fix 3, 4 or 5, or any fix at a held position, and gpsFixOk | SYNCHRONIZED |
+//! | 4 | antenna short | ANTENNA-SHORT-CIRCUIT |
+//! | 5 | antenna open | ANTENNA-DISCONNECTED |
+//! | 6 | never fixed, started less than 30 s ago, no time, nothing seen | BOOTING |
+//! | 7 | fixed before, or 20 min old: four or more satellites of 30 dBHz or more, half of them reflected | FAILURE-MULTIPATH |
+//! | 8 | a fix, not good for time | ACQUIRING-SYNC |
+//! | 9 | never fixed, started less than 20 min ago | ACQUIRING-SYNC |
+//! | 10 | satellites heard, but none of the strongest four reaches 25 dBHz | FAILURE-LOW-SNR |
+//! | 11 | else | FAILURE-NOFIX |
+//!
+//! A satellite counts as reflected if RXM-MEASX calls its reflections high, or if NAV-SAT has its range 15 m or more from the one
+//! expected. When a verdict becomes the state that is told: [`super::settle`].
+//!
+//! The core looks at the receiver from outside and adds three rules (`tgm_core`, E5): silent for 3 s or gone, FAILURE-NOFIX;
+//! SYNCHRONIZED by its own word, but its time accuracy beyond the limit for three epochs, ACQUIRING-SYNC; SYNCHRONIZED, but the DPLL
+//! behind it in holdover or not locking although it had its lock time, **FAILURE-PLL**. The receiver alone never gives that one.
 //!
 //! An antenna fault explains a missing solution and does not deny a good one: behind a splitter that blocks direct current, `open`
 //! is the normal state. `off` is no fault: who switches the supply off feeds the antenna otherwise.
-//! FAILURE-PLL is about the DPLL behind the receiver and FAILURE-MULTIPATH has no counterpart in a receiver's messages: the receiver
-//! alone never gives them.
 
 use tgm_core::{Antenna, GnssFix, GnssState, Jamming, Spoofing};
 
@@ -51,13 +58,17 @@ pub struct Facts {
     pub awake: bool,
     /// What it hears is too weak.
     pub weak: bool,
+    /// Half of what it hears well is reflected.
+    pub reflected: bool,
+    /// It holds its position and tells one far from it.
+    pub adrift: bool,
 }
 
 impl Facts {
     /// The solution is good for time, and nothing says that it is a lie.
     pub fn is_usable(&self) -> bool {
         let enough = self.fix >= GnssFix::ThreeD || (self.fixed_position && self.fix != GnssFix::None);
-        enough && self.fix_ok && !self.is_untrusted()
+        enough && self.fix_ok && !self.is_untrusted() && !self.adrift
     }
 
     fn is_untrusted(&self) -> bool {
@@ -69,6 +80,8 @@ impl Facts {
     pub fn state(&self) -> GnssState {
         if self.is_untrusted() {
             GnssState::FailureNofix
+        } else if self.adrift {
+            GnssState::FailureMultipath
         } else if self.is_usable() {
             GnssState::Synchronized
         } else if self.antenna == Antenna::Short {
@@ -77,6 +90,8 @@ impl Facts {
             GnssState::AntennaDisconnected
         } else if !self.ever_fixed && self.age < BOOTING && !self.awake {
             GnssState::Booting
+        } else if self.reflected && (self.ever_fixed || self.age >= ACQUIRING) {
+            GnssState::FailureMultipath
         } else if self.fix != GnssFix::None || (!self.ever_fixed && self.age < ACQUIRING) {
             GnssState::AcquiringSync
         } else if self.weak {
@@ -103,6 +118,8 @@ mod tests {
         age: 3_600_000,
         awake: true,
         weak: false,
+        reflected: false,
+        adrift: false,
     };
     const LOST: Facts = Facts {
         fix: GnssFix::None,

@@ -1,34 +1,52 @@
 //! Counting satellites: each once, however many sentences or signals name it.
 
-use crate::ubx::{NavSat, NavSig, NavSvinfo, SatBlock};
+use crate::constellation::Constellation;
+use crate::ubx::{NavSat, NavSig, NavSvinfo, Reflection, RxmMeasx, SatBlock};
 
 /// Satellites whose strength counts: four make a fix.
 const BEST: usize = 4;
+/// Below this a receiver cannot start to follow a satellite that it does not know yet, dBHz.
+const WEAK: u8 = 25;
+/// From this on a direct signal is measured well: what is wrong with it then is not noise, dBHz.
+const STRONG: u8 = 30;
+/// A strong signal whose range is off by this much came a longer way, 0.1 m.
+const DETOUR: u32 = 150;
+/// Satellite systems with a place of their own.
+const SYSTEMS: usize = Constellation::ALL.len();
 
-/// A set of (system 0…7, number 0…511).
+/// A set of (system, number 0…511).
 #[derive(Debug, Clone, Copy)]
 pub struct SatSet {
-    systems: [[u64; 8]; 8],
+    /// One more, for satellites whose system nothing tells.
+    systems: [[u64; 8]; SYSTEMS + 1],
+    counts: [u8; SYSTEMS + 1],
     len: u16,
 }
 
 impl SatSet {
     /// None.
     pub const EMPTY: Self = SatSet {
-        systems: [[0; 8]; 8],
+        systems: [[0; 8]; SYSTEMS + 1],
+        counts: [0; SYSTEMS + 1],
         len: 0,
     };
 
     /// Adds one; what is out of range is left out.
-    pub fn insert(&mut self, system: u8, number: u16) {
+    #[inline]
+    pub fn insert(&mut self, system: Constellation, number: u16) {
+        let place = usize::from(system.number()).min(SYSTEMS);
         let word = self
             .systems
-            .get_mut(usize::from(system))
+            .get_mut(place)
             .and_then(|bits| bits.get_mut(usize::from(number / 64)));
-        let Some(word) = word else { return };
+        let (Some(word), Some(count)) = (word, self.counts.get_mut(place)) else {
+            return;
+        };
         let bit = 1 << (number % 64);
-        self.len += u16::from(*word & bit == 0);
+        let new = *word & bit == 0;
         *word |= bit;
+        self.len += u16::from(new);
+        *count = count.saturating_add(u8::from(new));
     }
 
     /// How many are in.
@@ -36,11 +54,115 @@ impl SatSet {
         self.len
     }
 
+    /// How many of each known system are in, in the order of [`Constellation::ALL`].
+    pub fn counts(&self) -> impl Iterator<Item = u8> + '_ {
+        self.counts.iter().take(SYSTEMS).copied()
+    }
+
     /// Takes all out.
     pub fn clear(&mut self) {
         if self.len > 0 {
             *self = SatSet::EMPTY;
         }
+    }
+}
+
+/// One satellite system in the sky.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SystemSky {
+    /// Satellites used in the solution.
+    pub used: u8,
+    /// Satellites listed.
+    pub seen: u8,
+    /// Signals with a strength; a satellite may have several.
+    pub tracked: u8,
+    /// Carrier to noise density of the strongest, dBHz.
+    pub best: u8,
+    /// All strengths together, dBHz.
+    sum: u16,
+}
+
+impl SystemSky {
+    /// Mean carrier to noise density of the tracked signals, dBHz, rounded down; `None` while nothing is tracked.
+    pub const fn mean(&self) -> Option<u8> {
+        match self.sum.checked_div(self.tracked as u16) {
+            Some(mean) => Some(mean.to_le_bytes()[0]), // a mean of bytes is one
+            None => None,
+        }
+    }
+
+    #[inline]
+    fn strength(&mut self, cno: u8) {
+        if cno > 0 {
+            // Both stop together, so that the mean stays one.
+            if let Some(tracked) = self.tracked.checked_add(1) {
+                self.tracked = tracked;
+                self.sum += u16::from(cno);
+            }
+            self.best = self.best.max(cno);
+        }
+    }
+}
+
+/// The sky, system by system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sky([SystemSky; SYSTEMS]);
+
+impl Sky {
+    /// Nothing in it.
+    pub const EMPTY: Self = Sky([SystemSky {
+        used: 0,
+        seen: 0,
+        tracked: 0,
+        best: 0,
+        sum: 0,
+    }; SYSTEMS]);
+
+    /// One system; `None` for an unknown one.
+    pub fn system(&self, system: Constellation) -> Option<&SystemSky> {
+        self.0.get(usize::from(system.number()))
+    }
+
+    /// The systems of which anything is known.
+    pub fn iter(&self) -> impl Iterator<Item = (Constellation, &SystemSky)> {
+        let all = Constellation::ALL.into_iter().zip(&self.0);
+        all.filter(|(_, sky)| **sky != SystemSky::default())
+    }
+
+    /// Takes the numbers of used and seen satellites.
+    pub fn set_counts(&mut self, used: &SatSet, seen: &SatSet) {
+        for ((sky, used), seen) in self.0.iter_mut().zip(used.counts()).zip(seen.counts()) {
+            (sky.used, sky.seen) = (used, seen);
+        }
+    }
+}
+
+/// Satellites that are received well, and how many of them by way of a reflection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reflections {
+    strong: u16,
+    reflected: u16,
+}
+
+impl Reflections {
+    /// From RXM-MEASX.
+    pub fn of_measx(list: &RxmMeasx<'_>) -> Self {
+        let mut reflections = Reflections::default();
+        for satellite in list.satellites() {
+            reflections.take(satellite.cno, satellite.reflection == Reflection::High);
+        }
+        reflections
+    }
+
+    #[inline]
+    fn take(&mut self, cno: u8, reflected: bool) {
+        self.strong += u16::from(cno >= STRONG);
+        self.reflected += u16::from(cno >= STRONG && reflected);
+    }
+
+    /// Enough strong signals for a fix, and half of them or more reflected.
+    pub const fn is_multipath(self) -> bool {
+        self.strong as usize >= BEST && self.reflected * 2 >= self.strong
     }
 }
 
@@ -53,7 +175,7 @@ pub struct Signals {
     pub locked: u16,
 }
 
-/// Used, seen, and how strong the best are.
+/// Used, seen, and how strong they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SatCount {
     /// Used in the solution.
@@ -62,6 +184,10 @@ pub struct SatCount {
     pub seen: u16,
     /// Carrier to noise density of the strongest, dBHz, in no order; 0 where there are fewer.
     pub best: [u8; BEST],
+    /// Reflections, where the list tells residuals.
+    pub reflections: Reflections,
+    /// System by system.
+    pub sky: Sky,
 }
 
 impl SatCount {
@@ -70,10 +196,19 @@ impl SatCount {
         used: 0,
         seen: 0,
         best: [0; BEST],
+        reflections: Reflections {
+            strong: 0,
+            reflected: 0,
+        },
+        sky: Sky::EMPTY,
     };
 
-    /// Takes the strength of one.
-    pub fn strength(&mut self, cno: u8) {
+    /// Takes the strength of one; 0 while it is not tracked.
+    #[inline]
+    pub fn strength(&mut self, system: Constellation, cno: u8) {
+        if let Some(sky) = self.sky.0.get_mut(usize::from(system.number())) {
+            sky.strength(cno);
+        }
         if let Some(weakest) = self.best.iter_mut().min()
             && *weakest < cno
         {
@@ -85,7 +220,14 @@ impl SatCount {
         satellites.fold(SatCount::default(), |mut count, satellite| {
             count.seen += 1;
             count.used += u16::from(satellite.used);
-            count.strength(satellite.cno);
+            count.strength(satellite.gnss, satellite.cno);
+            count
+                .reflections
+                .take(satellite.cno, satellite.residual.unsigned_abs() >= DETOUR);
+            if let Some(sky) = count.sky.0.get_mut(usize::from(satellite.gnss.number())) {
+                sky.seen = sky.seen.saturating_add(1);
+                sky.used = sky.used.saturating_add(u8::from(satellite.used));
+            }
             count
         })
     }
@@ -112,8 +254,9 @@ impl SatCount {
             }
             signals.used += u16::from(signal.used);
             signals.locked += u16::from(signal.locked);
-            count.strength(signal.cno);
+            count.strength(signal.gnss, signal.cno);
         }
+        count.sky.set_counts(&used, &seen);
         count.used = used.len();
         count.seen = seen.len();
         (count, signals)
@@ -121,8 +264,6 @@ impl SatCount {
 
     /// Signals there, but fewer than four strong enough to make a fix.
     pub fn is_weak(&self) -> bool {
-        /// Below this a receiver cannot start to follow a satellite that it does not know yet, dBHz.
-        const WEAK: u8 = 25;
         let [a, b, c, d] = self.best;
         let heard = a.max(b).max(c).max(d) > 0;
         heard && self.best.iter().all(|cno| *cno < WEAK)
@@ -135,14 +276,16 @@ mod tests {
 
     #[test]
     fn a_satellite_counts_once() {
+        use Constellation::{Galileo, Gps, Unknown};
         let mut set = SatSet::EMPTY;
-        for (system, number) in [(1, 5), (1, 5), (2, 5), (0, 437), (1, 512), (8, 1)] {
+        for (system, number) in [(Gps, 5), (Gps, 5), (Galileo, 5), (Unknown(255), 437), (Gps, 512)] {
             set.insert(system, number);
         }
         assert_eq!(set.len(), 3);
+        assert_eq!(set.counts().collect::<Vec<_>>(), [1, 0, 1, 0, 0, 0, 0, 0]);
         set.clear();
         assert_eq!(set.len(), 0);
-        set.insert(1, 5);
+        set.insert(Gps, 5);
         assert_eq!(set.len(), 1);
     }
 
@@ -151,14 +294,58 @@ mod tests {
         let mut count = SatCount::default();
         assert!(!count.is_weak(), "nothing heard is not weak");
         for cno in [12, 40, 8, 24, 23, 22, 9] {
-            count.strength(cno);
+            count.strength(Constellation::Gps, cno);
         }
         let mut best = count.best;
         best.sort_unstable();
         assert_eq!(best, [22, 23, 24, 40]);
         assert!(!count.is_weak());
         let mut weak = SatCount::default();
-        weak.strength(24);
+        weak.strength(Constellation::Gps, WEAK - 1);
         assert!(weak.is_weak());
+    }
+
+    #[test]
+    fn systems_are_told_apart() {
+        let mut count = SatCount::default();
+        for (system, cno) in [
+            (Constellation::Gps, 40),
+            (Constellation::Gps, 31),
+            (Constellation::Galileo, 44),
+            (Constellation::Gps, 0),
+            (Constellation::Unknown(9), 50),
+        ] {
+            count.strength(system, cno);
+        }
+        let gps = count.sky.system(Constellation::Gps).unwrap();
+        assert_eq!((gps.tracked, gps.best, gps.mean()), (2, 40, Some(35)));
+        assert_eq!(count.sky.iter().count(), 2);
+        assert_eq!(count.sky.system(Constellation::Unknown(9)), None);
+        assert_eq!(SystemSky::default().mean(), None);
+    }
+
+    #[test]
+    fn a_mean_of_very_many_is_still_one() {
+        let mut sky = SystemSky::default();
+        for _ in 0..1000 {
+            sky.strength(u8::MAX);
+        }
+        assert_eq!((sky.tracked, sky.mean()), (255, Some(255)));
+    }
+
+    #[test]
+    fn half_of_four_strong_signals_reflected_is_multipath() {
+        let of = |signals: &[(u8, bool)]| {
+            let mut reflections = Reflections::default();
+            for (cno, reflected) in signals {
+                reflections.take(*cno, *reflected);
+            }
+            reflections.is_multipath()
+        };
+        assert!(of(&[(30, true), (30, true), (40, false), (45, false)]));
+        assert!(!of(&[(30, true), (29, true), (40, false), (45, false)]), "one is weak");
+        assert!(!of(&[(30, true), (40, false), (45, false), (45, false)]));
+        assert!(!of(&[(30, true), (40, true), (45, true)]), "three make no fix anyway");
+        assert!(!of(&[]));
     }
 }

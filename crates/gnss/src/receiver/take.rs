@@ -5,11 +5,13 @@ use tgm_time::Nanos;
 use tgm_time::civil::Civil;
 
 use super::end::Kind;
-use super::epoch::{Epoch, Fresh, Outcome, Protocol, Survey};
-use super::sats::SatCount;
+use super::epoch::{Epoch, Fresh, NextPulse, Outcome, Protocol, Survey};
+use super::position::Drift;
+use super::sats::{Reflections, SatCount};
+use super::settle::Settled;
 use super::{DAY, Health, Interference, KEEP, KEEP_LIST, Key, LONGEST_STEP, Receiver, UBX_SILENCE, WEEK, calendar};
 use crate::nmea::{self, Sentence};
-use crate::ubx::{self, AntennaPower, AntennaStatus, MonRf, UbxFrame};
+use crate::ubx::{self, AntennaPower, AntennaStatus, MonRf, Position, UbxFrame};
 
 impl Receiver {
     pub(super) fn ubx(&mut self, frame: UbxFrame<'_>, emit: &mut impl FnMut(&Epoch)) -> Outcome {
@@ -137,7 +139,8 @@ impl Receiver {
                 self.fresh.set(flag, told);
             }
         }
-        let epoch = self.epoch();
+        let (epoch, verdict) = self.judged();
+        self.settled.take(verdict, self.now, !self.ever_fixed);
         self.open = false;
         self.health = self.health_now();
         self.ever_fixed |= epoch.fix >= GnssFix::ThreeD && epoch.fix_ok == Some(true);
@@ -175,8 +178,8 @@ impl Receiver {
         let now = self.now;
         match message {
             M::NavStatus(m) => {
-                self.take_fix(m.fix, m.fix_ok);
-                self.interference.spoof_nav = m.spoofing;
+                self.take_fix(m.fix.into(), m.fix_ok);
+                self.interference.spoof_nav = m.spoofing.into();
                 self.fresh |= Fresh::SPOOFING;
                 if self.msss.is_some_and(|before| m.msss < before) {
                     self.restarted();
@@ -184,20 +187,27 @@ impl Receiver {
                 self.msss = Some(m.msss);
             }
             M::NavSol(m) => {
-                self.take_fix(m.fix, m.fix_ok);
+                self.take_fix(m.fix.into(), m.fix_ok);
                 self.counted.set(u16::from(m.used), now);
                 if m.week_set && m.tow_set {
                     self.take_gps_time(2, m.week, m.itow);
                 }
             }
             M::NavPvt(m) => {
-                self.take_fix(m.fix, m.fix_ok);
+                self.take_fix(m.fix.into(), m.fix_ok);
                 self.counted.set(u16::from(m.used), now);
                 self.take_t_acc(2, m.t_acc);
                 if m.date_valid && m.time_valid {
                     let civil = Civil::new(i32::from(m.year), m.month, m.day, m.hour, m.minute, m.second, 0);
                     self.take_time(4, calendar::nominal(civil, m.nano));
                 }
+                if let Some(position) = m.position {
+                    self.take_position(position, m.fix_ok);
+                }
+            }
+            M::NavPosLlh(m) => {
+                let ok = self.fix.within(KEEP, now).is_some_and(|(_, ok)| ok);
+                self.take_position(m.position, ok);
             }
             M::NavTimeUtc(m) => {
                 self.take_t_acc(1, m.t_acc);
@@ -235,10 +245,22 @@ impl Receiver {
             }
             M::NavSvin(m) => self.take_survey(m.active, m.valid, m.duration, m.observations),
             M::TimSvin(m) => self.take_survey(m.active, m.valid, m.duration, m.observations),
-            M::TimTp(m) if !m.q_err_invalid => {
-                self.q_err.set(m.q_err, now);
+            M::TimTp(m) => {
+                let pulse = NextPulse {
+                    week: m.week,
+                    tow: m.tow,
+                    utc: m.utc,
+                    raim: m.raim,
+                    q_err: (!m.q_err_invalid).then_some(m.q_err),
+                };
+                self.pulse.set(pulse, now);
                 self.fresh |= Fresh::Q_ERR;
             }
+            M::RxmMeasx(m) => self.reflections.set(Reflections::of_measx(m), now),
+            M::Inf(m) => self.txt(&nmea::Txt {
+                severity: None,
+                text: m.text,
+            }),
             M::MonHw(m) => {
                 self.take_antenna(antenna(m.antenna, m.power));
                 self.interference.jam_mon = m.jamming;
@@ -247,11 +269,16 @@ impl Receiver {
             M::MonRf(m) => self.take_rf(m),
             M::SecSig(m) => {
                 self.interference.jam_sec = m.jamming;
-                self.interference.spoof_sec = m.spoofing;
+                self.interference.spoof_sec = m.spoofing.into();
                 self.fresh |= Fresh::JAMMING | Fresh::SPOOFING;
             }
-            M::MonVer(m) => self.protocol_version = m.protocol().or(self.protocol_version),
-            M::NavEoe(_) | M::NavOther(_) | M::TimTp(_) | M::TimTm2(_) | M::Ack(_) | M::Other => {}
+            M::MonVer(m) => {
+                self.protocol_version = m.protocol().or(self.protocol_version);
+                if let Some(name) = m.model() {
+                    self.model.set(name);
+                }
+            }
+            M::NavEoe(_) | M::NavOther(_) | M::TimTm2(_) | M::Ack(_) | M::Other => {}
         }
     }
 
@@ -318,6 +345,16 @@ impl Receiver {
     fn restarted(&mut self) {
         self.started = self.now;
         self.ever_fixed = false;
+        self.settled = Settled::NEW;
+        self.drift = Drift::NEW;
+    }
+
+    /// A position of a solution that is not good says nothing.
+    fn take_position(&mut self, position: Position, ok: bool) {
+        let fix = self.fix.within(KEEP, self.now).map(|(fix, _)| fix).unwrap_or_default();
+        if ok && fix >= GnssFix::TwoD {
+            self.drift.take(position, self.holds(fix), self.now);
+        }
     }
 
     fn take_fix(&mut self, fix: GnssFix, ok: bool) {

@@ -1,63 +1,10 @@
-//! Classes MON (0x0a), SEC (0x27) and ACK (0x05): antenna, interference, version, answers.
+//! Classes MON (0x0a), SEC (0x27), ACK (0x05) and INF (0x04): antenna, interference, version, answers, lines of text.
 
-use tgm_core::{Jamming, Spoofing};
+use tgm_core::Jamming;
 
 use super::Payload;
+use super::values::{AntennaPower, AntennaStatus, Severity, SpoofingState};
 use crate::frame::DecodeError;
-
-/// Antenna supervisor of MON-HW and MON-RF.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AntennaStatus {
-    /// Just started.
-    Init,
-    /// Not supervised.
-    DontKnow,
-    /// Connected.
-    Ok,
-    /// Too much current.
-    Short,
-    /// No current.
-    Open,
-    /// A value this version does not know.
-    Unknown(u8),
-}
-
-impl From<u8> for AntennaStatus {
-    fn from(number: u8) -> Self {
-        match number {
-            0 => AntennaStatus::Init,
-            1 => AntennaStatus::DontKnow,
-            2 => AntennaStatus::Ok,
-            3 => AntennaStatus::Short,
-            4 => AntennaStatus::Open,
-            other => AntennaStatus::Unknown(other),
-        }
-    }
-}
-
-/// Antenna supply of MON-HW and MON-RF.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AntennaPower {
-    /// Switched off.
-    Off,
-    /// Switched on.
-    On,
-    /// Not known.
-    DontKnow,
-    /// A value this version does not know.
-    Unknown(u8),
-}
-
-impl From<u8> for AntennaPower {
-    fn from(number: u8) -> Self {
-        match number {
-            0 => AntennaPower::Off,
-            1 => AntennaPower::On,
-            2 => AntennaPower::DontKnow,
-            other => AntennaPower::Unknown(other),
-        }
-    }
-}
 
 fn jamming(bits: u8) -> Jamming {
     Jamming::from_number(bits & 3).unwrap_or_default()
@@ -149,8 +96,8 @@ pub struct SecSig {
     pub version: u8,
     /// Interference; `Unknown` while the monitor is off.
     pub jamming: Jamming,
-    /// Spoofing; `Unknown` while the detector is off.
-    pub spoofing: Spoofing,
+    /// Spoofing; `NotKnown` while the detector is off.
+    pub spoofing: SpoofingState,
 }
 
 impl SecSig {
@@ -168,16 +115,12 @@ impl SecSig {
                 Jamming::Unknown
             },
             spoofing: if spoof & 1 != 0 {
-                spoofing(spoof >> 1 & 7)
+                (spoof >> 1 & 7).into()
             } else {
-                Spoofing::Unknown
+                SpoofingState::NotKnown
             },
         })
     }
-}
-
-fn spoofing(state: u8) -> Spoofing {
-    Spoofing::from_number(state).unwrap_or_default()
 }
 
 /// MON-VER (0x04): versions.
@@ -218,6 +161,11 @@ impl<'a> MonVer<'a> {
         self.extensions.chunks_exact(30).map(until_nul)
     }
 
+    /// Model, such as `ZED-F9T`, from `MOD=ZED-F9T`.
+    pub fn model(&self) -> Option<Extension<'a>> {
+        self.extensions().find_map(|line| line.strip_prefix(b"MOD="))
+    }
+
     /// Protocol version, major and minor, from `PROTVER=29.20` or `PROTVER 14.00`.
     pub fn protocol(&self) -> Option<(u8, u8)> {
         let text = self.extensions().find_map(|line| line.strip_prefix(b"PROTVER"))?;
@@ -255,5 +203,23 @@ impl Ack {
             class: p.u8(0)?,
             id: p.u8(1)?,
         })
+    }
+}
+
+/// INF (class 0x04): a line of text, its severity the id. Receivers tell antenna changes and their start in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inf<'a> {
+    /// Severity.
+    pub severity: Severity,
+    /// The text.
+    pub text: &'a [u8],
+}
+
+impl<'a> Inf<'a> {
+    pub(super) fn read(p: Payload<'a>, id: u8) -> Self {
+        Inf {
+            severity: id.into(),
+            text: p.0,
+        }
     }
 }

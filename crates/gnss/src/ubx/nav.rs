@@ -1,8 +1,7 @@
 //! Class NAV (0x01): results of one navigation epoch. `itow` is the GPS time of week of that epoch in ms.
 
-use tgm_core::{GnssFix, Spoofing};
-
 use super::Payload;
+use super::values::{FixType, LeapChangeSource, LeapSource, SpoofingState};
 use crate::frame::DecodeError;
 
 /// NAV-STATUS (0x03): kind of fix.
@@ -11,7 +10,7 @@ pub struct NavStatus {
     /// GPS time of week, ms.
     pub itow: u32,
     /// Kind of fix.
-    pub fix: GnssFix,
+    pub fix: FixType,
     /// The fix is within the receiver's limits.
     pub fix_ok: bool,
     /// Week number is set.
@@ -19,7 +18,7 @@ pub struct NavStatus {
     /// Time of week is set.
     pub tow_set: bool,
     /// Spoofing detection.
-    pub spoofing: Spoofing,
+    pub spoofing: SpoofingState,
     /// Milliseconds since the receiver started.
     pub msss: u32,
 }
@@ -29,11 +28,11 @@ impl NavStatus {
         let flags = p.u8(5)?;
         Ok(NavStatus {
             itow: p.u32(0)?,
-            fix: GnssFix::from_number(p.u8(4)?),
+            fix: p.u8(4)?.into(),
             fix_ok: flags & 1 != 0,
             week_set: flags & 4 != 0,
             tow_set: flags & 8 != 0,
-            spoofing: Spoofing::from_number(p.u8(7)? >> 3 & 3).unwrap_or_default(),
+            spoofing: (p.u8(7)? >> 3 & 3).into(),
             msss: p.u32(12)?,
         })
     }
@@ -49,7 +48,7 @@ pub struct NavSol {
     /// GPS week.
     pub week: i16,
     /// Kind of fix.
-    pub fix: GnssFix,
+    pub fix: FixType,
     /// The fix is within the receiver's limits.
     pub fix_ok: bool,
     /// Week number is valid.
@@ -67,11 +66,56 @@ impl NavSol {
             itow: p.u32(0)?,
             ftow: p.i32(4)?,
             week: p.i16(8)?,
-            fix: GnssFix::from_number(p.u8(10)?),
+            fix: p.u8(10)?.into(),
             fix_ok: flags & 1 != 0,
             week_set: flags & 4 != 0,
             tow_set: flags & 8 != 0,
             used: p.u8(47)?,
+        })
+    }
+}
+
+/// Longitude, latitude and height, as NAV-POSLLH and NAV-PVT have them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// Longitude, 1e-7 degrees, east positive.
+    pub longitude: i32,
+    /// Latitude, 1e-7 degrees, north positive.
+    pub latitude: i32,
+    /// Height above the ellipsoid, mm.
+    pub height: i32,
+}
+
+impl Position {
+    fn read(p: Payload<'_>, at: usize) -> Result<Self, DecodeError> {
+        Ok(Position {
+            longitude: p.i32(at)?,
+            latitude: p.i32(at + 4)?,
+            height: p.i32(at + 8)?,
+        })
+    }
+}
+
+/// NAV-POSLLH (0x02): position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NavPosLlh {
+    /// GPS time of week, ms.
+    pub itow: u32,
+    /// Where the antenna is.
+    pub position: Position,
+    /// Horizontal accuracy, mm.
+    pub h_acc: u32,
+    /// Vertical accuracy, mm.
+    pub v_acc: u32,
+}
+
+impl NavPosLlh {
+    pub(super) fn read(p: Payload<'_>) -> Result<Self, DecodeError> {
+        Ok(NavPosLlh {
+            itow: p.u32(0)?,
+            position: Position::read(p, 4)?,
+            h_acc: p.u32(20)?,
+            v_acc: p.u32(24)?,
         })
     }
 }
@@ -104,11 +148,13 @@ pub struct NavPvt {
     /// Accuracy of the time, ns.
     pub t_acc: u32,
     /// Kind of fix.
-    pub fix: GnssFix,
+    pub fix: FixType,
     /// The fix is within the receiver's limits.
     pub fix_ok: bool,
     /// Satellites used.
     pub used: u8,
+    /// Where the antenna is, unless the receiver calls it invalid.
+    pub position: Option<Position>,
 }
 
 impl NavPvt {
@@ -127,9 +173,10 @@ impl NavPvt {
             time_valid: valid & 2 != 0,
             resolved: valid & 4 != 0,
             t_acc: p.u32(12)?,
-            fix: GnssFix::from_number(p.u8(20)?),
+            fix: p.u8(20)?.into(),
             fix_ok: p.u8(21)? & 1 != 0,
             used: p.u8(23)?,
+            position: Some(Position::read(p, 24)?).filter(|_| p.0.get(78).is_some_and(|flags| flags & 1 == 0)),
         })
     }
 }
@@ -245,13 +292,12 @@ impl NavClock {
 pub struct NavTimeLs {
     /// GPS time of week, ms.
     pub itow: u32,
-    /// Where `current` comes from: 0 firmware, 1 GPS−GLONASS difference, 2 GPS, 3 SBAS, 4 BeiDou, 5 Galileo, 6 aided, 7 configured,
-    /// 8 NavIC, 255 unknown.
-    pub current_source: u8,
+    /// Where `current` comes from.
+    pub current_source: LeapSource,
     /// GPS − UTC now, s.
     pub current: i8,
-    /// Where `change` comes from: 0 none, 2 GPS, 3 SBAS, 4 BeiDou, 5 Galileo, 6 GLONASS, 7 NavIC.
-    pub change_source: u8,
+    /// Where `change` comes from.
+    pub change_source: LeapChangeSource,
     /// Change at the event: −1, 0, +1 s.
     pub change: i8,
     /// Seconds until the event; negative after it.
@@ -267,9 +313,9 @@ impl NavTimeLs {
         let valid = p.u8(23)?;
         Ok(NavTimeLs {
             itow: p.u32(0)?,
-            current_source: p.u8(8)?,
+            current_source: p.u8(8)?.into(),
             current: p.i8(9)?,
-            change_source: p.u8(10)?,
+            change_source: p.u8(10)?.into(),
             change: p.i8(11)?,
             to_event: p.i32(12)?,
             current_valid: valid & 1 != 0,
@@ -306,133 +352,4 @@ impl NavSvin {
             active: p.u8(37)? != 0,
         })
     }
-}
-
-/// One satellite of NAV-SAT or NAV-SVINFO.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SatBlock {
-    /// System: 0 GPS, 1 SBAS, 2 Galileo, 3 BeiDou, 5 QZSS, 6 GLONASS, 7 NavIC. NAV-SVINFO has none and gives 0.
-    pub gnss: u8,
-    /// Number within the system.
-    pub sv: u8,
-    /// Carrier to noise density, dBHz; 0 while not tracked.
-    pub cno: u8,
-    /// Used in the solution.
-    pub used: bool,
-}
-
-/// NAV-SAT (0x35): satellites.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NavSat<'a> {
-    /// GPS time of week, ms.
-    pub itow: u32,
-    blocks: &'a [u8],
-}
-
-impl<'a> NavSat<'a> {
-    pub(super) fn read(p: Payload<'a>) -> Result<Self, DecodeError> {
-        Ok(NavSat {
-            itow: p.u32(0)?,
-            blocks: list(p, usize::from(p.u8(5)?), 12)?,
-        })
-    }
-
-    /// The satellites.
-    pub fn satellites(&self) -> impl Iterator<Item = SatBlock> + use<'a> {
-        self.blocks
-            .as_chunks()
-            .0
-            .iter()
-            .map(|&[gnss, sv, cno, _, _, _, _, _, flags, _, _, _]| SatBlock {
-                gnss,
-                sv,
-                cno,
-                used: flags & 8 != 0,
-            })
-    }
-}
-
-/// NAV-SVINFO (0x30): satellites, of receivers before NAV-SAT.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NavSvinfo<'a> {
-    /// GPS time of week, ms.
-    pub itow: u32,
-    blocks: &'a [u8],
-}
-
-impl<'a> NavSvinfo<'a> {
-    pub(super) fn read(p: Payload<'a>) -> Result<Self, DecodeError> {
-        Ok(NavSvinfo {
-            itow: p.u32(0)?,
-            blocks: list(p, usize::from(p.u8(4)?), 12)?,
-        })
-    }
-
-    /// The satellites.
-    pub fn satellites(&self) -> impl Iterator<Item = SatBlock> + use<'a> {
-        self.blocks
-            .as_chunks()
-            .0
-            .iter()
-            .map(|&[_, sv, flags, _, cno, _, _, _, _, _, _, _]| SatBlock {
-                gnss: 0,
-                sv,
-                cno,
-                used: flags & 1 != 0,
-            })
-    }
-}
-
-/// One signal of NAV-SIG.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SigBlock {
-    /// System, as in [`SatBlock`].
-    pub gnss: u8,
-    /// Number within the system.
-    pub sv: u8,
-    /// Signal.
-    pub signal: u8,
-    /// Carrier to noise density, dBHz.
-    pub cno: u8,
-    /// Code locked and time synchronised (quality indicator 4…7).
-    pub locked: bool,
-    /// Its pseudorange is used in the solution.
-    pub used: bool,
-}
-
-/// NAV-SIG (0x43): signals; a satellite appears once with each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NavSig<'a> {
-    /// GPS time of week, ms.
-    pub itow: u32,
-    blocks: &'a [u8],
-}
-
-impl<'a> NavSig<'a> {
-    pub(super) fn read(p: Payload<'a>) -> Result<Self, DecodeError> {
-        Ok(NavSig {
-            itow: p.u32(0)?,
-            blocks: list(p, usize::from(p.u8(5)?), 16)?,
-        })
-    }
-
-    /// The signals.
-    pub fn signals(&self) -> impl Iterator<Item = SigBlock> + use<'a> {
-        let blocks = self.blocks.as_chunks().0.iter();
-        blocks.map(
-            |&[gnss, sv, signal, _, _, _, cno, quality, _, _, flags, _, _, _, _, _]| SigBlock {
-                gnss,
-                sv,
-                signal,
-                cno,
-                locked: quality >= 4,
-                used: flags & 8 != 0,
-            },
-        )
-    }
-}
-
-/// The repeated part behind a header of eight bytes, cut to the number of blocks that the header tells.
-fn list(p: Payload<'_>, count: usize, size: usize) -> Result<&[u8], DecodeError> {
-    p.0.get(8..8 + count * size).ok_or(DecodeError::short(p.0.len()))
 }

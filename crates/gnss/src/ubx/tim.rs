@@ -1,6 +1,7 @@
 //! Class TIM (0x0d): pulses in, pulses out, survey-in.
 
 use super::Payload;
+use super::values::Raim;
 use crate::frame::DecodeError;
 
 /// TIM-TP (0x01): what the next pulse will be.
@@ -10,7 +11,8 @@ pub struct TimTp {
     pub tow: u32,
     /// What to add to `tow`, 2⁻³² ms.
     pub tow_sub: u32,
-    /// Quantisation error of the next pulse, ps: the pulse comes that much late (positive) against the time it stands for.
+    /// Quantisation error of the next pulse, ps: what the receiver's own clock steps leave between the pulse and the time it stands
+    /// for. The interface descriptions do not say which sign means late.
     pub q_err: i32,
     /// Week of the next pulse.
     pub week: u16,
@@ -18,6 +20,8 @@ pub struct TimTp {
     pub utc: bool,
     /// UTC is available.
     pub utc_available: bool,
+    /// Integrity check of the pulse.
+    pub raim: Raim,
     /// `q_err` is not valid (firmware that knows the flag; others leave it clear).
     pub q_err_invalid: bool,
 }
@@ -32,6 +36,7 @@ impl TimTp {
             week: p.u16(12)?,
             utc: flags & 1 != 0,
             utc_available: flags & 2 != 0,
+            raim: (flags >> 2 & 3).into(),
             q_err_invalid: flags & 0x10 != 0,
         })
     }

@@ -100,6 +100,33 @@ pub fn nav_pvt(itow: u32, second: u8, nano: i32, fix: u8, ok: bool, used: u8) ->
     )
 }
 
+/// NAV-PVT of 2026-11-22 12:00:00 with a fix of that kind and a position, latitude in 1e-7 degrees.
+pub fn nav_pvt_at(itow: u32, fix: u8, latitude: i32) -> Vec<u8> {
+    let mut frame = nav_pvt(itow, 0, 0, fix, true, 12);
+    frame.truncate(6 + 92);
+    let mut payload = frame.split_off(6);
+    payload[28..32].copy_from_slice(&latitude.to_le_bytes());
+    ubx(1, 7, &payload)
+}
+
+/// RXM-MEASX with satellites of `(dBHz, reflections)`.
+pub fn rxm_measx(satellites: &[(u8, u8)]) -> Vec<u8> {
+    let mut payload = Payload::new(44)
+        .put(0, &[1])
+        .put(34, &[u8::try_from(satellites.len()).unwrap()])
+        .0;
+    for (number, (cno, reflections)) in (1..).zip(satellites) {
+        payload.extend(Payload::new(24).put(0, &[0, number, *cno, *reflections]).0);
+    }
+    ubx(2, 0x14, &payload)
+}
+
+/// TIM-TP of the next second.
+pub fn tim_tp(tow: u32, q_err: i32, flags: u8) -> Vec<u8> {
+    let payload = Payload::new(16).put(0, &tow.to_le_bytes()).put(8, &q_err.to_le_bytes());
+    ubx(0x0d, 1, &payload.put(12, &2446u16.to_le_bytes()).put(14, &[flags]).0)
+}
+
 /// NAV-TIMEGPS.
 pub fn nav_timegps(itow: u32, week: i16, leap: i8, valid: u8) -> Vec<u8> {
     let payload = Payload::new(16).put(0, &itow.to_le_bytes()).put(8, &week.to_le_bytes());
@@ -119,6 +146,21 @@ pub fn nav_sat(itow: u32, satellites: &[(u8, u8, u8, bool)]) -> Vec<u8> {
         .0;
     for (system, number, cno, used) in satellites {
         payload.extend([*system, *number, *cno, 0, 0, 0, 0, 0, u8::from(*used) << 3, 0, 0, 0]);
+    }
+    ubx(1, 0x35, &payload)
+}
+
+/// NAV-SAT whose satellites, of `(dBHz, residual in 0.1 m)`, are all GPS and not used.
+pub fn nav_sat_residuals(itow: u32, satellites: &[(u8, i16)]) -> Vec<u8> {
+    let count = u8::try_from(satellites.len()).unwrap();
+    let mut payload = Payload::new(8).put(0, &itow.to_le_bytes()).put(4, &[1, count]).0;
+    for (number, (cno, residual)) in (1..).zip(satellites) {
+        payload.extend(
+            Payload::new(12)
+                .put(0, &[0, number, *cno])
+                .put(6, &residual.to_le_bytes())
+                .0,
+        );
     }
     ubx(1, 0x35, &payload)
 }
