@@ -9,6 +9,7 @@ use crate::announce::TgmState;
 use crate::config::{CardConfig, InstanceConfig, Limits, OutOfSpec};
 use crate::dpll::{D, DpllJudge};
 use crate::event::Cause;
+use crate::fresh::Fresh;
 use crate::gnss::{G, GnssJudge};
 use crate::holdover::Holdover;
 use crate::limit::{OffsetJudge, within_rss};
@@ -23,6 +24,17 @@ const LOSSES: usize = 8;
 const FLAPPING_WINDOW: Nanos = Nanos::from_secs(600);
 /// Most good samples that flapping demands.
 const MAX_COUNT: u16 = 300;
+
+/// What an observation did to a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// Nothing that is judged may have changed.
+    Unchanged,
+    /// A judged input may have changed.
+    Changed,
+    /// It is about the node, not about a card.
+    NotMine,
+}
 
 /// A change of state and why.
 pub type Transition = (TgmState, Cause);
@@ -42,7 +54,10 @@ pub struct Card {
     phase: OffsetJudge,
     phc: OffsetJudge,
     rss: OffsetJudge,
+    /// P and when it was measured.
     pulse: Option<(Nanos, Time<Mono>)>,
+    /// Until when it counts.
+    pulse_fresh: Fresh,
     /// The state.
     pub state: TgmState,
     /// Since when it is in it.
@@ -50,6 +65,8 @@ pub struct Card {
     holdover: Option<Holdover>,
     good: u16,
     good_since: Time<Mono>,
+    /// The last sample completed AllLocked. Only a sample does: time that merely passes proves nothing.
+    complete: bool,
     /// When it was first looked at: a receiver gets its stale limit from here before its silence is told.
     started: Option<Time<Mono>>,
     losses: [Option<Time<Mono>>; LOSSES],
@@ -73,11 +90,13 @@ impl Card {
             phc: OffsetJudge::default(),
             rss: OffsetJudge::default(),
             pulse: None,
+            pulse_fresh: Fresh::NEVER,
             state: TgmState::FreeRun,
             since: Time::ZERO,
             holdover: None,
             good: 0,
             good_since: Time::ZERO,
+            complete: false,
             started: None,
             losses: [None; LOSSES],
             gnss_lost: None,
@@ -97,13 +116,13 @@ impl Card {
         self.gnss.epoch.leap.map(utc_offset).or(self.fallback_utc_offset)
     }
 
-    /// Files an observation; true if a judged input may have changed.
+    /// Files an observation.
     #[inline(always)] // its short arms are shorter than the call
-    pub fn take(&mut self, observation: &Observation) -> bool {
+    pub fn take(&mut self, observation: &Observation) -> Taken {
         let at = observation.at;
-        match observation.what {
+        let changed = match observation.what {
             Reading::DpllLock { dpll, status, origin } => {
-                let changed = self.dpll.lock(at, dpll, status, origin);
+                let changed = self.dpll.lock(at, dpll, status, origin, &self.limits);
                 if changed {
                     self.good = 0; // any change of a lock status restarts the count
                 }
@@ -111,20 +130,20 @@ impl Card {
             }
             Reading::DpllPhase { offset, origin } => {
                 // While the DPLL is proven, another offset changes nothing; except in a holdover, whose estimate it is part of.
-                let proven = self.dpll.proven(at, &self.limits);
-                self.dpll.phase(at, offset, origin);
+                let proven = self.dpll.proven(at);
+                self.dpll.phase(at, offset, origin, &self.limits);
                 !proven || self.holdover.is_some()
             }
-            Reading::DpllInput { active, origin } => self.dpll.input(at, active, origin),
+            Reading::DpllInput { active, origin } => self.dpll.input(at, active, origin, &self.limits),
             Reading::DpllGone { dpll } => {
-                self.dpll.gone(at, dpll);
+                self.dpll.gone(at, dpll, &self.limits);
                 self.good = 0;
                 true
             }
             Reading::Gnss(ref epoch) => !self.take_epoch(at, epoch),
             Reading::Nmea => {
-                let was = self.gnss.nmea(at, &self.limits);
-                self.gnss.nmea_seen = Some(at);
+                let was = self.gnss.nmea(at);
+                self.gnss.sentence(at, &self.limits);
                 !was
             }
             Reading::GnssGone => {
@@ -134,75 +153,70 @@ impl Card {
             Reading::Pulse { second, offset } => self.take_pulse(at, second, offset),
             Reading::PhcGone => {
                 self.pulse = None;
+                self.pulse_fresh = Fresh::NEVER;
                 true
             }
-            Reading::SystemClock { .. } | Reading::Verdict { .. } => false, // the node's business, not the card's
-        }
+            Reading::SystemClock { .. } | Reading::Verdict { .. } => return Taken::NotMine,
+        };
+        if changed { Taken::Changed } else { Taken::Unchanged }
     }
 
     /// Files a pulse; true if it may have changed something. Not part of [`Card::take`]: what is short there shall stay short.
     #[inline(never)]
     fn take_pulse(&mut self, at: Time<Mono>, second: i64, offset: Nanos) -> bool {
-        let unseen = self.phc_offset(at).is_none();
-        self.tod.pulse(at, second);
+        let unseen = !self.pulse_fresh.holds(at);
+        self.tod.pulse(at, second, &self.limits);
         self.pulse = Some((offset, at));
-        self.sample(at, offset);
+        self.pulse_fresh = Fresh::at(at, self.limits.phc_stale);
+        let locked = self.dpll.is_locked(at);
+        let timed = (self.gnss.is_ok(at) & self.tod.agrees(at)) | !self.config.has_gnss;
+        if (self.state == TgmState::FreeRun) & !(locked & timed) {
+            // Not good whatever the offsets are, and no state to lose: the runs that lose one begin with the next good sample.
+            (self.phc, self.phase, self.rss) = Default::default();
+            self.good = 0;
+            return unseen;
+        }
+        self.sample(at, offset, locked, timed);
         // A sample changes nothing by itself unless it completes a loss or a lock.
         let out = self.phc.is_out() || self.phase.is_out() || self.rss.is_out();
-        let locks = self.good > 0 && self.state != TgmState::Locked && self.all_locked(at);
+        self.complete = self.state != TgmState::Locked && self.all_locked(at);
         let jumped = self.state != TgmState::FreeRun && self.t(at) == T::PhcFault;
-        unseen || out || locks || jumped
+        unseen || out || self.complete || jumped
     }
 
     /// Files an epoch; true if it says the same as the one before in all that is judged, and all is well.
     #[inline(never)]
     fn take_epoch(&mut self, at: Time<Mono>, epoch: &GnssEpoch) -> bool {
-        let limits = &self.limits;
-        let known = &self.gnss.epoch;
-        let same = known.fix == epoch.fix
-            && known.fix_ok == epoch.fix_ok
-            && known.antenna == epoch.antenna
-            && known.jamming == epoch.jamming
-            && known.spoofing == epoch.spoofing
-            && known.state == epoch.state
-            && known.simulated == epoch.simulated;
-        let was_fresh = self.gnss.is_fresh(at, limits);
-        let (was_g, was_t) = (self.gnss.judge(at, limits), self.tod.judge(at, limits));
-        self.gnss.epoch(at, epoch, limits);
-        let mut t = was_t;
+        // What else an epoch says (accuracy, seconds) moves something only by moving one of the two verdicts.
+        let mut repeats = self.gnss.epoch(at, epoch, &self.limits);
         if let Some(utc) = epoch.utc {
-            self.tod.epoch(at, utc, self.utc_offset());
-            t = self.tod.judge(at, &self.limits);
-            self.gnss.second_jumped = t == T::ReceiverFault;
+            let was = self.tod.judge(at);
+            self.tod.epoch(at, utc, self.utc_offset(), &self.limits);
+            let t = self.tod.judge(at);
+            let news = self.gnss.jumped(t == T::ReceiverFault);
+            repeats &= t == was && !news;
         }
-        // Whatever else an epoch says (accuracy, seconds) moves something only by moving one of the two verdicts.
-        was_fresh && same && t == was_t && self.gnss.judge(at, &self.limits) == was_g
+        repeats
     }
 
-    /// One sample: the PHC offset just measured, judged with the fresh values of all others.
-    fn sample(&mut self, now: Time<Mono>, offset: Nanos) {
+    /// One sample: the PHC offset just measured, judged with the fresh values of all others: `locked` says that of the DPLL,
+    /// `timed` that of receiver and time of day.
+    fn sample(&mut self, now: Time<Mono>, offset: Nanos, locked: bool, timed: bool) {
         let limits = &self.limits;
-        let locked = self.dpll.judge(now, limits) == D::Locked;
-        if self.state == TgmState::FreeRun && !(locked && self.g(now) == G::Ok) {
-            // Not good whatever the offsets are, and no state to lose: the runs that lose one begin with the next good sample.
-            (self.phc, self.phase, self.rss) = Default::default();
-            self.good = 0;
-            return;
-        }
         let phi = if locked { self.phase_offset(now) } else { None };
         let phc_good = self.phc.sample(offset, limits.offset);
         let phi_good = phi.is_some_and(|phi| self.phase.sample(phi, limits.offset));
         if phi.is_none() {
             self.phase.reset(); // judged only while D is locked
         }
-        let t_acc = self.gnss.t_acc(now, limits).unwrap_or(Nanos::ZERO);
+        let t_acc = self.gnss.t_acc(now).unwrap_or(Nanos::ZERO);
         let rss = within_rss([offset, phi.unwrap_or(Nanos::ZERO), t_acc], limits.offset);
         if rss {
             self.rss.reset();
         } else {
             self.rss.sample(limits.offset + Nanos(1), limits.offset);
         }
-        let good = locked && phc_good && phi_good && rss && self.g(now) == G::Ok && self.t(now) == T::Agrees;
+        let good = locked && timed && phc_good && phi_good && rss;
         if !good {
             self.good = 0;
             return;
@@ -216,7 +230,7 @@ impl Card {
     /// G; a card without a receiver follows a leader whose receiver is judged there.
     pub fn g(&self, now: Time<Mono>) -> G {
         if self.config.has_gnss {
-            self.gnss.judge(now, &self.limits)
+            self.gnss.judge(now)
         } else {
             G::Ok
         }
@@ -224,7 +238,7 @@ impl Card {
 
     fn t(&self, now: Time<Mono>) -> T {
         if self.config.has_gnss {
-            self.tod.judge(now, &self.limits)
+            self.tod.judge(now)
         } else {
             T::Agrees
         }
@@ -232,15 +246,13 @@ impl Card {
 
     /// Φ in nanoseconds, while fresh.
     pub fn phase_offset(&self, now: Time<Mono>) -> Option<Nanos> {
-        self.dpll
-            .phase_offset(now, &self.limits)
-            .map(tgm_time::Femtos::to_nanos)
+        self.dpll.phase_offset(now).map(tgm_time::Femtos::to_nanos)
     }
 
     /// P: the PHC against the pulse, while fresh.
     pub fn phc_offset(&self, now: Time<Mono>) -> Option<Nanos> {
-        let (offset, at) = self.pulse?;
-        (now.since(at) < self.limits.phc_stale).then_some(offset)
+        let (offset, _) = self.pulse?;
+        self.pulse_fresh.holds(now).then_some(offset)
     }
 
     /// est: the larger of the modelled holdover offset and Φ where fresh; nothing outside a holdover.
@@ -288,13 +300,13 @@ impl Card {
 
     /// Walks the transition table; `None`: stays.
     pub fn evaluate(&mut self, now: Time<Mono>) -> Option<Transition> {
-        let (g, d) = (self.g(now), self.dpll.judge(now, &self.limits));
+        let (g, d) = (self.g(now), self.dpll.judge(now));
         if self.started.is_none() {
             (self.started, self.since) = (Some(now), now);
         }
         self.keep_time(now, g, d);
         let (to, cause) = match self.state {
-            _ if self.state != TgmState::Locked && self.all_locked(now) => (TgmState::Locked, Cause::AllLocked),
+            _ if core::mem::take(&mut self.complete) => (TgmState::Locked, Cause::AllLocked),
             TgmState::FreeRun => return None,
             TgmState::Locked => self.leave_locked(now, g, d)?,
             TgmState::HoldoverInSpec | TgmState::HoldoverOutOfSpec => self.leave_holdover(now, d)?,
@@ -379,7 +391,7 @@ impl Card {
         if cause != Cause::Unobserved {
             return now;
         }
-        let proof = if self.dpll.judge(now, &self.limits) == D::Unobserved {
+        let proof = if self.dpll.judge(now) == D::Unobserved {
             self.dpll.proof
         } else {
             None
@@ -389,7 +401,7 @@ impl Card {
 
     /// E5: the receiver's state; FAILURE-PLL where the receiver is fine and the DPLL behind it does not follow.
     pub fn gnss_state(&self, now: Time<Mono>) -> GnssState {
-        let own = self.gnss.state(now, &self.limits);
+        let own = self.gnss.state(now);
         let (Some(held), Some(ok)) = (self.held, self.gnss_ok) else {
             return own;
         };
@@ -408,7 +420,7 @@ impl Card {
     /// `pps_status`: the pulse is there. A card whose DPLLs nobody watches tells by its external timestamps.
     pub fn pps(&self, now: Time<Mono>) -> bool {
         if self.config.has_dpll {
-            self.dpll.follows_pulse(now, &self.limits)
+            self.dpll.follows_pulse(now)
         } else {
             self.phc_offset(now).is_some()
         }
@@ -416,12 +428,11 @@ impl Card {
 
     /// UTC on the PHC's pulse of an instant of the system clock is the node's business; the card only says whether it is trusted.
     pub fn epoch_utc(&self, now: Time<Mono>) -> Option<Time<Utc>> {
-        self.gnss.epoch.utc.filter(|_| self.gnss.is_fresh(now, &self.limits))
+        self.gnss.epoch.utc.filter(|_| self.gnss.is_fresh(now))
     }
 
     /// The statuses whose edges are events of their own, in the order of their kinds.
     pub fn statuses(&self, now: Time<Mono>) -> Statuses {
-        let limits = &self.limits;
         let gnss = |value: i8| if self.config.has_gnss { value } else { UNKNOWN };
         // A receiver that has said nothing yet is searching, as far as anybody knows; its silence is told after its stale limit.
         let state = if self.is_awaiting_gnss(now) {
@@ -431,18 +442,17 @@ impl Card {
         };
         Statuses {
             gnss_state: gnss(state.number().cast_signed()),
-            fix: gnss(self.gnss.fix(now, limits).metric().cast_signed()),
-            frequency: self.dpll.frequency(now, limits),
-            phase: self.dpll.phase_status(now, limits),
+            fix: gnss(self.gnss.fix(now).metric().cast_signed()),
+            frequency: self.dpll.frequency(now),
+            phase: self.dpll.phase_status(now),
             pps: i8::from(self.pps(now)),
-            nmea: gnss(i8::from(self.gnss.nmea(now, limits))),
+            nmea: gnss(i8::from(self.gnss.nmea(now))),
         }
     }
 
     /// True at the start, while a receiver that has said nothing yet may still say something.
     fn is_awaiting_gnss(&self, now: Time<Mono>) -> bool {
-        let silent = self.gnss.seen.is_none() && self.gnss.nmea_seen.is_none() && !self.gnss.was_gone;
-        silent
+        self.gnss.is_unheard()
             && self
                 .started
                 .is_none_or(|started| now.since(started) < self.limits.gnss_stale)
@@ -458,9 +468,9 @@ impl Card {
                 .map(|at| at + past)
         };
         let mut soonest = Soonest::after(now)
-            .or(self.gnss.deadline(now, limits))
-            .or(self.dpll.deadline(now, limits))
-            .or(self.pulse.map(|(_, at)| at + limits.phc_stale))
+            .or(self.gnss.deadline(now))
+            .or(self.dpll.deadline(now))
+            .end(self.pulse_fresh)
             .or(self.started.map(|started| started + limits.gnss_stale))
             .or(self.gnss_lost.map(|at| at + limits.gnss_grace));
         if let Some(held) = self.held {

@@ -6,6 +6,7 @@
 use tgm_time::{Femtos, Mono, Time};
 
 use crate::config::Limits;
+use crate::fresh::Fresh;
 use crate::observation::Origin;
 use crate::soonest::Soonest;
 use crate::status::{DpllKind, LockStatus, UNKNOWN};
@@ -46,17 +47,16 @@ struct Dpll {
     /// It was seen once, so it counts from then on.
     known: bool,
     status: Option<LockStatus>,
-    gone: Option<Time<Mono>>,
+    /// After it was deleted: until when an UNLOCKED is the driver starting.
+    reload: Fresh,
 }
 
 impl Dpll {
-    fn verdict(&self, now: Time<Mono>, limits: &Limits) -> D {
+    fn verdict(&self, now: Time<Mono>) -> D {
         match self.status {
             Some(status) if status.is_locked() => D::Locked,
             Some(LockStatus::Holdover) => D::Hold,
-            Some(LockStatus::Unlocked) if self.gone.is_some_and(|gone| now.since(gone) < limits.reload_grace) => {
-                D::Unobserved
-            }
+            Some(LockStatus::Unlocked) if self.reload.holds(now) => D::Unobserved,
             Some(LockStatus::Unlocked) => D::Free,
             _ => D::Unobserved,
         }
@@ -74,10 +74,16 @@ pub struct DpllJudge {
     pps: Dpll,
     /// The PPS DPLL has an active input; `None` while nobody said.
     input: Option<bool>,
-    /// Phase offset of that input and when it came.
-    phase: Option<(Femtos, Time<Mono>)>,
+    /// Phase offset of that input.
+    phase: Femtos,
+    /// Until when it counts; never before there was one.
+    phase_fresh: Fresh,
     /// When the driver last proved that it looks at the hardware.
     pub proof: Option<Time<Mono>>,
+    /// Until when that proof counts.
+    proof_fresh: Fresh,
+    /// The verdict over the statuses, whatever time and proof say.
+    combined: D,
 }
 
 impl DpllJudge {
@@ -89,112 +95,140 @@ impl DpllJudge {
     }
 
     /// Takes a lock status; true if it differs from the one before.
-    pub fn lock(&mut self, at: Time<Mono>, kind: DpllKind, status: Option<LockStatus>, origin: Origin) -> bool {
+    pub fn lock(
+        &mut self,
+        at: Time<Mono>,
+        kind: DpllKind,
+        status: Option<LockStatus>,
+        origin: Origin,
+        limits: &Limits,
+    ) -> bool {
         let slot = self.slot(kind);
         let changed = match (status, origin) {
             (None, Origin::Notification) => return false, // partial messages of old drivers: what was known stands
             _ => slot.status != status,
         };
-        slot.known = true;
-        slot.status = status;
+        if changed || !slot.known {
+            slot.known = true;
+            slot.status = status;
+            self.combined = self.combine(Time::from_nanos(i64::MAX));
+        }
         if changed && origin == Origin::Notification {
-            self.proof = Some(at);
+            self.prove(at, limits);
         }
         changed
     }
 
     /// Takes a phase offset of the active input.
-    pub fn phase(&mut self, at: Time<Mono>, offset: Femtos, origin: Origin) {
-        let moved = self.phase.is_none_or(|(last, _)| last != offset);
+    #[inline]
+    pub fn phase(&mut self, at: Time<Mono>, offset: Femtos, origin: Origin, limits: &Limits) {
         if origin == Origin::Notification {
-            if moved {
-                self.proof = Some(at);
+            if self.phase != offset || self.phase_fresh.is_never() {
+                self.prove(at, limits);
             }
-            self.phase = Some((offset, at));
+            self.phase = offset;
+            self.phase_fresh = Fresh::at(at, limits.dpll_stale);
         }
     }
 
+    #[inline]
+    fn prove(&mut self, at: Time<Mono>, limits: &Limits) {
+        self.proof = Some(at);
+        self.proof_fresh = Fresh::at(at, limits.dpll_stale);
+    }
+
     /// Takes whether the PPS DPLL has an active input; true if that differs from before.
-    pub fn input(&mut self, at: Time<Mono>, active: bool, origin: Origin) -> bool {
+    pub fn input(&mut self, at: Time<Mono>, active: bool, origin: Origin, limits: &Limits) -> bool {
         let changed = self.input != Some(active);
         self.input = Some(active);
         if changed && origin == Origin::Notification {
-            self.proof = Some(at);
+            self.prove(at, limits);
         }
         changed
     }
 
     /// The DPLL was deleted.
-    pub fn gone(&mut self, at: Time<Mono>, kind: DpllKind) {
+    pub fn gone(&mut self, at: Time<Mono>, kind: DpllKind, limits: &Limits) {
         let slot = self.slot(kind);
         *slot = Dpll {
             known: true,
             status: None,
-            gone: Some(at),
+            reload: Fresh::at(at, limits.reload_grace),
         };
         self.input = None;
-        self.phase = None;
+        self.phase_fresh = Fresh::NEVER;
+        self.combined = self.combine(Time::from_nanos(i64::MAX));
     }
 
     /// The driver has lately proven that it looks at the hardware.
     #[inline]
-    pub fn proven(&self, now: Time<Mono>, limits: &Limits) -> bool {
-        self.proof.is_some_and(|proof| now.since(proof) < limits.dpll_stale)
+    pub fn proven(&self, now: Time<Mono>) -> bool {
+        self.proof_fresh.holds(now)
+    }
+
+    /// True if the verdict is [`D::Locked`].
+    #[inline]
+    pub fn is_locked(&self, now: Time<Mono>) -> bool {
+        (self.combined == D::Locked) & self.proven(now)
     }
 
     /// The verdict.
-    pub fn judge(&self, now: Time<Mono>, limits: &Limits) -> D {
-        let worst = match (self.eec.known, self.pps.known) {
-            (true, true) => self.eec.verdict(now, limits).worst(self.pps.verdict(now, limits)),
-            (true, false) => self.eec.verdict(now, limits),
-            (false, true) => self.pps.verdict(now, limits),
+    #[inline]
+    pub fn judge(&self, now: Time<Mono>) -> D {
+        match self.combined {
+            D::Locked if !self.proven(now) => D::Unobserved,
+            D::Free if self.eec.reload.holds(now) || self.pps.reload.holds(now) => self.combine(now),
+            combined => combined,
+        }
+    }
+
+    /// The worst status of the DPLLs that were seen.
+    fn combine(&self, now: Time<Mono>) -> D {
+        match (self.eec.known, self.pps.known) {
+            (true, true) => self.eec.verdict(now).worst(self.pps.verdict(now)),
+            (true, false) => self.eec.verdict(now),
+            (false, true) => self.pps.verdict(now),
             (false, false) => D::Unobserved,
-        };
-        if worst == D::Locked && !self.proven(now, limits) {
-            D::Unobserved
-        } else {
-            worst
         }
     }
 
     /// Phase offset, while it is fresh and a pulse is followed.
-    pub fn phase_offset(&self, now: Time<Mono>, limits: &Limits) -> Option<Femtos> {
-        let (offset, at) = self.phase?;
-        (now.since(at) < limits.dpll_stale).then_some(offset)
+    #[inline]
+    pub fn phase_offset(&self, now: Time<Mono>) -> Option<Femtos> {
+        self.phase_fresh.holds(now).then_some(self.phase)
     }
 
     /// `frequency_status`: the EEC's lock status; unknown where nobody can observe it.
-    pub fn frequency(&self, now: Time<Mono>, limits: &Limits) -> i8 {
-        self.observed(&self.eec, now, limits)
+    pub fn frequency(&self, now: Time<Mono>) -> i8 {
+        self.observed(&self.eec, now)
     }
 
     /// `phase_status`: the PPS DPLL's lock status; unknown where nobody can observe it.
-    pub fn phase_status(&self, now: Time<Mono>, limits: &Limits) -> i8 {
-        self.observed(&self.pps, now, limits)
+    pub fn phase_status(&self, now: Time<Mono>) -> i8 {
+        self.observed(&self.pps, now)
     }
 
-    fn observed(&self, dpll: &Dpll, now: Time<Mono>, limits: &Limits) -> i8 {
+    fn observed(&self, dpll: &Dpll, now: Time<Mono>) -> i8 {
         let believed = match dpll.status {
-            Some(status) if status.is_locked() => self.proven(now, limits),
-            _ => dpll.verdict(now, limits) != D::Unobserved || dpll.status == Some(LockStatus::Unknown(0)),
+            Some(status) if status.is_locked() => self.proven(now),
+            _ => dpll.verdict(now) != D::Unobserved || dpll.status == Some(LockStatus::Unknown(0)),
         };
         if believed { dpll.metric() } else { UNKNOWN }
     }
 
     /// `pps_status`: a pulse is followed.
-    pub fn follows_pulse(&self, now: Time<Mono>, limits: &Limits) -> bool {
+    pub fn follows_pulse(&self, now: Time<Mono>) -> bool {
         let locked = self.pps.status.is_some_and(LockStatus::is_locked);
-        locked && self.proven(now, limits) && self.input != Some(false)
+        locked && self.proven(now) && self.input != Some(false)
     }
 
     /// The next moment at which silence changes an answer.
-    pub fn deadline(&self, now: Time<Mono>, limits: &Limits) -> Option<Time<Mono>> {
-        let reload = |dpll: &Dpll| dpll.gone.map(|gone| gone + limits.reload_grace); // who went was known
+    pub fn deadline(&self, now: Time<Mono>) -> Option<Time<Mono>> {
         Soonest::after(now)
-            .or(self.proof.map(|proof| proof + limits.dpll_stale))
-            .or(self.phase.map(|(_, at)| at + limits.dpll_stale))
-            .or(reload(&self.eec))
-            .or(reload(&self.pps))
+            .end(self.proof_fresh)
+            .end(self.phase_fresh)
+            .end(self.eec.reload)
+            .end(self.pps.reload)
             .get()
     }
 }
@@ -213,86 +247,100 @@ mod tests {
     /// Both DPLLs dumped with `status` at 0, then a phase offset notified at 100 ms.
     fn card(status: LockStatus) -> DpllJudge {
         let mut judge = DpllJudge::default();
-        judge.lock(at(0), DpllKind::Eec, Some(status), Origin::Dump);
-        judge.lock(at(0), DpllKind::Pps, Some(status), Origin::Dump);
-        judge.phase(at(100), Femtos(-1_870_360), Origin::Notification);
+        judge.lock(at(0), DpllKind::Eec, Some(status), Origin::Dump, &L);
+        judge.lock(at(0), DpllKind::Pps, Some(status), Origin::Dump, &L);
+        judge.phase(at(100), Femtos(-1_870_360), Origin::Notification, &L);
         judge
     }
 
     #[test]
     fn a_dump_alone_proves_nothing() {
         let mut judge = DpllJudge::default();
-        judge.lock(at(0), DpllKind::Pps, Some(LockStatus::LockedHoAcq), Origin::Dump);
-        judge.phase(at(0), Femtos(1), Origin::Dump);
-        assert_eq!(judge.judge(at(1), &L), D::Unobserved);
-        assert_eq!(judge.phase_status(at(1), &L), UNKNOWN);
-        judge.phase(at(500), Femtos(2), Origin::Notification);
-        assert_eq!(judge.judge(at(501), &L), D::Locked);
-        assert_eq!(judge.phase_status(at(501), &L), 3);
+        judge.lock(at(0), DpllKind::Pps, Some(LockStatus::LockedHoAcq), Origin::Dump, &L);
+        judge.phase(at(0), Femtos(1), Origin::Dump, &L);
+        assert_eq!(judge.judge(at(1)), D::Unobserved);
+        assert_eq!(judge.phase_status(at(1)), UNKNOWN);
+        judge.phase(at(500), Femtos(2), Origin::Notification, &L);
+        assert_eq!(judge.judge(at(501)), D::Locked);
+        assert_eq!(judge.phase_status(at(501)), 3);
     }
 
     #[test]
     fn a_phase_offset_that_repeats_to_the_femtosecond_is_no_life() {
         let mut judge = card(LockStatus::Locked);
         for second in 1..=5 {
-            judge.phase(at(1_000 * second), Femtos(-1_870_360), Origin::Notification);
+            judge.phase(at(1_000 * second), Femtos(-1_870_360), Origin::Notification, &L);
         }
-        assert_eq!(judge.judge(at(5_099), &L), D::Locked);
-        assert_eq!(judge.judge(at(5_100), &L), D::Unobserved);
-        assert_eq!(judge.deadline(at(5_000), &L), Some(at(5_100)));
+        assert_eq!(judge.judge(at(5_099)), D::Locked);
+        assert_eq!(judge.judge(at(5_100)), D::Unobserved);
+        assert_eq!(judge.deadline(at(5_000)), Some(at(5_100)));
     }
 
     #[test]
     fn silence_in_holdover_and_free_run_changes_nothing() {
-        assert_eq!(card(LockStatus::Holdover).judge(at(3_600_000), &L), D::Hold);
-        assert_eq!(card(LockStatus::Unlocked).judge(at(3_600_000), &L), D::Free);
+        assert_eq!(card(LockStatus::Holdover).judge(at(3_600_000)), D::Hold);
+        assert_eq!(card(LockStatus::Unlocked).judge(at(3_600_000)), D::Free);
     }
 
     #[test]
     fn the_worst_dpll_counts_and_known_bad_is_worse_than_unknown() {
         let mut judge = card(LockStatus::Locked);
-        judge.lock(at(200), DpllKind::Eec, Some(LockStatus::Holdover), Origin::Notification);
-        assert_eq!(judge.judge(at(201), &L), D::Hold);
+        judge.lock(
+            at(200),
+            DpllKind::Eec,
+            Some(LockStatus::Holdover),
+            Origin::Notification,
+            &L,
+        );
+        assert_eq!(judge.judge(at(201)), D::Hold);
         judge.lock(
             at(300),
             DpllKind::Eec,
             Some(LockStatus::Unknown(7)),
             Origin::Notification,
+            &L,
         );
-        assert_eq!(judge.judge(at(301), &L), D::Unobserved);
-        judge.lock(at(400), DpllKind::Pps, Some(LockStatus::Unlocked), Origin::Notification);
-        assert_eq!(judge.judge(at(401), &L), D::Free);
+        assert_eq!(judge.judge(at(301)), D::Unobserved);
+        judge.lock(
+            at(400),
+            DpllKind::Pps,
+            Some(LockStatus::Unlocked),
+            Origin::Notification,
+            &L,
+        );
+        assert_eq!(judge.judge(at(401)), D::Free);
     }
 
     #[test]
     fn a_notification_without_lock_status_keeps_the_last_and_a_dump_without_one_does_not() {
         let mut judge = card(LockStatus::Locked);
-        assert!(!judge.lock(at(200), DpllKind::Pps, None, Origin::Notification));
-        assert_eq!(judge.judge(at(201), &L), D::Locked);
-        assert!(judge.lock(at(300), DpllKind::Pps, None, Origin::Dump));
-        assert_eq!(judge.judge(at(301), &L), D::Unobserved);
+        assert!(!judge.lock(at(200), DpllKind::Pps, None, Origin::Notification, &L));
+        assert_eq!(judge.judge(at(201)), D::Locked);
+        assert!(judge.lock(at(300), DpllKind::Pps, None, Origin::Dump, &L));
+        assert_eq!(judge.judge(at(301)), D::Unobserved);
     }
 
     #[test]
     fn unlocked_after_a_driver_reload_is_unobserved_for_a_minute() {
         let mut judge = card(LockStatus::Locked);
-        judge.gone(at(1_000), DpllKind::Pps);
-        assert_eq!(judge.judge(at(1_001), &L), D::Unobserved);
+        judge.gone(at(1_000), DpllKind::Pps, &L);
+        assert_eq!(judge.judge(at(1_001)), D::Unobserved);
         judge.lock(
             at(3_000),
             DpllKind::Pps,
             Some(LockStatus::Unlocked),
             Origin::Notification,
+            &L,
         );
-        assert_eq!(judge.judge(at(60_999), &L), D::Unobserved);
-        assert_eq!(judge.judge(at(61_000), &L), D::Free);
+        assert_eq!(judge.judge(at(60_999)), D::Unobserved);
+        assert_eq!(judge.judge(at(61_000)), D::Free);
     }
 
     #[test]
     fn a_card_with_one_dpll_is_judged_by_that_one() {
         let mut judge = DpllJudge::default();
-        judge.lock(at(0), DpllKind::Pps, Some(LockStatus::Locked), Origin::Notification);
-        assert_eq!(judge.judge(at(1), &L), D::Locked);
-        assert_eq!(judge.frequency(at(1), &L), UNKNOWN);
+        judge.lock(at(0), DpllKind::Pps, Some(LockStatus::Locked), Origin::Notification, &L);
+        assert_eq!(judge.judge(at(1)), D::Locked);
+        assert_eq!(judge.frequency(at(1)), UNKNOWN);
     }
 }

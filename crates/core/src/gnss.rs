@@ -3,6 +3,7 @@
 use tgm_time::{Mono, Nanos, Time};
 
 use crate::config::Limits;
+use crate::fresh::Fresh;
 use crate::observation::GnssEpoch;
 use crate::soonest::Soonest;
 use crate::status::{GnssFix, GnssState, Jamming, Spoofing};
@@ -27,72 +28,121 @@ pub enum G {
 pub struct GnssJudge {
     /// The last epoch.
     pub epoch: GnssEpoch,
-    /// When it came; `None` before the first and after the device went.
-    pub seen: Option<Time<Mono>>,
-    /// When the last time-bearing NMEA sentence came.
-    pub nmea_seen: Option<Time<Mono>>,
+    /// Until when that epoch counts; never before the first and after the device went.
+    fresh: Fresh,
+    /// Until when the last time-bearing NMEA sentence counts.
+    nmea_fresh: Fresh,
     /// The device went once.
     pub was_gone: bool,
     /// Time accuracy was reported once, so its absence now is a fault.
     told_t_acc: bool,
     t_acc_bad: u8,
     fix_good: bool,
-    /// The receiver's second jumped (see `tod`).
-    pub second_jumped: bool,
+    second_jumped: bool,
+    /// The verdict while the epoch is fresh.
+    verdict: G,
 }
 
 impl GnssJudge {
-    /// Takes an epoch.
-    pub fn epoch(&mut self, at: Time<Mono>, epoch: &GnssEpoch, limits: &Limits) {
-        self.told_t_acc |= epoch.t_acc.is_some();
+    /// Takes an epoch; true if it came in time and says the same as the one before in all that is judged, and all is well.
+    #[inline]
+    pub fn epoch(&mut self, at: Time<Mono>, epoch: &GnssEpoch, limits: &Limits) -> bool {
+        let repeats = self.fresh.holds(at) && self.epoch.judged_as(epoch);
         let inaccurate = match epoch.t_acc {
-            Some(t_acc) => t_acc.abs() > limits.offset,
+            Some(t_acc) => {
+                self.told_t_acc = true;
+                t_acc.0.unsigned_abs() > limits.offset.0.unsigned_abs()
+            }
             None => self.told_t_acc,
         };
+        self.epoch = *epoch;
+        self.fresh = Fresh::at(at, limits.gnss_stale);
+        if repeats && !inaccurate && self.t_acc_bad == 0 {
+            return true;
+        }
+        let was = self.verdict;
+        self.weigh(inaccurate);
+        repeats && self.verdict == was
+    }
+
+    /// Judges an epoch that differs from the one before.
+    #[inline(never)] // kept out of the usual epoch
+    fn weigh(&mut self, inaccurate: bool) {
+        let epoch = &self.epoch;
         self.t_acc_bad = if inaccurate {
             self.t_acc_bad.saturating_add(1)
         } else {
             0
         };
         let enough = epoch.fix >= GnssFix::ThreeD || (epoch.fixed_position && epoch.fix != GnssFix::None);
-        // A solution that the receiver's own state calls reflected is not used, although there is one.
-        let reflected = epoch.state == GnssState::FailureMultipath;
-        self.fix_good = enough && epoch.fix_ok != Some(false) && !epoch.simulated && !reflected;
-        self.epoch = *epoch;
-        self.seen = Some(at);
+        self.fix_good = enough && epoch.fix_ok != Some(false) && !epoch.simulated;
+        self.conclude();
     }
 
-    /// The device is gone.
-    pub fn gone(&mut self) {
-        self.was_gone = true;
-        self.seen = None;
-        self.nmea_seen = None;
-        self.fix_good = false;
+    /// The receiver's second jumped, or no longer disagrees (see `tod`); true if that is new.
+    #[inline]
+    pub fn jumped(&mut self, jumped: bool) -> bool {
+        let new = self.second_jumped != jumped;
+        if new {
+            self.second_jumped = jumped;
+            self.conclude();
+        }
+        new
     }
 
-    /// True while epochs arrive.
-    pub fn is_fresh(&self, now: Time<Mono>, limits: &Limits) -> bool {
-        self.seen.is_some_and(|seen| now.since(seen) < limits.gnss_stale)
+    /// A time-bearing NMEA sentence came.
+    #[inline]
+    pub fn sentence(&mut self, at: Time<Mono>, limits: &Limits) {
+        self.nmea_fresh = Fresh::at(at, limits.gnss_stale);
     }
 
-    /// The verdict.
-    pub fn judge(&self, now: Time<Mono>, limits: &Limits) -> G {
+    fn conclude(&mut self) {
         let jammed = self.epoch.jamming == Jamming::Critical;
         let spoofed = matches!(self.epoch.spoofing, Spoofing::Indicated | Spoofing::Multiple);
-        if !self.is_fresh(now, limits) {
-            G::Lost
-        } else if jammed || spoofed || self.second_jumped {
+        self.verdict = if jammed || spoofed || self.second_jumped {
             G::Untrusted
         } else if !self.fix_good || self.t_acc_bad >= T_ACC_EPOCHS {
             G::Lost
         } else {
             G::Ok
-        }
+        };
+    }
+
+    /// The device is gone.
+    pub fn gone(&mut self) {
+        self.was_gone = true;
+        self.fresh = Fresh::NEVER;
+        self.nmea_fresh = Fresh::NEVER;
+        self.fix_good = false;
+        self.conclude();
+    }
+
+    /// True if it has said nothing since the start, and was not unplugged either.
+    pub fn is_unheard(&self) -> bool {
+        self.fresh.is_never() && self.nmea_fresh.is_never() && !self.was_gone
+    }
+
+    /// True while epochs arrive.
+    #[inline]
+    pub fn is_fresh(&self, now: Time<Mono>) -> bool {
+        self.fresh.holds(now)
+    }
+
+    /// True if the verdict is [`G::Ok`].
+    #[inline]
+    pub fn is_ok(&self, now: Time<Mono>) -> bool {
+        (self.verdict == G::Ok) & self.is_fresh(now)
+    }
+
+    /// The verdict.
+    #[inline]
+    pub fn judge(&self, now: Time<Mono>) -> G {
+        if self.is_fresh(now) { self.verdict } else { G::Lost }
     }
 
     /// Kind of fix for the seed's `gnss_status`; none while silent.
-    pub fn fix(&self, now: Time<Mono>, limits: &Limits) -> GnssFix {
-        if self.is_fresh(now, limits) {
+    pub fn fix(&self, now: Time<Mono>) -> GnssFix {
+        if self.is_fresh(now) {
             self.epoch.fix
         } else {
             GnssFix::None
@@ -100,10 +150,10 @@ impl GnssJudge {
     }
 
     /// The receiver's own O-RAN state. One that cannot be used for time is never SYNCHRONIZED, whatever it thinks of itself.
-    pub fn state(&self, now: Time<Mono>, limits: &Limits) -> GnssState {
+    pub fn state(&self, now: Time<Mono>) -> GnssState {
         let own = self.epoch.state;
-        match self.judge(now, limits) {
-            _ if !self.is_fresh(now, limits) => GnssState::FailureNofix,
+        match self.judge(now) {
+            _ if !self.is_fresh(now) => GnssState::FailureNofix,
             G::Untrusted => GnssState::FailureNofix,
             G::Lost if own == GnssState::Synchronized => GnssState::AcquiringSync,
             G::Lost | G::Ok => own,
@@ -111,22 +161,19 @@ impl GnssJudge {
     }
 
     /// True while time-bearing NMEA arrives.
-    pub fn nmea(&self, now: Time<Mono>, limits: &Limits) -> bool {
-        self.nmea_seen.is_some_and(|seen| now.since(seen) < limits.gnss_stale)
+    #[inline]
+    pub fn nmea(&self, now: Time<Mono>) -> bool {
+        self.nmea_fresh.holds(now)
     }
 
     /// Time accuracy, while fresh and told.
-    pub fn t_acc(&self, now: Time<Mono>, limits: &Limits) -> Option<Nanos> {
-        self.epoch.t_acc.filter(|_| self.is_fresh(now, limits))
+    pub fn t_acc(&self, now: Time<Mono>) -> Option<Nanos> {
+        self.epoch.t_acc.filter(|_| self.is_fresh(now))
     }
 
     /// The next moment at which silence changes an answer.
-    pub fn deadline(&self, now: Time<Mono>, limits: &Limits) -> Option<Time<Mono>> {
-        let end = |seen: Time<Mono>| seen + limits.gnss_stale;
-        Soonest::after(now)
-            .or(self.seen.map(end))
-            .or(self.nmea_seen.map(end))
-            .get()
+    pub fn deadline(&self, now: Time<Mono>) -> Option<Time<Mono>> {
+        Soonest::after(now).end(self.fresh).end(self.nmea_fresh).get()
     }
 }
 
@@ -158,15 +205,15 @@ mod tests {
 
     fn verdict(epochs: &[GnssEpoch]) -> G {
         let (judge, now) = after(epochs);
-        judge.judge(now, &L)
+        judge.judge(now)
     }
 
     #[test]
     fn a_good_epoch_is_ok_and_three_silent_seconds_lose_it() {
         let (judge, now) = after(&[good()]);
-        assert_eq!(judge.judge(now + Nanos::from_millis(2_999), &L), G::Ok);
-        assert_eq!(judge.judge(now + Nanos::from_secs(3), &L), G::Lost);
-        assert_eq!(judge.deadline(now, &L), Some(now + Nanos::from_secs(3)));
+        assert_eq!(judge.judge(now + Nanos::from_millis(2_999)), G::Ok);
+        assert_eq!(judge.judge(now + Nanos::from_secs(3)), G::Lost);
+        assert_eq!(judge.deadline(now), Some(now + Nanos::from_secs(3)));
     }
 
     #[test]
@@ -201,14 +248,15 @@ mod tests {
     }
 
     #[test]
-    fn a_solution_by_reflections_is_lost_and_says_so() {
+    fn reflections_are_told_and_lose_nothing_by_themselves() {
+        // Requirements 1 lists what loses a solution; the receiver's own fixOk and accuracy tell when reflections do.
         let reflected = GnssEpoch {
             state: GnssState::FailureMultipath,
             ..good()
         };
         let (judge, now) = after(&[good(), reflected]);
-        assert_eq!(judge.judge(now, &L), G::Lost);
-        assert_eq!(judge.state(now, &L), GnssState::FailureMultipath);
+        assert_eq!(judge.judge(now), G::Ok);
+        assert_eq!(judge.state(now), GnssState::FailureMultipath);
     }
 
     #[test]
@@ -257,15 +305,15 @@ mod tests {
                 ..good()
             },
         ]);
-        assert_eq!(judge.judge(now, &L), G::Untrusted);
-        assert_eq!(judge.state(now, &L), GnssState::FailureNofix);
+        assert_eq!(judge.judge(now), G::Untrusted);
+        assert_eq!(judge.state(now), GnssState::FailureNofix);
     }
 
     #[test]
     fn a_silent_receiver_is_never_synchronized() {
         let (judge, now) = after(&[good()]);
-        assert_eq!(judge.state(now, &L), GnssState::Synchronized);
-        assert_eq!(judge.state(now + Nanos::from_secs(3), &L), GnssState::FailureNofix);
-        assert_eq!(judge.fix(now + Nanos::from_secs(3), &L), GnssFix::None);
+        assert_eq!(judge.state(now), GnssState::Synchronized);
+        assert_eq!(judge.state(now + Nanos::from_secs(3)), GnssState::FailureNofix);
+        assert_eq!(judge.fix(now + Nanos::from_secs(3)), GnssFix::None);
     }
 }

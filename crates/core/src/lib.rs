@@ -17,6 +17,7 @@ mod card;
 pub mod config;
 mod dpll;
 pub mod event;
+mod fresh;
 mod gnss;
 pub mod holdover;
 pub mod ids;

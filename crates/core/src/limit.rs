@@ -44,11 +44,16 @@ impl OffsetJudge {
 
 /// True if the root sum of squares of three offsets is within `limit`.
 pub fn within_rss(offsets: [Nanos; 3], limit: Nanos) -> bool {
-    let square = |n: Nanos| {
-        let magnitude = u128::from(n.0.unsigned_abs());
-        magnitude * magnitude
-    };
-    offsets.into_iter().map(square).sum::<u128>() <= square(limit)
+    let limit = limit.0.unsigned_abs();
+    let magnitudes = offsets.map(|offset| offset.0.unsigned_abs());
+    if magnitudes.iter().any(|magnitude| *magnitude > limit) {
+        return false; // one alone is too much
+    }
+    if limit < 1 << 31 {
+        return magnitudes.iter().map(|n| n * n).sum::<u64>() <= limit * limit;
+    }
+    let square = |n: u64| u128::from(n) * u128::from(n);
+    magnitudes.into_iter().map(square).sum::<u128>() <= square(limit)
 }
 
 #[cfg(test)]
@@ -85,5 +90,7 @@ mod tests {
         assert!(within_rss([Nanos(60), Nanos(-60), Nanos(50)], LIMIT));
         assert!(!within_rss([Nanos(60), Nanos(-60), Nanos(60)], LIMIT));
         assert!(!within_rss([Nanos(i64::MIN), Nanos(i64::MIN), Nanos(i64::MIN)], LIMIT));
+        assert!(!within_rss([Nanos(i64::MIN); 3], Nanos(i64::MIN)));
+        assert!(within_rss([Nanos(i64::MIN), Nanos(0), Nanos(0)], Nanos(i64::MIN)));
     }
 }

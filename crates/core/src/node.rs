@@ -3,7 +3,7 @@
 use tgm_time::{Mono, Nanos, Seconds, Time, Utc};
 
 use crate::announce::{Announce, TgmState};
-use crate::card::{Card, Statuses};
+use crate::card::{Card, Statuses, Taken};
 use crate::config::{Config, InstanceConfig, Judge};
 use crate::dpll::D;
 use crate::event::{Cause, Event, EventKind, TimeSource};
@@ -49,6 +49,8 @@ struct CardState {
 pub struct Core {
     instances: [Option<InstanceState>; MAX_INSTANCES],
     cards: [Option<CardState>; MAX_CARDS],
+    /// How many cards there are.
+    count: usize,
     /// Whose each card is, to find it without touching the others.
     keys: [u32; MAX_CARDS],
     /// Where to look for a port first, by its number modulo [`HINTS`].
@@ -89,6 +91,7 @@ impl Core {
         let mut core = Core {
             instances: [None; MAX_INSTANCES],
             cards: [None; MAX_CARDS],
+            count: 0,
             keys: [NO_KEY; MAX_CARDS],
             hints: [0; HINTS],
             os_clock: OsClock::default(),
@@ -117,6 +120,7 @@ impl Core {
         let slots = core.cards.iter_mut().zip(&mut core.keys).zip(0u8..);
         for (((slot, name), index), (card, instance)) in slots.zip(cards) {
             *name = key(card.instance, card.port);
+            core.count += 1;
             if let Some(hint) = core.hints.get_mut(usize::from(card.port.0) % HINTS) {
                 *hint = index;
             }
@@ -135,19 +139,20 @@ impl Core {
         if now.mono >= self.next {
             self.lapse(now, &mut sink);
         }
-        match &observation.what {
-            Reading::Verdict { .. } | Reading::SystemClock { .. } => self.node_step(now, observation, &mut sink),
-            _ => {
-                let index = self.index(observation);
-                let Some(state) = self.cards.get_mut(index).and_then(Option::as_mut) else {
-                    return;
-                };
-                if state.card.take(observation) {
-                    self.changed(now, index, observation.at, &mut sink);
-                    self.look_up(index, now.mono);
-                    self.find_next();
-                }
+        let index = self.index(observation);
+        let Some(state) = self.cards.get_mut(index).and_then(Option::as_mut) else {
+            // A relayed daemon has no card here.
+            self.node_step(now, observation, &mut sink);
+            return;
+        };
+        match state.card.take(observation) {
+            Taken::Unchanged => {}
+            Taken::Changed => {
+                self.changed(now, index, observation.at, &mut sink);
+                self.look_up(index, now.mono);
+                self.find_next();
             }
+            Taken::NotMine => self.node_step(now, observation, &mut sink),
         }
     }
 
@@ -192,7 +197,7 @@ impl Core {
             self.tick(now, sink);
             return;
         }
-        for index in 0..MAX_CARDS {
+        for index in 0..self.count {
             let due = self.next_of_card.get(index).is_some_and(|next| *next <= now.mono);
             if due && self.look_up(index, self.checked) <= now.mono {
                 self.changed(now, index, now.mono, sink);
@@ -205,7 +210,7 @@ impl Core {
 
     /// Lets time pass: staleness, holdover limits, waits. Call when [`Core::deadline`] is reached; calling it more often is harmless.
     pub fn tick(&mut self, now: Now, mut sink: impl FnMut(&Event)) {
-        for index in 0..MAX_CARDS {
+        for index in 0..self.count {
             self.changed(now, index, now.mono, &mut sink);
         }
         for index in 0..MAX_INSTANCES {
@@ -215,7 +220,7 @@ impl Core {
             self.conclude(now, now.mono, instance.config.instance, None, &mut sink);
         }
         self.conclude_node(now, now.mono, Cause::Stale, &mut sink);
-        for index in 0..MAX_CARDS {
+        for index in 0..self.count {
             self.look_up(index, now.mono);
         }
         self.look_up_node(now.mono);
@@ -284,7 +289,8 @@ impl Core {
 
     /// The earliest of all deadlines, as they were looked up.
     fn find_next(&mut self) {
-        self.next = self.next_of_card.iter().copied().fold(self.next_of_node, Time::min);
+        let cards = self.next_of_card.iter().take(self.count);
+        self.next = cards.copied().fold(self.next_of_node, Time::min);
     }
 
     fn first_limits(&self) -> Option<&crate::config::Limits> {
@@ -316,8 +322,8 @@ impl Core {
         let old = state.told.replace(new);
         let card = &state.card;
         let (instance, port) = (card.config.instance, card.config.port);
-        let gnss_silent = !card.gnss.is_fresh(now.mono, card.limits());
-        let t_acc = card.gnss.t_acc(now.mono, card.limits());
+        let gnss_silent = !card.gnss.is_fresh(now.mono);
+        let t_acc = card.gnss.t_acc(now.mono);
         let before = old.map(Statuses::values);
         for (n, (kind, value)) in EventKind::OF_CARD.into_iter().zip(new.values()).enumerate() {
             let old = before.and_then(|values| values.get(n).copied());
@@ -598,8 +604,7 @@ struct Edge {
 
 fn card_view(card: &Card, now: Time<Mono>) -> CardView {
     let statuses = card.statuses(now);
-    let limits = card.limits();
-    let fresh = card.gnss.is_fresh(now, limits);
+    let fresh = card.gnss.is_fresh(now);
     let epoch = if fresh {
         card.gnss.epoch
     } else {
@@ -623,7 +628,7 @@ fn card_view(card: &Card, now: Time<Mono>) -> CardView {
         } else {
             ClockState::Freerun
         },
-        dpll_clock: match card.dpll.judge(now, limits) {
+        dpll_clock: match card.dpll.judge(now) {
             D::Locked => ClockState::Locked,
             D::Hold => ClockState::Holdover,
             D::Free | D::Unobserved => ClockState::Freerun,

@@ -91,27 +91,24 @@ pub enum Reading {
 
 /// What a receiver said about one epoch. `None` and `Unknown`: this receiver never said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(C)]
 pub struct GnssEpoch {
     /// UTC of the epoch, week roll-over corrected; `None` while the receiver has no valid or plausible time.
     pub utc: Option<Time<Utc>>,
-    /// Kind of fix.
-    pub fix: GnssFix,
-    /// The receiver's own word that the fix is within its masks (gpsFixOk).
-    pub fix_ok: Option<bool>,
-    /// A position was configured or surveyed and is held: a 2D or missing position is then no fault.
-    pub fixed_position: bool,
-    /// The receiver says that its signals are simulated.
-    pub simulated: bool,
     /// Time accuracy estimate (tAcc).
     pub t_acc: Option<Nanos>,
     /// Clock bias (NAV-CLOCK clkB).
     pub clock_bias: Option<Nanos>,
     /// GPS − UTC, only from a source the receiver trusts.
     pub leap: Option<Seconds>,
-    /// Satellites used in the solution.
-    pub used: u8,
-    /// Satellites seen.
-    pub seen: u8,
+    /// A position was configured or surveyed and is held: a 2D or missing position is then no fault.
+    pub fixed_position: bool,
+    /// The receiver says that its signals are simulated.
+    pub simulated: bool,
+    /// The receiver's own word that the fix is within its masks (gpsFixOk).
+    pub fix_ok: Option<bool>,
+    /// Kind of fix.
+    pub fix: GnssFix,
     /// Antenna.
     pub antenna: Antenna,
     /// Jamming.
@@ -120,4 +117,31 @@ pub struct GnssEpoch {
     pub spoofing: Spoofing,
     /// What all this is in O-RAN's words, as far as the receiver alone can tell.
     pub state: GnssState,
+    /// Satellites used in the solution.
+    pub used: u8,
+    /// Satellites seen.
+    pub seen: u8,
+}
+
+impl GnssEpoch {
+    /// True if both say the same in what the judges look at, apart from times and their accuracy.
+    #[inline]
+    pub(crate) fn judged_as(&self, other: &Self) -> bool {
+        self.judged() == other.judged()
+    }
+
+    /// All of that as one number; the fields lie in this order, so it takes one load.
+    #[inline]
+    fn judged(&self) -> u64 {
+        u64::from_ne_bytes([
+            u8::from(self.fixed_position),
+            u8::from(self.simulated),
+            self.fix_ok.map_or(2, u8::from),
+            self.fix as u8,
+            self.antenna as u8,
+            self.jamming as u8,
+            self.spoofing as u8,
+            self.state as u8,
+        ])
+    }
 }

@@ -2,6 +2,8 @@
 
 use tgm_time::{Mono, Time};
 
+use crate::fresh::Fresh;
+
 /// Collects moments; those that are past, or not there, do not count.
 #[derive(Debug, Clone, Copy)]
 pub struct Soonest {
@@ -26,6 +28,13 @@ impl Soonest {
             Some(moment) if moment > self.now && moment < self.best => Soonest { best: moment, ..self },
             _ => self,
         }
+    }
+
+    /// With the end of a belief.
+    #[inline]
+    #[must_use]
+    pub fn end(self, fresh: Fresh) -> Self {
+        self.or(Some(fresh.end()))
     }
 
     /// The earliest, or [`Soonest::NEVER`].

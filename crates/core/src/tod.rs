@@ -7,15 +7,16 @@ use tgm_time::leap::TAI_MINUS_GPS;
 use tgm_time::{Mono, Nanos, Seconds, Time, Utc};
 
 use crate::config::Limits;
+use crate::fresh::Fresh;
 
 /// Pulses in a row that must disagree.
 const CONSECUTIVE: u8 = 3;
 /// A clock that moves this much more or less than monotonic time has jumped.
-const JUMP: Nanos = Nanos::from_millis(500);
+const JUMP: u64 = 500_000_000;
 /// A message later than this after a pulse may belong to the next one.
 const PAIRING: Nanos = Nanos::from_secs(1);
 /// An epoch this far off a full second (receivers may report several per second) starts no second.
-const OFF_SECOND: u32 = 50_000_000;
+const OFF_SECOND: Nanos = Nanos::from_millis(50);
 
 /// Verdict over the time of day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,21 +39,21 @@ pub enum T {
 /// One clock's second against monotonic time.
 #[derive(Debug, Clone, Copy, Default)]
 struct Seen {
-    last: Option<(i64, Time<Mono>)>,
+    second: i64,
+    /// The second less the moment in nanoseconds, modulo 2⁶⁴: constant, but for drift, while neither jumps.
+    lead: i64,
+    fresh: Fresh,
     jumped: bool,
 }
 
 impl Seen {
-    fn take(&mut self, second: i64, at: Time<Mono>) {
-        if let Some((before, then)) = self.last {
-            let moved = Nanos::from_secs(second.saturating_sub(before));
-            self.jumped |= (moved - at.since(then)).abs() > JUMP;
-        }
-        self.last = Some((second, at));
-    }
-
-    fn fresh(&self, now: Time<Mono>, limit: Nanos) -> bool {
-        self.last.is_some_and(|(_, at)| now.since(at) < limit)
+    #[inline]
+    fn take(&mut self, second: i64, at: Time<Mono>, limit: Nanos) {
+        let lead = second.wrapping_mul(1_000_000_000).wrapping_sub(at.as_nanos());
+        self.jumped |= lead.wrapping_sub(self.lead).unsigned_abs() > JUMP && !self.fresh.is_never();
+        self.second = second;
+        self.lead = lead;
+        self.fresh = Fresh::at(at, limit);
     }
 }
 
@@ -62,59 +63,61 @@ pub struct TimeOfDay {
     phc: Seen,
     receiver: Seen,
     disagreed: u8,
-    compared: bool,
+    /// The last pulse belongs to an epoch that comes before this.
+    pulse: Fresh,
+    /// The verdict while both are fresh, whoever jumped; unknown until they were compared.
+    verdict: T,
 }
 
 impl TimeOfDay {
     /// A pulse came when the PHC showed `second`.
-    pub fn pulse(&mut self, at: Time<Mono>, second: i64) {
-        self.phc.take(second, at);
+    #[inline]
+    pub fn pulse(&mut self, at: Time<Mono>, second: i64, limits: &Limits) {
+        self.phc.take(second, at, limits.phc_stale);
+        self.pulse = Fresh::at(at, PAIRING);
     }
 
     /// The receiver told the time; `utc_offset` is TAI − UTC if anybody trustworthy knows it.
-    pub fn epoch(&mut self, at: Time<Mono>, utc: Time<Utc>, utc_offset: Option<Seconds>) {
-        let off = utc.subsec_nanos();
-        if off > OFF_SECOND && off < 1_000_000_000 - OFF_SECOND {
+    pub fn epoch(&mut self, at: Time<Mono>, utc: Time<Utc>, utc_offset: Option<Seconds>, limits: &Limits) {
+        // As far before a second as after it still counts as its start: with that added, both are within the second.
+        let (second, within) = (utc + OFF_SECOND).split();
+        if Nanos(within.into()) > OFF_SECOND + OFF_SECOND {
             return;
         }
-        let second = (utc + Nanos(500_000_000)).secs();
-        self.receiver.take(second, at);
-        let (Some((phc, pulse)), Some(offset)) = (self.phc.last, utc_offset) else {
-            return;
-        };
-        if at.since(pulse) >= PAIRING {
+        self.receiver.take(second, at, limits.gnss_stale);
+        let Some(offset) = utc_offset else { return };
+        if !self.pulse.holds(at) {
             return;
         }
-        self.compared = true;
-        if phc == second.saturating_add(offset.0) {
-            *self = TimeOfDay {
-                phc: Seen {
-                    jumped: false,
-                    ..self.phc
-                },
-                receiver: Seen {
-                    jumped: false,
-                    ..self.receiver
-                },
-                disagreed: 0,
-                compared: true,
-            };
+        if self.phc.second == second.saturating_add(offset.0) {
+            (self.phc.jumped, self.receiver.jumped) = (false, false);
+            (self.disagreed, self.verdict) = (0, T::Agrees);
         } else {
             self.disagreed = self.disagreed.saturating_add(1);
+            self.verdict = if self.disagreed < CONSECUTIVE {
+                T::Doubtful
+            } else {
+                T::Disagrees
+            };
         }
     }
 
+    /// True if the verdict is [`T::Agrees`].
+    #[inline]
+    pub fn agrees(&self, now: Time<Mono>) -> bool {
+        (self.verdict == T::Agrees) & self.phc.fresh.holds(now) & self.receiver.fresh.holds(now)
+    }
+
     /// The verdict.
-    pub fn judge(&self, now: Time<Mono>, limits: &Limits) -> T {
-        if !self.compared || !self.phc.fresh(now, limits.phc_stale) || !self.receiver.fresh(now, limits.gnss_stale) {
+    #[inline]
+    pub fn judge(&self, now: Time<Mono>) -> T {
+        if !(self.phc.fresh.holds(now) && self.receiver.fresh.holds(now)) {
             return T::Unknown;
         }
-        match self.disagreed {
-            0 => T::Agrees,
-            few if few < CONSECUTIVE => T::Doubtful,
-            _ if self.receiver.jumped && !self.phc.jumped => T::ReceiverFault,
-            _ if self.phc.jumped && !self.receiver.jumped => T::PhcFault,
-            _ => T::Disagrees,
+        match self.verdict {
+            T::Disagrees if self.receiver.jumped && !self.phc.jumped => T::ReceiverFault,
+            T::Disagrees if self.phc.jumped && !self.receiver.jumped => T::PhcFault,
+            verdict => verdict,
         }
     }
 }
@@ -138,10 +141,15 @@ mod tests {
         for s in 0..n {
             let pulse = Time::ZERO + Nanos::from_secs(s);
             now = pulse + Nanos::from_millis(150);
-            tod.pulse(pulse, 1_800_000_037 + s + phc_off(s));
-            tod.epoch(now, Time::from_parts(1_800_000_000 + s + receiver_off(s), 0), OFFSET);
+            tod.pulse(pulse, 1_800_000_037 + s + phc_off(s), &L);
+            tod.epoch(
+                now,
+                Time::from_parts(1_800_000_000 + s + receiver_off(s), 0),
+                OFFSET,
+                &L,
+            );
         }
-        tod.judge(now, &L)
+        tod.judge(now)
     }
 
     #[test]
@@ -171,17 +179,17 @@ mod tests {
     #[test]
     fn without_a_utc_offset_nothing_is_known() {
         let mut tod = TimeOfDay::default();
-        tod.pulse(Time::ZERO, 1_800_000_037);
-        tod.epoch(Time::ZERO + Nanos(1), Time::from_parts(1_800_000_000, 0), None);
-        assert_eq!(tod.judge(Time::ZERO + Nanos(2), &L), T::Unknown);
+        tod.pulse(Time::ZERO, 1_800_000_037, &L);
+        tod.epoch(Time::ZERO + Nanos(1), Time::from_parts(1_800_000_000, 0), None, &L);
+        assert_eq!(tod.judge(Time::ZERO + Nanos(2)), T::Unknown);
     }
 
     #[test]
     fn silence_of_either_side_is_unknown() {
         let mut tod = TimeOfDay::default();
-        tod.pulse(Time::ZERO, 37);
-        tod.epoch(Time::ZERO + Nanos(1), Time::ZERO, OFFSET);
-        assert_eq!(tod.judge(Time::ZERO + Nanos::from_millis(2_999), &L), T::Agrees);
-        assert_eq!(tod.judge(Time::ZERO + Nanos::from_secs(3), &L), T::Unknown);
+        tod.pulse(Time::ZERO, 37, &L);
+        tod.epoch(Time::ZERO + Nanos(1), Time::ZERO, OFFSET, &L);
+        assert_eq!(tod.judge(Time::ZERO + Nanos::from_millis(2_999)), T::Agrees);
+        assert_eq!(tod.judge(Time::ZERO + Nanos::from_secs(3)), T::Unknown);
     }
 }

@@ -231,6 +231,24 @@ fn func_tgm001_r1_ten_good_samples_spanning_ten_seconds_lock() {
 }
 
 #[test]
+fn func_tgm001_r1_only_a_sample_completes_the_lock() {
+    let mut bench = Bench::normal();
+    bench.dpll(LockStatus::LockedHoAcq);
+    // Good samples up to the tenth, which comes less than ten seconds after the first; then none, and the receiver loses its fix.
+    while bench.second < 11 {
+        bench.run(1);
+    }
+    assert_eq!(
+        (bench.class(), bench.second),
+        (248, 11),
+        "one good sample is still missing"
+    );
+    (bench.pulse, bench.epoch) = (None, Some(GnssEpoch::default()));
+    bench.run(3);
+    assert_eq!(bench.told(EventKind::LockState), [0], "time that passes is no sample");
+}
+
+#[test]
 fn func_tgm001_a_change_of_lock_status_restarts_the_count() {
     let mut bench = Bench::normal();
     bench.dpll(LockStatus::Locked);

@@ -86,6 +86,13 @@ impl<S: Scale> Time<S> {
         self.nanos.rem_euclid(1_000_000_000) as u32
     }
 
+    /// [`Time::secs`] and [`Time::subsec_nanos`] at the price of one division.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a remainder of 1e9 fits
+    pub const fn split(self) -> (i64, u32) {
+        let secs = self.nanos.div_euclid(1_000_000_000);
+        (secs, self.nanos.wrapping_sub(secs.wrapping_mul(1_000_000_000)) as u32)
+    }
+
     /// Time passed since `earlier`, or zero if `earlier` lies ahead.
     pub const fn since(self, earlier: Self) -> Nanos {
         let passed = self.nanos.saturating_sub(earlier.nanos);
