@@ -79,15 +79,33 @@ impl Constellation {
 
     /// Of satellite `number` in a sentence that speaks for `self`: GPS sentences number SBAS, and in older versions the other
     /// systems too, in ranges of their own.
+    #[inline]
     pub const fn of_number(self, number: u16) -> Self {
-        match (self, number) {
-            (Constellation::Gps | Constellation::Unknown(_), 33..=64 | 120..=158) => Constellation::Sbas,
-            (Constellation::Gps | Constellation::Unknown(_), 65..=96) => Constellation::Glonass,
-            (Constellation::Gps | Constellation::Unknown(_), 193..=202) => Constellation::Qzss,
-            (Constellation::Gps | Constellation::Unknown(_), 301..=336) => Constellation::Galileo,
-            (Constellation::Gps | Constellation::Unknown(_), 401..=463) => Constellation::BeiDou,
-            (Constellation::Unknown(255), 1..=32) => Constellation::Gps,
+        match self {
+            Constellation::Gps if number <= 32 => self, // most are
+            Constellation::Gps | Constellation::Unknown(_) => self.of_range(number),
             _ => self,
+        }
+    }
+
+    const fn of_range(self, number: u16) -> Self {
+        match number {
+            1..=32 => Constellation::Gps,
+            33..=64 | 120..=158 => Constellation::Sbas,
+            65..=96 => Constellation::Glonass,
+            193..=202 => Constellation::Qzss,
+            301..=336 => Constellation::Galileo,
+            401..=463 => Constellation::BeiDou,
+            _ => self,
+        }
+    }
+
+    /// Place in a table of the known systems and one more for all others.
+    #[inline]
+    pub(crate) const fn place(self) -> usize {
+        match self {
+            Constellation::Unknown(_) => Self::ALL.len(),
+            known => known.number() as usize,
         }
     }
 

@@ -3,7 +3,7 @@
 use tgm_core::GnssFix;
 use tgm_time::civil::Civil;
 
-use super::sats::{SatCount, SatSet};
+use super::sats::{SatCount, SatSet, Sky};
 use crate::constellation::Constellation;
 use crate::nmea::{Date, Gga, Gns, Gsa, Gsv, Mode, TimeOfDay};
 
@@ -28,7 +28,7 @@ pub struct NmeaEpoch {
     counted: Option<u16>,
     used: SatSet,
     seen: SatSet,
-    strength: SatCount,
+    sky: Sky,
     /// GSA came, GSV came.
     lists: (bool, bool),
 }
@@ -59,7 +59,7 @@ impl NmeaEpoch {
         counted: None,
         used: SatSet::EMPTY,
         seen: SatSet::EMPTY,
-        strength: SatCount::NONE,
+        sky: Sky::EMPTY,
         lists: (false, false),
     };
 
@@ -74,7 +74,7 @@ impl NmeaEpoch {
         self.nav_mode = None;
         self.rmc = false;
         self.counted = None;
-        self.strength = SatCount::NONE;
+        self.sky = Sky::EMPTY;
         self.lists = (false, false);
     }
 
@@ -133,7 +133,7 @@ impl NmeaEpoch {
             let system = talker.of_number(satellite.id);
             self.seen.insert(system, satellite.id);
             if let Some(cno) = satellite.cno.and_then(|cno| u8::try_from(cno).ok()) {
-                self.strength.strength(system, cno);
+                self.sky.strength(system, cno);
             }
         }
     }
@@ -152,7 +152,8 @@ impl NmeaEpoch {
         let mut count = SatCount {
             used: used.unwrap_or_default(),
             seen: self.seen.len(),
-            ..self.strength
+            sky: self.sky,
+            ..SatCount::NONE
         };
         count.sky.set_counts(&self.used, &self.seen);
         Some(count)

@@ -13,7 +13,7 @@
 //! | 7 | fixed before, or 20 min old: four or more satellites of 30 dBHz or more, half of them reflected | FAILURE-MULTIPATH |
 //! | 8 | a fix, not good for time | ACQUIRING-SYNC |
 //! | 9 | never fixed, started less than 20 min ago | ACQUIRING-SYNC |
-//! | 10 | satellites heard, but none of the strongest four reaches 25 dBHz | FAILURE-LOW-SNR |
+//! | 10 | satellites heard, but none with 25 dBHz or more | FAILURE-LOW-SNR |
 //! | 11 | else | FAILURE-NOFIX |
 //!
 //! A satellite counts as reflected if RXM-MEASX calls its reflections high, or if NAV-SAT has its range 15 m or more from the one

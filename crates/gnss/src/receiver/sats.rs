@@ -3,8 +3,8 @@
 use crate::constellation::Constellation;
 use crate::ubx::{NavSat, NavSig, NavSvinfo, Reflection, RxmMeasx, SatBlock};
 
-/// Satellites whose strength counts: four make a fix.
-const BEST: usize = 4;
+/// Satellites that make a fix.
+const ENOUGH: u16 = 4;
 /// Below this a receiver cannot start to follow a satellite that it does not know yet, dBHz.
 const WEAK: u8 = 25;
 /// From this on a direct signal is measured well: what is wrong with it then is not noise, dBHz.
@@ -19,8 +19,7 @@ const SYSTEMS: usize = Constellation::ALL.len();
 pub struct SatSet {
     /// One more, for satellites whose system nothing tells.
     systems: [[u64; 8]; SYSTEMS + 1],
-    counts: [u8; SYSTEMS + 1],
-    len: u16,
+    counts: [u16; SYSTEMS + 1],
 }
 
 impl SatSet {
@@ -28,40 +27,35 @@ impl SatSet {
     pub const EMPTY: Self = SatSet {
         systems: [[0; 8]; SYSTEMS + 1],
         counts: [0; SYSTEMS + 1],
-        len: 0,
     };
 
     /// Adds one; what is out of range is left out.
     #[inline]
     pub fn insert(&mut self, system: Constellation, number: u16) {
-        let place = usize::from(system.number()).min(SYSTEMS);
-        let word = self
-            .systems
-            .get_mut(place)
-            .and_then(|bits| bits.get_mut(usize::from(number / 64)));
+        let place = system.place();
+        let bits = self.systems.get_mut(place);
+        let word = bits.and_then(|bits| bits.get_mut(usize::from(number / 64)));
         let (Some(word), Some(count)) = (word, self.counts.get_mut(place)) else {
             return;
         };
         let bit = 1 << (number % 64);
-        let new = *word & bit == 0;
+        *count += u16::from(*word & bit == 0);
         *word |= bit;
-        self.len += u16::from(new);
-        *count = count.saturating_add(u8::from(new));
     }
 
     /// How many are in.
-    pub const fn len(&self) -> u16 {
-        self.len
+    pub fn len(&self) -> u16 {
+        self.counts.iter().sum()
     }
 
-    /// How many of each known system are in, in the order of [`Constellation::ALL`].
-    pub fn counts(&self) -> impl Iterator<Item = u8> + '_ {
-        self.counts.iter().take(SYSTEMS).copied()
+    /// How many of each system are in, in the order of [`Constellation::ALL`].
+    fn counts(&self) -> impl Iterator<Item = u8> + '_ {
+        self.counts.iter().map(|count| u8::try_from(*count).unwrap_or(u8::MAX))
     }
 
     /// Takes all out.
     pub fn clear(&mut self) {
-        if self.len > 0 {
+        if self.len() > 0 {
             *self = SatSet::EMPTY;
         }
     }
@@ -93,20 +87,18 @@ impl SystemSky {
 
     #[inline]
     fn strength(&mut self, cno: u8) {
-        if cno > 0 {
-            // Both stop together, so that the mean stays one.
-            if let Some(tracked) = self.tracked.checked_add(1) {
-                self.tracked = tracked;
-                self.sum += u16::from(cno);
-            }
-            self.best = self.best.max(cno);
+        // Both stop together, so that the mean stays one.
+        if cno > 0 && self.tracked < u8::MAX {
+            self.tracked += 1;
+            self.sum += u16::from(cno);
         }
+        self.best = self.best.max(cno);
     }
 }
 
-/// The sky, system by system.
+/// The sky, system by system; the last place is for satellites of unknown systems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Sky([SystemSky; SYSTEMS]);
+pub struct Sky([SystemSky; SYSTEMS + 1]);
 
 impl Sky {
     /// Nothing in it.
@@ -116,17 +108,40 @@ impl Sky {
         tracked: 0,
         best: 0,
         sum: 0,
-    }; SYSTEMS]);
+    }; SYSTEMS + 1]);
 
-    /// One system; `None` for an unknown one.
-    pub fn system(&self, system: Constellation) -> Option<&SystemSky> {
-        self.0.get(usize::from(system.number()))
+    /// One system; those that are not known share a place.
+    pub fn system(&self, system: Constellation) -> SystemSky {
+        self.0.get(system.place()).copied().unwrap_or_default()
     }
 
-    /// The systems of which anything is known.
+    /// The known systems of which anything was heard.
     pub fn iter(&self) -> impl Iterator<Item = (Constellation, &SystemSky)> {
         let all = Constellation::ALL.into_iter().zip(&self.0);
         all.filter(|(_, sky)| **sky != SystemSky::default())
+    }
+
+    /// Carrier to noise density of the strongest signal of all, dBHz.
+    pub fn best(&self) -> u8 {
+        self.0.iter().map(|sky| sky.best).max().unwrap_or_default()
+    }
+
+    /// Takes the strength of one; 0 while it is not tracked.
+    #[inline]
+    pub fn strength(&mut self, system: Constellation, cno: u8) {
+        if let Some(sky) = self.0.get_mut(system.place()) {
+            sky.strength(cno);
+        }
+    }
+
+    /// Takes a satellite.
+    #[inline]
+    fn satellite(&mut self, satellite: SatBlock) {
+        if let Some(sky) = self.0.get_mut(satellite.gnss.place()) {
+            sky.strength(satellite.cno);
+            sky.seen = sky.seen.saturating_add(1);
+            sky.used = sky.used.saturating_add(u8::from(satellite.used));
+        }
     }
 
     /// Takes the numbers of used and seen satellites.
@@ -162,7 +177,7 @@ impl Reflections {
 
     /// Enough strong signals for a fix, and half of them or more reflected.
     pub const fn is_multipath(self) -> bool {
-        self.strong as usize >= BEST && self.reflected * 2 >= self.strong
+        self.strong >= ENOUGH && self.reflected * 2 >= self.strong
     }
 }
 
@@ -182,8 +197,6 @@ pub struct SatCount {
     pub used: u16,
     /// Listed.
     pub seen: u16,
-    /// Carrier to noise density of the strongest, dBHz, in no order; 0 where there are fewer.
-    pub best: [u8; BEST],
     /// Reflections, where the list tells residuals.
     pub reflections: Reflections,
     /// System by system.
@@ -195,7 +208,6 @@ impl SatCount {
     pub const NONE: Self = SatCount {
         used: 0,
         seen: 0,
-        best: [0; BEST],
         reflections: Reflections {
             strong: 0,
             reflected: 0,
@@ -203,33 +215,17 @@ impl SatCount {
         sky: Sky::EMPTY,
     };
 
-    /// Takes the strength of one; 0 while it is not tracked.
-    #[inline]
-    pub fn strength(&mut self, system: Constellation, cno: u8) {
-        if let Some(sky) = self.sky.0.get_mut(usize::from(system.number())) {
-            sky.strength(cno);
-        }
-        if let Some(weakest) = self.best.iter_mut().min()
-            && *weakest < cno
-        {
-            *weakest = cno;
-        }
-    }
-
     fn of(satellites: impl Iterator<Item = SatBlock>) -> Self {
-        satellites.fold(SatCount::default(), |mut count, satellite| {
+        let mut count = SatCount::NONE;
+        for satellite in satellites {
             count.seen += 1;
             count.used += u16::from(satellite.used);
-            count.strength(satellite.gnss, satellite.cno);
+            count.sky.satellite(satellite);
             count
                 .reflections
                 .take(satellite.cno, satellite.residual.unsigned_abs() >= DETOUR);
-            if let Some(sky) = count.sky.0.get_mut(usize::from(satellite.gnss.number())) {
-                sky.seen = sky.seen.saturating_add(1);
-                sky.used = sky.used.saturating_add(u8::from(satellite.used));
-            }
-            count
-        })
+        }
+        count
     }
 
     /// From NAV-SAT.
@@ -254,7 +250,7 @@ impl SatCount {
             }
             signals.used += u16::from(signal.used);
             signals.locked += u16::from(signal.locked);
-            count.strength(signal.gnss, signal.cno);
+            count.sky.strength(signal.gnss, signal.cno);
         }
         count.sky.set_counts(&used, &seen);
         count.used = used.len();
@@ -262,11 +258,9 @@ impl SatCount {
         (count, signals)
     }
 
-    /// Signals there, but fewer than four strong enough to make a fix.
+    /// Signals there, none of them strong enough to start with.
     pub fn is_weak(&self) -> bool {
-        let [a, b, c, d] = self.best;
-        let heard = a.max(b).max(c).max(d) > 0;
-        heard && self.best.iter().all(|cno| *cno < WEAK)
+        (1..WEAK).contains(&self.sky.best())
     }
 }
 
@@ -282,7 +276,7 @@ mod tests {
             set.insert(system, number);
         }
         assert_eq!(set.len(), 3);
-        assert_eq!(set.counts().collect::<Vec<_>>(), [1, 0, 1, 0, 0, 0, 0, 0]);
+        assert_eq!(set.counts().collect::<Vec<_>>(), [1, 0, 1, 0, 0, 0, 0, 0, 1]);
         set.clear();
         assert_eq!(set.len(), 0);
         set.insert(Gps, 5);
@@ -290,24 +284,22 @@ mod tests {
     }
 
     #[test]
-    fn the_best_four_are_kept() {
-        let mut count = SatCount::default();
-        assert!(!count.is_weak(), "nothing heard is not weak");
-        for cno in [12, 40, 8, 24, 23, 22, 9] {
-            count.strength(Constellation::Gps, cno);
-        }
-        let mut best = count.best;
-        best.sort_unstable();
-        assert_eq!(best, [22, 23, 24, 40]);
-        assert!(!count.is_weak());
-        let mut weak = SatCount::default();
-        weak.strength(Constellation::Gps, WEAK - 1);
-        assert!(weak.is_weak());
+    fn weak_is_heard_and_not_strong() {
+        let weak = |signals: &[u8]| {
+            let mut count = SatCount::default();
+            for cno in signals {
+                count.sky.strength(Constellation::Gps, *cno);
+            }
+            count.is_weak()
+        };
+        assert!(!weak(&[]) && !weak(&[0, 0]), "nothing heard is not weak");
+        assert!(weak(&[0, 8, WEAK - 1]));
+        assert!(!weak(&[8, WEAK, 9]));
     }
 
     #[test]
     fn systems_are_told_apart() {
-        let mut count = SatCount::default();
+        let mut sky = Sky::default();
         for (system, cno) in [
             (Constellation::Gps, 40),
             (Constellation::Gps, 31),
@@ -315,12 +307,12 @@ mod tests {
             (Constellation::Gps, 0),
             (Constellation::Unknown(9), 50),
         ] {
-            count.strength(system, cno);
+            sky.strength(system, cno);
         }
-        let gps = count.sky.system(Constellation::Gps).unwrap();
+        let gps = sky.system(Constellation::Gps);
         assert_eq!((gps.tracked, gps.best, gps.mean()), (2, 40, Some(35)));
-        assert_eq!(count.sky.iter().count(), 2);
-        assert_eq!(count.sky.system(Constellation::Unknown(9)), None);
+        assert_eq!((sky.iter().count(), sky.best()), (2, 50));
+        assert_eq!(sky.system(Constellation::Unknown(7)).best, 50, "all unknown ones");
         assert_eq!(SystemSky::default().mean(), None);
     }
 
