@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{mon_rf, nav_clock, nav_eoe, nav_pvt, nav_sat, nav_status, nav_timels, nmea, rtcm};
+use common::*;
 use tgm_core::{Instance, Port};
 use tgm_gnss::{Demux, GnssSource, Receiver, Setup, Source, Spec};
 
@@ -31,6 +31,43 @@ fn stream() -> Vec<u8> {
             nmea("GNGSA,A,3,08,24,02,18,,,,,,,,,1.12,0.62,0.94,1"),
             nmea("GPGSV,1,1,02,08,10,100,30,24,20,200,40,1"),
             nmea("GNTXT,01,01,02,ANTSTATUS=OPEN"),
+            nmea(&format!("GNZDA,1200{second:02}.00,22,11,2026,00,00")),
+            nmea(&format!("GNGLL,4717.11,N,00833.91,E,1200{second:02}.00,A,A")),
+            nmea(&format!(
+                "GNGGA,1200{second:02}.00,4717.11,N,00833.91,E,1,12,0.6,499.6,M,48.0,M,,"
+            )),
+            nmea("GNVTG,77.52,T,,M,0.004,N,0.008,K,A"),
+            nmea("GPGSV,2,2,06,128,,,22,301,05,001,9"),
+            nav_pvt_at(itow, 5, 480_000_000 + i32::try_from(second).unwrap() * 5_000),
+            ubx(1, 0x02, &Payload::new(28).put(0, &itow.to_le_bytes()).0),
+            ubx(1, 0x06, &Payload::new(52).put(0, &itow.to_le_bytes()).0),
+            nav_timegps(itow, 2446, 18, 7),
+            ubx(1, 0x21, &Payload::new(20).put(0, &itow.to_le_bytes()).0),
+            ubx(
+                1,
+                0x30,
+                &Payload::new(8 + 24).put(0, &itow.to_le_bytes()).put(4, &[2]).0,
+            ),
+            ubx(
+                1,
+                0x43,
+                &Payload::new(8 + 48).put(0, &itow.to_le_bytes()).put(5, &[3]).0,
+            ),
+            ubx(1, 0x3b, &Payload::new(40).put(4, &itow.to_le_bytes()).0),
+            nav_sat_residuals(itow, &[(40, 300); 9]),
+            rxm_measx(&[(40, 3); 9]),
+            tim_tp(itow + 1000, -4_000, 0x0b),
+            ubx(0x0d, 3, &[7; 28]),
+            ubx(0x0d, 4, &[1; 28]),
+            ubx(0x0a, 4, &[b'9'; 130]),
+            ubx(0x0a, 9, &[3; 60]),
+            ubx(0x27, 9, &[2, 0, 0, 0]),
+            ubx(5, 1, &[6, 0x8a]),
+            ubx(4, 1, b"ANTSTATUS=SHORT"),
+            // Whole, and not to be read: too short, with a count too many, with a field that is none.
+            ubx(1, 7, &[1; 40]),
+            ubx(1, 0x35, &Payload::new(20).put(5, &[9]).0),
+            nmea("GNRMC,996099,Q,x"),
             rtcm(&[0x3e; 300]),
             nav_eoe(itow),
         ];
@@ -72,6 +109,7 @@ fn good_and_bad_streams_allocate_nothing() {
         assert_eq!(count, 0, "in chunks of {size}");
     }
     let counters = demux.counters();
+    assert!(receiver.malformed() > 500, "{}", receiver.malformed());
     assert!(
         epochs > 250 && counters.checksum_errors > 500 && counters.skipped > 1000,
         "{epochs} {counters:?}"
