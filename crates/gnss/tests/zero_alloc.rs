@@ -99,7 +99,7 @@ fn good_and_bad_streams_allocate_nothing() {
         let count = allocations(|| {
             for chunk in stream.chunks(size) {
                 demux.feed(chunk, |frame| {
-                    receiver.apply(frame, |epoch| epochs += u64::from(epoch.reading().used > 0));
+                    receiver.apply(frame, |epoch| epochs += u64::from(epoch.reading().seen > 0));
                 });
             }
             demux.finish(|frame| {
