@@ -286,6 +286,11 @@ fn shared_memory(c: &mut Criterion) {
             black_box(&reader.card(black_box(1)).unwrap());
         })
     });
+    group.bench_function("read one card and take out every field", |b| {
+        b.iter(|| {
+            black_box(&reader.card(black_box(1)).unwrap().view());
+        })
+    });
     group.bench_function("store the snapshot of four cards", |b| {
         b.iter(|| writer.store(black_box(&core), Time::ZERO))
     });

@@ -9,16 +9,54 @@ use super::pack::{Presence, bytes, signed, unbytes, unsigned};
 /// A GNSS state that is not there.
 const NO_STATE: u8 = u8::MAX;
 
+/// Presence bit of the PHC offset.
+const PHC_OFFSET: u8 = 1;
+
+/// Presence bit of the card itself: memory that nobody wrote is no card.
+const CARD: u8 = 7;
+
 const SIMULATED: u8 = 1;
 const HAS_GNSS: u8 = 2;
 const FLAPPING: u8 = 4;
 
+/// One card of one moment, as it lies in shared memory. Single fields cost nothing to take out; [`CardRead::view`] takes out all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CardRead(pub(super) [u64; CARD_WORDS]);
+
+impl CardRead {
+    /// A card that is not there.
+    pub(super) const NONE: CardRead = CardRead([0; CARD_WORDS]);
+
+    /// Its T-GM state; `None` if the number is none that this version writes.
+    #[inline]
+    pub fn state(&self) -> Option<TgmState> {
+        let [who, ..] = self.0;
+        let [_, _, _, _, state, ..] = unbytes(who);
+        TgmState::from_number(state)
+    }
+
+    /// PHC against the pulse, while fresh.
+    #[inline]
+    pub fn phc_offset(&self) -> Option<Nanos> {
+        let [who, _, _, _, _, phc_offset, ..] = self.0;
+        let [.., has] = unbytes(who);
+        Presence(has).get(PHC_OFFSET, phc_offset).map(Nanos)
+    }
+
+    /// Every field; `None` if a number among them is none that this version writes, or there is no such card.
+    #[inline]
+    pub fn view(&self) -> Option<CardView> {
+        unpack(&self.0)
+    }
+}
+
 /// Packs a card.
 pub fn pack(card: &CardView) -> [u64; CARD_WORDS] {
     let mut has = Presence::default();
+    has.put(CARD, Some(0));
     let nanos = |value: Option<Nanos>| value.map(|value| value.0);
     let phase_offset = has.put(0, nanos(card.phase_offset));
-    let phc_offset = has.put(1, nanos(card.phc_offset));
+    let phc_offset = has.put(PHC_OFFSET, nanos(card.phc_offset));
     let estimate = has.put(2, nanos(card.estimate));
     let t_acc = has.put(3, nanos(card.t_acc));
     let clock_bias = has.put(4, nanos(card.clock_bias));
@@ -97,6 +135,7 @@ pub fn unpack(words: &[u64; CARD_WORDS]) -> Option<CardView> {
     let [frequency, phase, pps, nmea, fix, used, seen, _] = unbytes(status);
     let [gnss, antenna, jamming, spoofing, ..] = unbytes(signal);
     let has = Presence(has);
+    has.get(CARD, 0)?;
     let nanos = |bit, word| has.get(bit, word).map(Nanos);
     Some(CardView {
         instance: Instance(instance),
@@ -114,7 +153,7 @@ pub fn unpack(words: &[u64; CARD_WORDS]) -> Option<CardView> {
         gnss_clock: ClockState::from_metric(gnss_clock)?,
         dpll_clock: ClockState::from_metric(dpll_clock)?,
         phase_offset: nanos(0, phase_offset),
-        phc_offset: nanos(1, phc_offset),
+        phc_offset: nanos(PHC_OFFSET, phc_offset),
         estimate: nanos(2, estimate),
         t_acc: nanos(3, t_acc),
         clock_bias: nanos(4, clock_bias),
@@ -183,8 +222,15 @@ pub mod tests {
             ..full()
         };
         for card in [full(), empty] {
-            assert_eq!(unpack(&pack(&card)), Some(card));
+            let read = CardRead(pack(&card));
+            assert_eq!(read.view(), Some(card));
+            assert_eq!((read.state(), read.phc_offset()), (Some(card.state), card.phc_offset));
         }
+    }
+
+    #[test]
+    fn memory_that_nobody_wrote_is_no_card() {
+        assert_eq!(unpack(&[0; CARD_WORDS]), None);
     }
 
     #[test]

@@ -14,5 +14,6 @@ mod ring;
 pub mod seqlock;
 mod writer;
 
+pub use card_words::CardRead;
 pub use reader::{Next, Reader, ReaderError, Snapshot};
 pub use writer::{Counter, Writer, WriterError};

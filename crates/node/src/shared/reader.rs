@@ -9,10 +9,11 @@ use tgm_core::{CardView, Event, Instance, InstanceView, Names, NodeView, Picture
 use tgm_sys::shm::{ReadOnly, SharedReader, Words};
 use tgm_time::{Mono, Time};
 
+use super::card_words::{self, CardRead};
 use super::layout::{self, CARD_WORDS, COUNTERS, GUARDED, INSTANCE_WORDS, NAME_BYTES, NAME_WORDS, NODE_WORDS};
+use super::node_words;
 use super::ring::{self, Found};
 use super::seqlock::{self, WriterDied};
-use super::{card_words, node_words};
 
 /// Why a reader could not be made or could not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -134,21 +135,13 @@ impl Reader {
         std::array::from_fn(|n| self.word(layout::AT_COUNTERS + card.min(MAX_CARDS - 1) * COUNTERS + n))
     }
 
-    /// Reads one card without the rest: a dozen words, no allocation.
+    /// Reads one card without the rest: all of one moment, a dozen words, no allocation.
     #[inline]
-    pub fn card(&self, index: usize) -> Result<Option<CardView>, WriterDied> {
-        let (lock, body) = self.area::<CARD_WORDS>(layout::AT_CARDS + index.min(MAX_CARDS - 1) * CARD_WORDS)?;
-        // Unpacked from registers where one look was enough, as nearly always.
-        match seqlock::once(lock, body) {
-            Some(words) => Ok(card_words::unpack(&words)),
-            None => Self::card_again(lock, body),
+    pub fn card(&self, index: usize) -> Result<CardRead, WriterDied> {
+        if index >= MAX_CARDS {
+            return Ok(CardRead::NONE);
         }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn card_again(lock: ReadOnly<'_>, body: Words<'_>) -> Result<Option<CardView>, WriterDied> {
-        seqlock::read(lock, body).map(|words| card_words::unpack(&words))
+        self.guarded(layout::AT_CARDS + index * CARD_WORDS).map(CardRead)
     }
 
     /// Reads the node without the rest: four words, no allocation.
@@ -307,7 +300,9 @@ mod tests {
         assert_eq!(snapshot.picture().names.port(Port(1)), "ens1f0");
         assert_eq!(snapshot.picture().names.instance(Instance(0)), "ts2phc.0.config");
         assert_eq!(snapshot.picture().names.port(Port(77)), "unknown");
-        assert_eq!(reader.card(0).unwrap(), snapshot.cards.first().copied());
+        assert_eq!(reader.card(0).unwrap().view(), snapshot.cards.first().copied());
+        assert_eq!(reader.card(MAX_CARDS - 1).unwrap().view(), None);
+        assert_eq!(reader.card(MAX_CARDS).unwrap().view(), None);
         assert_eq!(reader.node().unwrap(), Some(snapshot.node));
         assert_eq!(reader.writer(), (7, Time::from_nanos(9)));
     }
