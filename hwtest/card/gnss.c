@@ -116,7 +116,8 @@ static void survey(struct receiver *r)
 	if (r->fix < 3)
 		return;
 	r->survey_s++;
-	r->survey_acc_mm10 = 100000 / max(1UL, int_sqrt(r->survey_s));
+	/* 10 m after the first second; int_sqrt of 10^4 s is 100 roots */
+	r->survey_acc_mm10 = 10000000 / int_sqrt(10000UL * r->survey_s);
 	if (r->survey_s >= duration && r->survey_acc_mm10 <= limit) {
 		r->survey_valid = true;
 		r->survey_active = false;

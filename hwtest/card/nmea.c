@@ -70,12 +70,13 @@ static void gsa(struct receiver *r)
 		return;
 	}
 	sentence(r, "GNGSA,A,%d,02,06,10,14,18,22,26,,,,,,1.29,0.64,1.07,1", dimension);
+	sentence(r, "GNGSA,A,%d,66,70,,,,,,,,,,,1.29,0.64,1.07,2", dimension);
 	sentence(r, "GNGSA,A,%d,02,06,10,14,,,,,,,,,1.29,0.64,1.07,3", dimension);
 	sentence(r, "GNGSA,A,%d,02,06,10,14,,,,,,,,,1.29,0.64,1.07,4", dimension);
 }
 
 /* Satellites in view, four in a sentence. */
-static void gsv(struct receiver *r, const char *talker, int system, int count)
+static void gsv(struct receiver *r, const char *talker, int system, int first, int count)
 {
 	int total = max(1, DIV_ROUND_UP(count, 4)), i, n;
 
@@ -86,7 +87,7 @@ static void gsv(struct receiver *r, const char *talker, int system, int count)
 		list[0] = 0;
 		for (n = 4 * i; n < min(count, 4 * i + 4); n++)
 			len += scnprintf(list + len, sizeof(list) - len, ",%02d,%02d,%03d,%02d",
-					 2 + 4 * n, 15 + (n * 17) % 70, (n * 67) % 360,
+					 first + 4 * n, 15 + (n * 17) % 70, (n * 67) % 360,
 					 r->jamming >= 2 ? 22 : 36 + (n * 5) % 13);
 		sentence(r, "%sGSV,%d,%d,%02d%s,%d", talker, total, i + 1, count, list, system);
 	}
@@ -96,9 +97,10 @@ static void gsv_all(struct receiver *r)
 {
 	bool sky = r->antenna && !r->shorted;
 
-	gsv(r, "GP", 1, sky ? 7 : 0);
-	gsv(r, "GA", 7, sky ? 4 : 0);
-	gsv(r, "GB", 1, sky ? 4 : 0);
+	gsv(r, "GP", 1, 2, sky ? 7 : 0);
+	gsv(r, "GL", 1, 66, sky ? 2 : 0);
+	gsv(r, "GA", 7, 2, sky ? 4 : 0);
+	gsv(r, "GB", 1, 2, sky ? 4 : 0);
 }
 
 static void gll(struct receiver *r, const char *hms)

@@ -61,6 +61,19 @@ static u32 look(struct dpll *d)
 	return changed;
 }
 
+/* Inputs with a signal: a phase that is measured is never twice the same. */
+static u32 measured(struct card *c)
+{
+	u64 raw = now_raw();
+	u32 found = 0;
+	int i;
+
+	for (i = 0; i < INPUTS; i++)
+		if (pin_has_signal(c, i, raw))
+			found |= BIT(DPLLS + i);
+	return found;
+}
+
 /* One request for both DPLLs and the notifications it brings; card.driver. */
 void poll_now(struct card *c)
 {
@@ -72,7 +85,9 @@ void poll_now(struct card *c)
 	dpll_judge(c, now_raw());
 	for (i = 0; i < DPLLS; i++)
 		changed |= look(&c->dpll[i]);
-	c->polls++;
+	/* every second request also measures inputs that are not followed */
+	if (++c->polls % 2 == 0 && c->dpll[PPS].phase_monitor)
+		changed |= measured(c);
 	spin_unlock_irqrestore(&c->lock, flags);
 	for (i = 0; i < DPLLS; i++)
 		if (changed & BIT(i))

@@ -112,7 +112,7 @@ static enum hrtimer_restart pulse_edge(struct hrtimer *timer)
 		due = c->edge_raw + (c->edge_falls ? PULSE_WIDTH_NS : 0);
 	}
 	/* the timer runs on CLOCK_MONOTONIC; the rest is done next time */
-	hrtimer_forward_now(timer, ns_to_ktime(due > raw ? due - raw : 1000));
+	hrtimer_set_expires(timer, ktime_add_ns(ktime_get(), due > raw ? due - raw : 1000));
 	spin_unlock_irqrestore(&c->lock, flags);
 	return HRTIMER_RESTART;
 }

@@ -339,6 +339,7 @@ RUN(dpll_worker_run)
 		pr_err("card%d: EEC/PPS DPLLs periodic work disabled\n", c->index);
 	} else if (a->choice[0] && c->worker_dead) {
 		c->errors = 0;
+		WRITE_ONCE(c->errors_due, 0);
 		WRITE_ONCE(c->worker_dead, false);
 		if (c->bound)
 			mod_delayed_work(card_wq, &c->poll, 0);
