@@ -7,6 +7,9 @@
 use tgm_dpll::frame::{Body, Frames};
 use tgm_dpll::{DeviceMsg, PinMsg};
 use tgm_gnss::{Demux, Receiver, Spec};
+use tgm_linuxptp::management::{MAX_LENGTH, Message};
+use tgm_linuxptp::{ClockIdentity, Mode, Options, Reconciler};
+use tgm_time::{Mono, Nanos, Time};
 
 /// Netlink datagrams: framing, then both messages.
 pub fn dpll(data: &[u8]) {
@@ -47,6 +50,38 @@ pub fn source(data: &[u8]) {
         // What was understood is written the way it is read.
         assert_eq!(spec.to_string().parse::<Spec>().as_ref(), Ok(&spec));
     }
+}
+
+/// Datagrams from ptp4l's side: what is understood is written as it was read, and a reconciler that takes them never runs wild.
+pub fn management(data: &[u8]) {
+    if let Ok(message) = Message::decode(data) {
+        let mut buffer = [0; MAX_LENGTH];
+        if let Some(bytes) = message.encode(&mut buffer) {
+            assert_eq!(Message::decode(bytes), Ok(message));
+        }
+    }
+    let options = Options {
+        mode: Mode::Own,
+        ..Options::default()
+    };
+    let mut now: Time<Mono> = Time::ZERO;
+    // The identity that the kept inputs answer to.
+    let mut reconciler = Reconciler::new(options, ClockIdentity([0; 8]), now);
+    for datagram in data.chunks(62) {
+        let sent = std::iter::from_fn(|| reconciler.poll(now).map(|_| ()))
+            .take(100)
+            .count();
+        assert!(sent < 100, "it never stops sending");
+        reconciler.receive(datagram, now);
+        reconciler.receive(data, now);
+        now = now + Nanos::from_millis(300);
+    }
+}
+
+/// Frames of the wire.
+pub fn wire(data: &[u8]) {
+    let message = tgm_linuxptp::frame::payload(data).unwrap_or(data);
+    let _ = tgm_linuxptp::announce::decode(message); // malformed is an answer
 }
 
 /// A scenario file.

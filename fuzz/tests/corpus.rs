@@ -7,12 +7,14 @@ use proptest::prelude::*;
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 5] = [
+const TARGETS: [Target; 7] = [
     ("dpll", tgm_fuzz::dpll),
     ("gnss", tgm_fuzz::gnss),
+    ("management", tgm_fuzz::management),
     ("source", tgm_fuzz::source),
     ("scenario", tgm_fuzz::scenario),
     ("address", tgm_fuzz::address),
+    ("wire", tgm_fuzz::wire),
 ];
 
 #[test]

@@ -8,6 +8,7 @@ pub mod dpll;
 pub mod ethtool;
 pub mod fd;
 pub mod netlink;
+pub mod packet;
 pub mod pps;
 pub mod ptp;
 pub mod shm;

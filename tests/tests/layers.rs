@@ -13,6 +13,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("tgm-phc", 3),
     ("tgm-dpll", 3),
     ("tgm-gnss", 3),
+    ("tgm-linuxptp", 3),
     ("tgm-sim", 3),
     ("tgm-node", 4),
     ("tgm-ocloud", 4),
@@ -250,7 +251,7 @@ fn no_library_that_the_floors_do_not_need() {
         match name(&manifest) {
             "tgm-core" => assert_eq!(dependencies.keys().collect::<Vec<_>>(), ["tgm-time"]),
             "tgm-time" => assert!(dependencies.is_empty()),
-            "tgm-phc" | "tgm-dpll" | "tgm-gnss" | "tgm-node" | "tgm-sim" => {
+            "tgm-phc" | "tgm-dpll" | "tgm-gnss" | "tgm-linuxptp" | "tgm-node" | "tgm-sim" => {
                 assert!(!has("hyper") && !has("tokio") && !has("axum"))
             }
             _ => {}

@@ -1,0 +1,37 @@
+//! Talking to ptp4l: management messages over its UNIX socket, the reconciler that keeps what it announces at what is desired, and
+//! the decoder of what really is on the wire.
+//!
+//! * [`management`] encodes and decodes management messages (IEEE 1588-2019 clause 15 and linuxptp's `_NP` ids). No allocation.
+//! * [`Session`] numbers requests and matches answers; it has no clock and no socket. [`Socket`] is the UNIX datagram socket, and
+//!   [`Client`] both together, for tools.
+//! * [`Reconciler`] holds the desired Announce settings against what ptp4l says; [`Link`] gives it a socket.
+//! * [`announce`] and [`frame`] decode Announce and Sync as captured, for a witness beside ptp4l.
+//!
+//! ptp4l answers only messages of its own domain and its own `transportSpecific`: both are configuration.
+#![forbid(unsafe_code)]
+
+pub mod announce;
+mod bytes;
+mod client;
+mod counters;
+mod error;
+pub mod frame;
+pub mod header;
+mod link;
+pub mod management;
+mod reconcile;
+mod session;
+mod settings;
+mod socket;
+pub mod values;
+mod watch;
+
+pub use client::Client;
+pub use counters::Counters;
+pub use error::{Malformed, MalformedKind, SocketError};
+pub use header::{ClockIdentity, PortIdentity};
+pub use link::Link;
+pub use reconcile::{Alarm, Convergence, Mode, Options, Reconciler, Status};
+pub use session::{PATIENCE, Received, Request, Session};
+pub use settings::{Differences, Leap, Settings};
+pub use socket::{Change, Failure, Locations, Socket};

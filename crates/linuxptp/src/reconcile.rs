@@ -1,0 +1,465 @@
+//! Keeps what ptp4l announces at what is desired. No clock, no socket: it is told the time and what arrived, and says what to send.
+//!
+//! * What ptp4l has is asked every second, when a notification says that something changed, and as soon as a ptp4l (re)appears.
+//! * Only a difference is sent. Without an answer it is sent again after 20 ms, then after twice as long each time, up to 1 s.
+//! * In [`Mode::Own`], what was ours and is no longer ours was changed by somebody else. If theirs claims a better class than ours, or
+//!   the same, ours is set again at once: a clock must not be called better than it is. If theirs is a worse class, it stands,
+//!   with an alarm, until desired and theirs agree on who is worse, or ptp4l starts anew: somebody may know more than we do.
+
+use tgm_time::{Mono, Nanos, Time};
+
+use crate::counters::Counters;
+use crate::header::ClockIdentity;
+use crate::management::{Action, Data, Events, GrandmasterSettings, MAX_LENGTH, ManagementId, Subscription, Tlv};
+use crate::session::{Received, Request, Session};
+use crate::settings::{Differences, Settings};
+use crate::socket::Failure;
+use crate::values::ManagementError;
+
+/// First pause before something unanswered is sent again.
+const SHORTEST: Nanos = Nanos::from_millis(20);
+/// Longest such pause, and how often ptp4l is asked.
+const PERIOD: Nanos = Nanos::from_secs(1);
+/// How often an absent ptp4l is looked for.
+const PROBE: Nanos = Nanos::from_millis(50);
+/// Duration of a subscription; it is renewed at half of it.
+const SUBSCRIBED_SECONDS: u16 = 60;
+
+/// How far it may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// ptp4l announces what is desired here.
+    Own,
+    /// Somebody else sets it: nothing is ever set here, a difference is an alarm.
+    Verify,
+    /// Nothing is sent at all.
+    #[default]
+    Off,
+}
+
+/// How to reach agreement with one ptp4l.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// How far it may go.
+    pub mode: Mode,
+    /// ptp4l's domainNumber.
+    pub domain: u8,
+    /// ptp4l's transportSpecific (majorSdoId), 0…15.
+    pub major_sdo: u8,
+    /// How long a difference lasts before it is an alarm: the other manager, or ptp4l, needs a moment.
+    pub grace: Nanos,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            mode: Mode::Off,
+            domain: 24,
+            major_sdo: 0,
+            grace: Nanos::from_secs(2),
+        }
+    }
+}
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alarm {
+    /// ptp4l cannot be reached.
+    Unreachable(Failure),
+    /// It can, and does not answer: another domain or transportSpecific, or it hangs.
+    Silent,
+    /// It refuses the settings.
+    Refused(ManagementError),
+    /// Somebody else set a worse class; it stands.
+    ForeignWorse,
+    /// It announces something else than it should.
+    Differs(Differences),
+}
+
+/// How long agreement took: from the moment it was wanted – new settings, a new ptp4l, a foreign change – to ptp4l's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Convergence {
+    /// The last time.
+    pub last: Option<Nanos>,
+    /// The longest.
+    pub longest: Nanos,
+    /// How many.
+    pub count: u64,
+}
+
+/// What a reconciler knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status {
+    /// How far it may go.
+    pub mode: Mode,
+    /// What ptp4l last said, and when.
+    pub actual: Option<(GrandmasterSettings, Time<Mono>)>,
+    /// What it should say.
+    pub wanted: Option<GrandmasterSettings>,
+    /// ptp4l says what it should.
+    pub agreed: bool,
+    /// What is wrong.
+    pub alarm: Option<Alarm>,
+    /// How long agreement took.
+    pub convergence: Convergence,
+    /// Changes by somebody else.
+    pub foreign_changes: u64,
+    /// Settings sent.
+    pub sets: u64,
+    /// Times a ptp4l appeared.
+    pub appearances: u64,
+}
+
+/// Holds desired against actual for one ptp4l.
+#[derive(Debug)]
+pub struct Reconciler {
+    options: Options,
+    session: Session,
+    desired: Option<Settings>,
+    actual: Option<(GrandmasterSettings, Time<Mono>)>,
+    agreed: bool,
+    present: bool,
+    /// When it last answered.
+    heard_at: Option<Time<Mono>>,
+    alarm: Option<Alarm>,
+    /// Since when agreement is wanted and missing.
+    wanted_since: Option<Time<Mono>>,
+    /// Since when it differs, without anybody else's doing.
+    differs_since: Option<Time<Mono>>,
+    set_at: Option<Time<Mono>>,
+    set_pause: Nanos,
+    newest_set: Option<u16>,
+    /// No answer has told yet what the newest SET did.
+    set_open: bool,
+    get_at: Time<Mono>,
+    get_pause: Nanos,
+    last_get: Option<Time<Mono>>,
+    subscribe_at: Time<Mono>,
+    convergence: Convergence,
+    foreign_changes: u64,
+    sets: u64,
+    appearances: u64,
+    buffer: [u8; MAX_LENGTH],
+}
+
+impl Reconciler {
+    /// Begins as the clock `own`, which no other client of this ptp4l may be. It asks at once.
+    pub const fn new(options: Options, own: ClockIdentity, now: Time<Mono>) -> Self {
+        Reconciler {
+            session: Session::new(own, options.domain, options.major_sdo),
+            options,
+            desired: None,
+            actual: None,
+            agreed: false,
+            present: true,
+            heard_at: None,
+            alarm: None,
+            wanted_since: None,
+            differs_since: None,
+            set_at: None,
+            set_pause: SHORTEST,
+            newest_set: None,
+            set_open: false,
+            get_at: now,
+            get_pause: SHORTEST,
+            last_get: None,
+            subscribe_at: now,
+            convergence: Convergence {
+                last: None,
+                longest: Nanos::ZERO,
+                count: 0,
+            },
+            foreign_changes: 0,
+            sets: 0,
+            appearances: 0,
+            buffer: [0; MAX_LENGTH],
+        }
+    }
+
+    /// Says what is desired from now on.
+    pub fn desire(&mut self, settings: Settings, now: Time<Mono>) {
+        if self.desired == Some(settings) {
+            return;
+        }
+        self.desired = Some(settings);
+        self.agreed = false;
+        self.wanted_since = Some(now);
+        self.differs_since = None;
+        let Some((actual, at)) = self.actual else { return };
+        match self.alarm {
+            Some(Alarm::ForeignWorse) if actual.quality.class > settings.quality.class => self.wanted_since = None,
+            _ => {
+                self.clear_verdict();
+                self.set_pause = SHORTEST;
+                if self.set_open {
+                    self.set_at = Some(now); // what ptp4l said last is no longer what it has
+                } else {
+                    self.judge(actual, at, now);
+                }
+            }
+        }
+    }
+
+    /// The next datagram to send, if one is due. To be called until it says `None`.
+    pub fn poll(&mut self, now: Time<Mono>) -> Option<&[u8]> {
+        while let Some(request) = self.session.expire(now) {
+            self.unanswered(request);
+        }
+        if self.options.mode == Mode::Off {
+            return None;
+        }
+        if self.present && self.set_at.is_some_and(|at| now >= at) {
+            return self.send_set(now);
+        }
+        if now >= self.get_at {
+            self.get_at = now + self.get_pause;
+            self.get_pause = longer(self.get_pause);
+            self.last_get = Some(now);
+            let (_, datagram) = self
+                .session
+                .get(ManagementId::GrandmasterSettingsNp, now, &mut self.buffer)?;
+            return Some(datagram);
+        }
+        if self.present && now >= self.subscribe_at {
+            self.subscribe_at = now + PERIOD;
+            let subscription = Subscription {
+                seconds: SUBSCRIBED_SECONDS,
+                events: Events::PARENT_DATA_SET | Events::PORT_STATE,
+            };
+            let (_, datagram) = self.session.subscribe(subscription, now, &mut self.buffer)?;
+            return Some(datagram);
+        }
+        None
+    }
+
+    fn send_set(&mut self, now: Time<Mono>) -> Option<&[u8]> {
+        let wanted = self.wanted()?;
+        self.set_at = Some(now + self.set_pause);
+        self.set_pause = longer(self.set_pause);
+        self.sets += 1;
+        let data = Data::GrandmasterSettings(wanted);
+        let (request, datagram) = self
+            .session
+            .set(ManagementId::GrandmasterSettingsNp, data, now, &mut self.buffer)?;
+        self.newest_set = Some(request.sequence);
+        self.set_open = true;
+        Some(datagram)
+    }
+
+    /// Takes a datagram from ptp4l.
+    pub fn receive(&mut self, datagram: &[u8], now: Time<Mono>) {
+        match self.session.receive(datagram) {
+            Received::Answer { request, message } => {
+                self.present = true;
+                self.heard_at = Some(now);
+                if matches!(self.alarm, Some(Alarm::Unreachable(_) | Alarm::Silent)) {
+                    self.alarm = None;
+                }
+                self.answer(request, &message.tlv, now);
+            }
+            Received::Notification(message) => {
+                let parent = matches!(
+                    message.tlv,
+                    Tlv::Management {
+                        data: Data::Parent(_),
+                        ..
+                    }
+                );
+                if parent {
+                    let earliest = self.last_get.map_or(now, |last| last + SHORTEST);
+                    self.get_at = self.get_at.min(earliest.max(now));
+                }
+            }
+            Received::Dropped => {}
+        }
+    }
+
+    fn answer(&mut self, request: Request, tlv: &Tlv<'_>, now: Time<Mono>) {
+        match (request.id, tlv) {
+            (
+                ManagementId::GrandmasterSettingsNp,
+                Tlv::Management {
+                    data: Data::GrandmasterSettings(actual),
+                    ..
+                },
+            ) => {
+                self.get_pause = SHORTEST;
+                self.get_at = now + PERIOD;
+                // What was asked before the newest SET tells nothing about it.
+                if !self
+                    .newest_set
+                    .is_some_and(|set| Session::before(request.sequence, set))
+                {
+                    if std::mem::replace(&mut self.set_open, false) && request.action == Action::Get {
+                        // ptp4l answers again and never saw the SET before this GET: no reason to wait any longer.
+                        self.set_at = self.set_at.map(|_| now);
+                        self.set_pause = SHORTEST;
+                    }
+                    self.judge(*actual, now, now);
+                }
+            }
+            (ManagementId::GrandmasterSettingsNp, Tlv::Error { error, .. }) => {
+                self.set_open = false;
+                self.alarm = Some(Alarm::Refused(*error));
+                self.set_at = self.set_at.map(|_| now + PERIOD);
+                self.get_at = now + PERIOD;
+            }
+            (ManagementId::SubscribeEventsNp, Tlv::Management { .. }) => {
+                self.subscribe_at = now + Nanos::from_secs(i64::from(SUBSCRIBED_SECONDS / 2));
+            }
+            // Refused: nothing is lost, it is asked every second anyway.
+            (ManagementId::SubscribeEventsNp, Tlv::Error { .. }) => {
+                self.subscribe_at = now + Nanos::from_secs(SUBSCRIBED_SECONDS.into());
+            }
+            _ => {}
+        }
+    }
+
+    /// Compares what ptp4l said at `at` with what is desired.
+    fn judge(&mut self, actual: GrandmasterSettings, at: Time<Mono>, now: Time<Mono>) {
+        self.actual = Some((actual, at));
+        let Some(wanted) = self.wanted() else { return };
+        let differences = Differences::between(&wanted, &actual);
+        if differences.is_empty() {
+            self.agree(now);
+            return;
+        }
+        let was_ours = std::mem::replace(&mut self.agreed, false);
+        if was_ours {
+            self.foreign_changes += 1;
+            self.wanted_since = Some(now);
+        }
+        let stood = self.alarm == Some(Alarm::ForeignWorse);
+        if self.options.mode == Mode::Own && (was_ours || stood) {
+            if actual.quality.class > wanted.quality.class {
+                self.alarm = Some(Alarm::ForeignWorse);
+                self.set_at = None;
+                self.wanted_since = None; // not wanted for now: no agreement is being waited for
+                return;
+            }
+            self.clear_verdict();
+        }
+        if self.options.mode == Mode::Own {
+            self.set_at.get_or_insert(now);
+        }
+        let since = *self.differs_since.get_or_insert(now);
+        if now.since(since) >= self.options.grace && self.alarm.is_none_or(|alarm| matches!(alarm, Alarm::Differs(_))) {
+            self.alarm = Some(Alarm::Differs(differences));
+        }
+    }
+
+    fn agree(&mut self, now: Time<Mono>) {
+        self.agreed = true;
+        self.clear_verdict();
+        self.set_at = None;
+        self.set_pause = SHORTEST;
+        if let Some(since) = self.wanted_since.take() {
+            let took = now.since(since);
+            self.convergence.last = Some(took);
+            self.convergence.longest = self.convergence.longest.max(took);
+            self.convergence.count += 1;
+        }
+    }
+
+    /// Takes back what was said about the settings, not what was said about the way to ptp4l.
+    fn clear_verdict(&mut self) {
+        self.differs_since = None;
+        if matches!(
+            self.alarm,
+            Some(Alarm::Refused(_) | Alarm::ForeignWorse | Alarm::Differs(_))
+        ) {
+            self.alarm = None;
+        }
+    }
+
+    fn unanswered(&mut self, request: Request) {
+        let since = self.heard_at.is_none_or(|heard| heard < request.at);
+        if since && request.id == ManagementId::GrandmasterSettingsNp && self.present && self.alarm.is_none() {
+            self.alarm = Some(Alarm::Silent);
+        }
+    }
+
+    /// A ptp4l has begun to listen: its socket is a new one. It knows nothing of what was set before.
+    pub fn appeared(&mut self, now: Time<Mono>) {
+        self.appearances += 1;
+        self.lost_touch();
+        self.present = true;
+        self.alarm = None;
+        self.wanted_since = Some(now);
+        self.get_at = now;
+        self.subscribe_at = now;
+    }
+
+    /// The datagram that [`Self::poll`] gave could not be sent, or the socket is gone.
+    pub fn failed(&mut self, failure: Failure, now: Time<Mono>) {
+        self.alarm = Some(Alarm::Unreachable(failure));
+        match failure {
+            Failure::Missing | Failure::Refused => {
+                self.lost_touch();
+                self.present = false;
+                self.get_at = now + PROBE;
+                self.get_pause = PROBE;
+            }
+            Failure::Full | Failure::Permission | Failure::Other(_) => {
+                self.get_at = self.get_at.max(now + SHORTEST);
+            }
+        }
+    }
+
+    fn lost_touch(&mut self) {
+        self.session.forget();
+        self.agreed = false;
+        self.actual = None;
+        self.set_at = None;
+        self.set_pause = SHORTEST;
+        self.get_pause = SHORTEST;
+        self.newest_set = None;
+        self.set_open = false;
+        self.differs_since = None;
+    }
+
+    /// When [`Self::poll`] is to be called at the latest; `None`: only after something else happened.
+    pub fn next_at(&self) -> Option<Time<Mono>> {
+        if self.options.mode == Mode::Off {
+            return None;
+        }
+        let present = |at: Time<Mono>| self.present.then_some(at);
+        let due = [
+            Some(self.get_at),
+            self.set_at.and_then(present),
+            present(self.subscribe_at),
+            self.session.next_at(),
+        ];
+        due.into_iter().flatten().min()
+    }
+
+    fn wanted(&self) -> Option<GrandmasterSettings> {
+        let actual = self.actual.as_ref().map(|(actual, _)| actual);
+        self.desired.map(|desired| desired.complete(actual))
+    }
+
+    /// What is known now.
+    pub fn status(&self) -> Status {
+        Status {
+            mode: self.options.mode,
+            actual: self.actual,
+            wanted: self.wanted(),
+            agreed: self.agreed,
+            alarm: self.alarm,
+            convergence: self.convergence,
+            foreign_changes: self.foreign_changes,
+            sets: self.sets,
+            appearances: self.appearances,
+        }
+    }
+
+    /// What the session counted.
+    pub const fn counters(&self) -> Counters {
+        self.session.counters()
+    }
+}
+
+/// Twice as long, up to a second.
+fn longer(pause: Nanos) -> Nanos {
+    (pause + pause).min(PERIOD)
+}
