@@ -1,0 +1,49 @@
+//! Compiles the simulated card for the machine's kernel, with the compiler that the kernel's headers ask for.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::apt::output;
+use crate::cache::{Cache, fresh, key, names, read, write};
+use crate::tell;
+
+/// The module.
+pub const NAME: &str = "tgmcard";
+/// Its sources, in this checkout; `TGM_RIG_CARD` names others.
+const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/card");
+/// Runs a command in an unpacked distribution.
+const INSIDE: &str = include_str!("../../../rig/inside.sh");
+
+/// The compiled module. `root` is the unpacked compiler with the headers of the kernel `release`.
+pub fn compile(cache: &Cache, suite: &str, root: &Path, release: &str) -> Result<PathBuf, String> {
+    let from = std::env::var_os("TGM_RIG_CARD").map_or_else(|| PathBuf::from(SOURCES), PathBuf::from);
+    let mut sources = Vec::new();
+    for name in names(&from)? {
+        let path = from.join(&name);
+        let wanted = name.starts_with("Kbuild") || name.ends_with(".c") || name.ends_with(".h");
+        if wanted && !name.ends_with(".mod.c") && path.is_file() {
+            sources.push((name, read(&path)?));
+        }
+    }
+    let folder = root.join("card");
+    let module = folder.join(format!("{NAME}.ko"));
+    cache.once(&format!("card-{suite}"), key((&sources, release, INSIDE)), || {
+        fresh(&folder)?;
+        for (name, bytes) in &sources {
+            write(&folder.join(name), bytes)?;
+        }
+        let inside = cache.path("inside.sh");
+        write(&inside, INSIDE.as_bytes())?;
+        tell(&format!("{suite}: compiling {NAME} for {release}"));
+        let headers = format!("/usr/src/linux-headers-{release}");
+        let run = |words: &[&str]| {
+            let mut command = Command::new("sh");
+            command.arg(&inside).arg(root).args(words);
+            output(command).map_err(|why| format!("{NAME} for {release}: {why}"))
+        };
+        run(&["make", "--silent", "-C", &headers, "M=/card", "modules"])?;
+        run(&["x86_64-linux-gnu-strip", "--strip-debug", &format!("/card/{NAME}.ko")])?;
+        Ok(())
+    })?;
+    Ok(module)
+}
