@@ -1,9 +1,9 @@
-//! The simulated card's controls in debugfs (`e810sim/card0`).
+//! The controls of the first simulated card in debugfs, for programs that want no [`crate::rig::Rig`].
 
 use std::path::PathBuf;
 
-/// Where the first card's files are.
-const FOLDER: &str = "/sys/kernel/debug/e810sim/card0";
+/// Where the first card's files are, ours or the other one's.
+const FOLDERS: [&str; 2] = ["/sys/kernel/debug/tgmcard/card0", "/sys/kernel/debug/e810sim/card0"];
 
 /// One simulated card.
 #[derive(Debug)]
@@ -15,17 +15,13 @@ pub struct Card {
 impl Card {
     /// The first card, if this machine has one.
     pub fn first() -> Result<Self, String> {
-        let folder = PathBuf::from(FOLDER);
-        let card = Card {
+        let there = FOLDERS.iter().map(PathBuf::from).find(|folder| folder.exists());
+        let folder =
+            there.ok_or_else(|| format!("this must run beside a simulated card: none of {FOLDERS:?} is there"))?;
+        Ok(Card {
             ctl: folder.join("ctl"),
             state: folder.join("state"),
-        };
-        match card.ctl.exists() {
-            true => Ok(card),
-            false => Err(format!(
-                "{FOLDER} is not there: this must run beside the simulated card"
-            )),
-        }
+        })
     }
 
     /// Does what `commands` say, separated by semicolons. It is done when this returns.

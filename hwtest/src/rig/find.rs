@@ -53,7 +53,7 @@ pub(super) fn find(settings: &Settings, turn: MutexGuard<'static, ()>) -> Result
 fn kind(settings: &Settings) -> Result<(Kind, Controls, Option<PathBuf>), String> {
     let ours = Path::new(DEBUG).join("tgmcard");
     if let Ok(list) = std::fs::read_to_string(ours.join("controls")) {
-        return Ok((Kind::Tgmcard, Controls::parse(&list, "control"), Some(ours)));
+        return Ok((Kind::Tgmcard, Controls::parse(&list, "ctl"), Some(ours)));
     }
     let other = Path::new(DEBUG).join("e810sim");
     if other.is_dir() {

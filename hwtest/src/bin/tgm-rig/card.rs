@@ -41,7 +41,8 @@ pub fn compile(cache: &Cache, suite: &str, root: &Path, release: &str) -> Result
             command.arg(&inside).arg(root).args(words);
             output(command).map_err(|why| format!("{NAME} for {release}: {why}"))
         };
-        run(&["make", "--silent", "-C", &headers, "M=/card", "modules"])?;
+        let at_once = format!("-j{}", std::thread::available_parallelism().map_or(1, usize::from));
+        run(&["make", "--silent", &at_once, "-C", &headers, "M=/card", "modules"])?;
         run(&["x86_64-linux-gnu-strip", "--strip-debug", &format!("/card/{NAME}.ko")])?;
         Ok(())
     })?;
