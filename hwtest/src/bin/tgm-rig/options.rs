@@ -7,7 +7,7 @@ pub const USAGE: &str = "\
 usage: tgm-rig COMMAND [OPTIONS] [--] [WORDS]
   build                make the machine, or see that it is made
   run SCRIPT           boot, run, pass on output and exit code; several words are a program and its arguments
-  test [CARGO WORDS]   build tests, boot, run `cargo test` in the machine (default words: -p tgm-hwtest --lib --bins --tests)
+  test [CARGO WORDS]   build tests, boot, run `cargo test` in the machine (default words: -p tgm-hwtest --tests)
   up, exec SCRIPT, down    one machine for many commands
 options:
   --suite stable|sid   whose kernel (default: TGM_RIG_SUITE, else stable)

@@ -13,7 +13,7 @@ use crate::{code, job, suite, tell};
 /// Where a test finds the machine that is up for it.
 const SESSION: &str = "TGM_RIG_SESSION";
 /// What `test` tests if nothing else is said.
-const TESTS: [&str; 5] = ["-p", "tgm-hwtest", "--lib", "--bins", "--tests"];
+const TESTS: [&str; 3] = ["-p", "tgm-hwtest", "--tests"];
 /// Variables with one of these beginnings go into the machine.
 const PASSED: [&str; 3] = ["TGM_", "RUST_", "CARGO_"];
 /// These do not: they speak of the host.
@@ -50,7 +50,9 @@ pub fn tests(options: &Options) -> Result<u8, String> {
     let suite = suite::build(options)?;
     let (mut machine, session) = Machine::boot(&suite, options, temporary(), options.timeout)?;
     drop(session); // the tests have it in turn
-    let runner = std::env::current_exe().map_err(|error| error.to_string())?;
+    // A copy: cargo may just have replaced the program that runs here.
+    let runner = machine.folder.join("runner");
+    std::fs::copy("/proc/self/exe", &runner).map_err(|error| format!("{}: {error}", runner.display()))?;
     let mut command = cargo();
     command.env(
         "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER",
