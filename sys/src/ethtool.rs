@@ -1,12 +1,16 @@
-//! Which PTP hardware clock stamps an interface's packets (include/uapi/linux/ethtool.h, `ETHTOOL_GET_TS_INFO`).
+//! Which PTP hardware clock stamps an interface's packets, and which driver it has (include/uapi/linux/ethtool.h,
+//! `ETHTOOL_GET_TS_INFO` and `ETHTOOL_GDRVINFO`).
 //!
-//! sysfs tells only the function that owns the clock; every port of a card answers this request.
+//! sysfs tells the clock only of the function that owns it, and the driver only of a device that a bus has matched with one; every
+//! port of a card answers these requests.
 
 use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
+/// `ETHTOOL_GDRVINFO`.
+const GDRVINFO: u32 = 0x03;
 /// `ETHTOOL_GET_TS_INFO`.
 const GET_TS_INFO: u32 = 0x41;
 
@@ -31,22 +35,82 @@ const _: () = assert!(size_of::<TsInfo>() == 44);
 const _: () = assert!(std::mem::offset_of!(TsInfo, phc_index) == 8);
 const _: () = assert!(std::mem::offset_of!(TsInfo, rx_filters) == 28);
 
+/// Answer to `ETHTOOL_GDRVINFO`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DriverInfo {
+    cmd: u32,
+    driver: [u8; 32],
+    version: [u8; 32],
+    firmware: [u8; 32],
+    bus: [u8; 32],
+    erom: [u8; 32],
+    reserved: [u8; 12],
+    counts: [u32; 5],
+}
+
+const _: () = assert!(size_of::<DriverInfo>() == 196);
+const _: () = assert!(std::mem::offset_of!(DriverInfo, bus) == 100);
+const _: () = assert!(std::mem::offset_of!(DriverInfo, counts) == 176);
+
+impl DriverInfo {
+    /// The driver's name.
+    pub fn driver(&self) -> &[u8] {
+        until_zero(&self.driver)
+    }
+
+    /// The device's name on its bus (`0000:51:00.0`); empty if it is on none.
+    pub fn bus(&self) -> &[u8] {
+        until_zero(&self.bus)
+    }
+}
+
+fn until_zero(text: &[u8]) -> &[u8] {
+    text.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
 /// Time stamping of the interface `name`. ENODEV: no such interface. EOPNOTSUPP: it has none. EINVAL: no possible name.
 pub fn ts_info(name: &str) -> Result<TsInfo, Errno> {
-    let mut request = ifreq(name)?;
-    let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
     let mut info = TsInfo {
         cmd: GET_TS_INFO,
         ..TsInfo::default()
     };
-    let answer: *mut TsInfo = &mut info;
+    ask(name, &mut info)?;
+    Ok(info)
+}
+
+/// Driver of the interface `name`. ENODEV: no such interface. EOPNOTSUPP: it does not tell. EINVAL: no possible name.
+pub fn driver_info(name: &str) -> Result<DriverInfo, Errno> {
+    let mut info = DriverInfo {
+        cmd: GDRVINFO,
+        driver: [0; 32],
+        version: [0; 32],
+        firmware: [0; 32],
+        bus: [0; 32],
+        erom: [0; 32],
+        reserved: [0; 12],
+        counts: [0; 5],
+    };
+    ask(name, &mut info)?;
+    Ok(info)
+}
+
+/// What an ethtool command may fill: C layout, no padding, any bytes are a value, and it begins with a command that writes no more
+/// than the structure holds.
+trait Answer: Copy {}
+impl Answer for TsInfo {}
+impl Answer for DriverInfo {}
+
+fn ask<T: Answer>(name: &str, answer: &mut T) -> Result<(), Errno> {
+    let mut request = ifreq(name)?;
+    let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+    let answer: *mut T = answer;
     request.ifr_ifru.ifru_data = answer.cast();
     let argument: *mut libc::ifreq = &mut request;
-    // SAFETY: the socket is open; the kernel reads one `ifreq` and, for this command, writes at most the 44 bytes of `TsInfo`
-    // that `ifru_data` points to; both live to the end of this function and are ours alone for the call.
+    // SAFETY: the socket is open; the kernel reads one `ifreq` and, for the command that `answer` begins with, writes at most the
+    // structure that `ifru_data` points to (`Answer`); both live to the end of this function and are ours alone for the call.
     let answer = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL as _, argument) };
-    Errno::result(answer)?;
-    Ok(info)
+    Errno::result(answer).map(drop)
 }
 
 /// An `ifreq` that names the interface.
@@ -71,6 +135,7 @@ mod tests {
     #[test]
     fn no_such_interface() {
         assert_eq!(ts_info("tgm-nosuch0"), Err(Errno::ENODEV));
+        assert_eq!(driver_info("tgm-nosuch0").err(), Some(Errno::ENODEV));
     }
 
     #[test]
@@ -86,5 +151,12 @@ mod tests {
             Ok(info) => assert_eq!(info.phc_index, -1),
             Err(errno) => assert_eq!(errno, Errno::EOPNOTSUPP),
         }
+    }
+
+    #[test]
+    fn texts_end_at_the_zero_or_with_their_room() {
+        assert_eq!(until_zero(b"ice\0junk"), b"ice");
+        assert_eq!(until_zero(b"\0"), b"");
+        assert_eq!(until_zero(b"full"), b"full");
     }
 }

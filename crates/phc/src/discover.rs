@@ -137,10 +137,16 @@ impl SysRoot {
         }))
     }
 
-    /// The interface's driver.
+    /// The interface's driver: by sysfs, or by ethtool for a device that its bus has matched with none.
     pub fn driver_of(&self, interface: &str) -> Result<Option<String>, DiscoverError> {
         let device = self.device(interface)?;
-        Ok(device.and_then(|device| base_name(&fs::read_link(device.join("driver")).ok()?)))
+        let linked = |device: PathBuf| base_name(&fs::read_link(device.join("driver")).ok()?);
+        let asked = || {
+            let info = self.own.then(|| ethtool::driver_info(interface).ok()).flatten()?;
+            let name = str::from_utf8(info.driver()).ok()?;
+            (!name.is_empty()).then(|| name.to_owned())
+        };
+        Ok(device.and_then(|device| linked(device).or_else(asked)))
     }
 
     /// Name that the driver gave a PHC (`clock_name`).
@@ -183,6 +189,11 @@ impl SysRoot {
         self.root.join(format!("dev/gnss{index}"))
     }
 
+    /// The root is this machine's, so that the kernel may be asked by name.
+    pub(crate) const fn is_own(&self) -> bool {
+        self.own
+    }
+
     pub(crate) fn path(&self, below: &str) -> PathBuf {
         self.root.join(below)
     }
@@ -211,7 +222,7 @@ impl SysRoot {
 }
 
 /// Asks the device itself, then the card's first function, which owns what the card has only once.
-fn with_sibling<T>(device: &Path, ask: impl Fn(&Path) -> Option<T>) -> Option<T> {
+pub(crate) fn with_sibling<T>(device: &Path, ask: impl Fn(&Path) -> Option<T>) -> Option<T> {
     ask(device).or_else(|| {
         let own = address(device)?;
         let first = own.first_function();
@@ -220,11 +231,11 @@ fn with_sibling<T>(device: &Path, ask: impl Fn(&Path) -> Option<T>) -> Option<T>
     })
 }
 
-fn address(device: &Path) -> Option<PciAddress> {
+pub(crate) fn address(device: &Path) -> Option<PciAddress> {
     base_name(device)?.parse().ok()
 }
 
-fn base_name(path: &Path) -> Option<String> {
+pub(crate) fn base_name(path: &Path) -> Option<String> {
     Some(path.file_name()?.to_str()?.to_owned())
 }
 
@@ -233,7 +244,7 @@ fn lowest(directory: &Path, prefix: &str) -> Option<u32> {
     numbered(directory, prefix).into_iter().min()
 }
 
-fn numbered(directory: &Path, prefix: &str) -> Vec<u32> {
+pub(crate) fn numbered(directory: &Path, prefix: &str) -> Vec<u32> {
     names(directory)
         .iter()
         .filter_map(|name| name.strip_prefix(prefix)?.parse().ok())

@@ -99,6 +99,14 @@ pub enum PhcError {
         /// How many there are.
         channels: u32,
     },
+    /// The clock cannot carry so many virtual clocks.
+    #[error("{asked} virtual clocks are asked for, the clock can carry {max} (max_vclocks)")]
+    VclockRange {
+        /// What was asked for.
+        asked: u32,
+        /// How many there may be.
+        max: u32,
+    },
     /// The times of a periodic output do not fit each other.
     #[error("a periodic output needs a period above zero, and a phase and a time high below the period")]
     Period,

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod caps;
+mod cards;
 mod cross;
 mod device;
 mod discover;
@@ -22,6 +23,7 @@ mod pci;
 mod perout;
 mod pins;
 mod pps;
+mod rtnl;
 mod source;
 mod stamper;
 mod steer;
@@ -32,6 +34,7 @@ mod watch;
 mod window;
 
 pub use caps::Caps;
+pub use cards::TimingCard;
 pub use cross::{CrossMeter, CrossStamp, CycleStamp, Method, SAMPLES_DEFAULT, SAMPLES_MAX, measure_cycles};
 pub use device::{Edge, Phc};
 pub use discover::{Card, DiscoverError, SysRoot};

@@ -48,14 +48,11 @@ impl SysRoot {
     /// Sets how many virtual clocks a PHC carries. **Changes the hardware**: above 0 the PHC runs free, and whoever steers it
     /// (ts2phc, ptp4l, the DPLL's owner) can no longer.
     ///
-    /// [`PhcError::Unsupported`]: no such PHC, or it cannot have any; [`PhcError::NoSuchChannel`]: more than `max_vclocks`.
+    /// [`PhcError::Unsupported`]: no such PHC, or it cannot have any; [`PhcError::VclockRange`]: more than `max_vclocks`.
     pub fn set_vclocks(&self, index: u32, count: u32) -> Result<(), PhcError> {
         let max = self.vclocks(index).ok_or(PhcError::Unsupported)?.max;
         if count > max {
-            return Err(PhcError::NoSuchChannel {
-                channel: count,
-                channels: max,
-            });
+            return Err(PhcError::VclockRange { asked: count, max });
         }
         fs::write(self.phc_folder(index).join("n_vclocks"), count.to_string()).map_err(refused)
     }

@@ -6,7 +6,10 @@
 use nix::errno::Errno;
 use nix::unistd::{pipe, write};
 use tgm_core::{Instance, Port};
-use tgm_phc::{ExttsReader, OffsetMeter, Phc, PhcSource, SharedQueue, Stamper};
+use tgm_phc::{
+    CrossMeter, ExttsReader, OffsetMeter, OnePps, PairMeter, Phc, PhcSource, SharedQueue, Stamper, SystemSide,
+    measure_cycles,
+};
 use tgm_sys::count::{Counting, allocations};
 use tgm_sys::ptp::{ClockTime, SysOffset, SysOffsetExtended, SysOffsetPrecise};
 use tgm_time::Time;
@@ -29,6 +32,15 @@ impl Stamper for Clock {
             n_samples: samples,
             ..SysOffsetExtended::default()
         })
+    }
+    fn extended_on(&self, samples: u32, _: SystemSide) -> Result<SysOffsetExtended, Errno> {
+        self.extended(samples)
+    }
+    fn bracket(&self, _: SystemSide) -> Result<[ClockTime; 3], Errno> {
+        Ok([ClockTime::default(); 3])
+    }
+    fn extended_cycles(&self, samples: u32, _: SystemSide) -> Result<SysOffsetExtended, Errno> {
+        self.extended(samples)
     }
     fn basic(&self, samples: u32) -> Result<SysOffset, Errno> {
         let ts = [ClockTime {
@@ -71,6 +83,52 @@ fn sampling_allocates_nothing() {
         assert_eq!(counted, 0);
         assert_eq!(good, if extended == Err(Errno::EIO) { 0 } else { 1_000 });
     }
+}
+
+#[test]
+fn measuring_against_any_clock_allocates_nothing() {
+    let none = Err(Errno::EOPNOTSUPP);
+    for (precise, extended) in [(Ok(()), Ok(())), (none, Ok(())), (none, none), (none, Err(Errno::EIO))] {
+        let (clock, other) = (Clock { precise, extended }, Clock { precise, extended });
+        let sides = [SystemSide::Monotonic, SystemSide::MonotonicRaw, SystemSide::Aux(0)];
+        let (mut meters, mut pair) = (sides.map(|side| CrossMeter::new(side, 5)), PairMeter::default());
+        let mut good = 0;
+        let counted = allocations(|| {
+            for _ in 0..100 {
+                for meter in &mut meters {
+                    good += u32::from(meter.measure(&clock).is_ok());
+                    good += u32::from(measure_cycles(&clock, meter.side(), 5).is_ok());
+                }
+                good += u32::from(pair.measure(&clock, &other).is_ok());
+            }
+        });
+        assert_eq!(counted, 0);
+        // Without extended: brackets and, for the pair, basic; no counter.
+        let expected = match extended {
+            Ok(()) => 700,
+            Err(Errno::EIO) => 0,
+            Err(_) => 400,
+        };
+        assert_eq!(good, expected, "{precise:?} {extended:?}");
+    }
+}
+
+#[test]
+fn watching_a_pulse_allocates_nothing() {
+    let (from, to) = pipe().unwrap();
+    let mut signal = OnePps::from_extts(ExttsReader::over(from, 0));
+    for second in 0..90 {
+        write(&to, &event(second)).unwrap();
+    }
+    drop(to);
+    let (mut polls, mut present) = (0, 0);
+    let counted = allocations(|| {
+        while let Ok(status) = signal.poll(Time::ZERO) {
+            polls += 1;
+            present += u32::from(status.present);
+        }
+    });
+    assert_eq!((counted, polls, present), (0, 3, 3));
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! Discovery in trees of our own making: a two-port PCI card whose first function owns clock and receiver, a card on another
 //! bus, an interface without hardware.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // clippy's leave for tests does not reach their helpers
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // clippy's leave for tests does not reach their helpers
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use tgm_phc::{Card, ClockId, DiscoverError, SysRoot};
+use tgm_phc::{Card, ClockId, DiscoverError, PhcError, SysRoot, TimingCard};
 
 /// A tree that goes when it is dropped.
 struct Tree(PathBuf);
@@ -38,6 +38,15 @@ impl Tree {
         fs::create_dir_all(&net).unwrap();
         symlink("../..", net.join("device")).unwrap();
         symlink(&net, self.0.join("sys/class/net").join(name)).unwrap();
+    }
+
+    /// A clock or receiver `below` its device, linked from its class as the kernel does; `device` is its link back.
+    fn class(&self, class: &str, below: &str, device: &str) {
+        let entry = self.dir(below);
+        symlink(device, entry.join("device")).unwrap();
+        fs::create_dir_all(self.0.join("sys/class").join(class)).unwrap();
+        let name = entry.file_name().unwrap();
+        symlink(&entry, self.0.join("sys/class").join(class).join(name)).unwrap();
     }
 
     fn root(&self) -> SysRoot {
@@ -173,4 +182,97 @@ fn what_is_no_interface_says_why() {
 #[test]
 fn the_loopback_of_this_machine_has_no_clock() {
     assert_eq!(SysRoot::default().phc_of("lo"), Ok(None));
+}
+
+/// Two cards on PCI, the receiver of the first behind another function; a virtual clock on the second; a receiver on its own.
+fn machine(name: &str) -> Tree {
+    let tree = Tree::new(name);
+    let other = "sys/devices/pci0000:80/0000:81:00.0";
+    tree.interface("ens4f0", FIRST);
+    tree.interface("ens4f1", SECOND);
+    tree.interface("ens9", other);
+    tree.class("ptp", &format!("{FIRST}/ptp/ptp0"), "../..");
+    tree.class("ptp", &format!("{other}/ptp/ptp1"), "../..");
+    tree.class("ptp", &format!("{other}/ptp/ptp1/ptp2"), "../../ptp1");
+    tree.class("gnss", &format!("{SECOND}/gnss/gnss0"), "../..");
+    tree.class("gnss", "sys/devices/platform/serial8250/gnss/gnss1", "../..");
+    tree.file(&format!("{FIRST}/config"), &config(0x507c_6fff_ff1f_b580));
+    for (clock, name) in [
+        ("ptp0", "ice-0000:51:00.0-clk"),
+        ("ptp1", "other"),
+        ("ptp1/ptp2", "ptp1_virt"),
+    ] {
+        let device = if clock == "ptp0" { FIRST } else { other };
+        tree.file(
+            &format!("{device}/ptp/{clock}/clock_name"),
+            format!("{name}\n").as_bytes(),
+        );
+    }
+    tree.file(&format!("{other}/ptp/ptp1/n_vclocks"), b"1\n");
+    tree.file(&format!("{other}/ptp/ptp1/max_vclocks"), b"20\n");
+    tree
+}
+
+#[test]
+fn every_card_of_the_machine_is_listed_with_what_is_on_it() {
+    let tree = machine("machine");
+    let cards = tree.root().cards();
+    let [first, second, third] = cards.as_slice() else {
+        panic!("{cards:#?}")
+    };
+    assert_eq!(
+        *first,
+        TimingCard {
+            phc: Some(0),
+            clock_name: Some("ice-0000:51:00.0-clk".into()),
+            interfaces: vec!["ens4f0".into(), "ens4f1".into()],
+            gnss: vec![0],
+            device: Some(fs::canonicalize(tree.0.join(FIRST)).unwrap()),
+            pci: Some("0000:51:00.0".parse().unwrap()),
+            serial: Some(ClockId(0x507c_6fff_ff1f_b580)),
+            driver: None,
+            dpll_pins: vec![],
+        }
+    );
+    assert_eq!(
+        (second.phc, second.interfaces.as_slice()),
+        (Some(1), &["ens9".to_owned()][..])
+    );
+    assert_eq!((second.gnss.as_slice(), second.serial), (&[][..], None));
+    assert_eq!(
+        (third.phc, third.gnss.as_slice(), third.interfaces.len()),
+        (None, &[1][..], 0)
+    );
+}
+
+#[test]
+fn the_way_back_leads_to_the_same_card() {
+    let tree = machine("back");
+    let root = tree.root();
+    let cards = root.cards();
+    assert_eq!(root.card_of_phc(0).as_ref(), cards.first());
+    assert_eq!(root.card_of_phc(2).as_ref(), cards.get(1), "by its virtual clock");
+    assert_eq!(root.card_of_gnss(0).as_ref(), cards.first());
+    assert_eq!(root.card_of_gnss(1).as_ref(), cards.get(2));
+    assert_eq!((root.card_of_phc(7), root.card_of_gnss(7)), (None, None));
+    assert_eq!(root.interfaces_of_phc(0), ["ens4f0", "ens4f1"]);
+    assert_eq!(root.receivers(), [0, 1]);
+    assert_eq!(root.dpll_pin_of("ens4f0"), None, "not this machine's");
+}
+
+#[test]
+fn virtual_clocks_know_their_parent_and_are_known_to_it() {
+    let tree = machine("virtual");
+    let root = tree.root();
+    let clocks = root.vclocks(1).unwrap();
+    assert_eq!((clocks.now, clocks.max, clocks.clocks.as_slice()), (1, 20, &[2][..]));
+    assert_eq!((root.vclock_parent(2), root.vclock_parent(1)), (Some(1), None));
+    assert_eq!(root.vclocks(0), None, "it cannot have any");
+    assert_eq!(root.set_vclocks(0, 1), Err(PhcError::Unsupported));
+    assert_eq!(
+        root.set_vclocks(1, 21),
+        Err(PhcError::VclockRange { asked: 21, max: 20 })
+    );
+    root.set_vclocks(1, 3).unwrap();
+    assert_eq!(root.phc_vclocks(1), Some(3));
 }
