@@ -10,8 +10,9 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tgm_sys::clock::{SystemClock, system};
 use tgm_sys::ptp::{self, EXTTS_EVENT_SIZE, EXTTS_EVENTS_PER_READ};
-use tgm_time::{Nanos, Phc as PhcScale, Time};
+use tgm_time::{Mono, Nanos, Phc as PhcScale, Time};
 
 use crate::device::Phc;
 use crate::error::{OpenError, PhcError, unless_interrupted};
@@ -90,6 +91,36 @@ pub struct ExttsReader {
     bytes: [u8; EXTTS_EVENT_SIZE * EXTTS_EVENTS_PER_READ],
     events: [ExttsEvent; EXTTS_EVENTS_PER_READ],
     track: PulseTrack,
+    pace: Pace,
+}
+
+/// How long the stamps that wait can have been waiting.
+#[derive(Debug, Clone, Copy)]
+enum Pace {
+    /// Not known: they come from a recording or a simulated card, whose time is another.
+    Unknown,
+    /// Since the queue was found empty for the last time.
+    Since(Time<Mono>),
+}
+
+impl Pace {
+    fn within(self) -> Option<Nanos> {
+        match self {
+            Pace::Unknown => None,
+            Pace::Since(empty) => Some(monotonic().since(empty)),
+        }
+    }
+
+    fn empty_now(&mut self) {
+        if let Pace::Since(empty) = self {
+            *empty = monotonic();
+        }
+    }
+}
+
+/// Zero where the clock cannot be read, which no kernel does: stamps then wait no time at all.
+fn monotonic() -> Time<Mono> {
+    system(SystemClock::Boottime).map_or(Time::ZERO, |now| Time::from_parts(now.sec, now.nsec))
 }
 
 impl ExttsReader {
@@ -116,7 +147,10 @@ impl ExttsReader {
                 });
             }
         }
-        Ok(Self::over(OwnedFd::from(phc), channel))
+        Ok(ExttsReader {
+            pace: Pace::Since(monotonic()),
+            ..Self::over(OwnedFd::from(phc), channel)
+        })
     }
 
     /// Reads events in the kernel's format from something else that can be polled: a simulated card's pipe, a recording.
@@ -132,6 +166,7 @@ impl ExttsReader {
             bytes: [0; EXTTS_EVENT_SIZE * EXTTS_EVENTS_PER_READ],
             events: [nothing; EXTTS_EVENTS_PER_READ],
             track: PulseTrack::default(),
+            pace: Pace::Unknown,
         }
     }
 
@@ -148,8 +183,10 @@ impl ExttsReader {
     /// The stamps that are waiting, oldest first, at most [`PULSES_PER_READ`]; none if none are. Never waits.
     pub fn read(&mut self) -> Result<&[ExttsEvent], PhcError> {
         if !is_readable(self.fd.as_fd())? {
+            self.pace.empty_now();
             return Ok(&[]);
         }
+        let within = self.pace.within();
         let length = unless_interrupted(|| nix::unistd::read(&self.fd, &mut self.bytes))?;
         if length == 0 {
             return Err(PhcError::Gone); // the end of a pipe; a device never gives it
@@ -165,11 +202,14 @@ impl ExttsReader {
             .filter(|event| event.channel == self.channel);
         for (slot, event) in self.events.iter_mut().zip(ours) {
             match event.stamp {
-                Stamp::At(time) => self.track.note(time),
+                Stamp::At(time) => self.track.note(time, within),
                 Stamp::Offset(_) => self.track.note_untimed(),
             }
             *slot = event;
             count += 1;
+        }
+        if whole.len() < EXTTS_EVENTS_PER_READ {
+            self.pace.empty_now();
         }
         Ok(self.events.get(..count).unwrap_or_default())
     }

@@ -1,7 +1,8 @@
 //! Finds pulses that are missing from a sequence of stamps.
 //!
 //! The kernel drops the oldest stamp of a full queue without a mark, so a loss shows only as a longer step from one stamp to
-//! the next. A pulse that never came looks the same.
+//! the next. A pulse that never came looks the same. A clock that was set does not, if it is known how long the queue has been
+//! filling: pulses that are missing take their time.
 
 use tgm_time::{Nanos, Phc, Time};
 
@@ -19,8 +20,8 @@ pub struct PulseStats {
     pub stamps: u64,
     /// Pulses missing between two stamps: dropped from a full queue, or never sent.
     pub missed: u64,
-    /// Stamps less than half a second or more than an hour after the one before, or earlier than it: another edge of the
-    /// pulse, or the clock was set.
+    /// Stamps less than half a second or more than an hour after the one before, earlier than it, or further from it than time has
+    /// passed: another edge of the pulse, or the clock was set.
     pub irregular: u64,
     /// Bytes that were no whole event; never from a kernel.
     pub malformed: u64,
@@ -34,12 +35,14 @@ pub(crate) struct PulseTrack {
 }
 
 impl PulseTrack {
-    /// Takes the next stamp.
-    pub fn note(&mut self, stamp: Time<Phc>) {
+    /// Takes the next stamp, whose pulse came in the last `within`, if that is known; so a clock that was set by less than a second
+    /// and a half still looks like a missing pulse.
+    pub fn note(&mut self, stamp: Time<Phc>, within: Option<Nanos>) {
         self.stats.stamps = self.stats.stamps.saturating_add(1);
         let Some(last) = self.last.replace(stamp) else { return };
         let step = stamp - last;
-        if step < NEXT_PULSE || step > LONGEST_GAP {
+        let longest = within.map_or(LONGEST_GAP, |within| LONGEST_GAP.min(within + ONE_PULSE));
+        if step < NEXT_PULSE || step > longest {
             self.stats.irregular = self.stats.irregular.saturating_add(1);
         } else if step > ONE_PULSE {
             let pulses = (step + Nanos::from_millis(500)).whole_secs();
@@ -61,7 +64,7 @@ mod tests {
     fn after(stamps: &[(i64, u32)]) -> PulseStats {
         let mut track = PulseTrack::default();
         for (sec, nsec) in stamps {
-            track.note(Time::from_parts(*sec, *nsec));
+            track.note(Time::from_parts(*sec, *nsec), None);
         }
         track.stats
     }
@@ -95,5 +98,15 @@ mod tests {
             (5, 100_000_000),
         ]);
         assert_eq!((stats.missed, stats.irregular), (0, 3));
+    }
+
+    #[test]
+    fn a_gap_longer_than_time_has_passed_is_a_clock_that_was_set() {
+        let mut track = PulseTrack::default();
+        track.note(Time::from_parts(10, 0), None);
+        track.note(Time::from_parts(47, 0), Some(Nanos::from_secs(1)));
+        assert_eq!((track.stats.missed, track.stats.irregular), (0, 1));
+        track.note(Time::from_parts(57, 0), Some(Nanos::from_secs(9)));
+        assert_eq!((track.stats.missed, track.stats.irregular), (9, 1));
     }
 }

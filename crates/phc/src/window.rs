@@ -39,9 +39,19 @@ impl Window {
     }
 }
 
-/// The narrowest; `None` if the system clock was set in each.
+/// The narrowest; `None` if the system clock was set in each. Only the widths are worked out for all.
 pub(crate) fn best(readings: impl Iterator<Item = [ClockTime; 3]>) -> Option<Window> {
-    readings.filter_map(Window::between).min_by_key(|window| window.delay)
+    let narrowest = readings
+        .map(|reading| (width(&reading), reading))
+        .filter(|(width, _)| *width >= 0)
+        .min_by_key(|(width, _)| *width);
+    narrowest.and_then(|(_, reading)| Window::between(reading))
+}
+
+/// From system time before to system time after, ns; negative if that clock ran backwards.
+fn width([before, _, after]: &[ClockTime; 3]) -> i64 {
+    let seconds = after.sec.saturating_sub(before.sec).saturating_mul(1_000_000_000);
+    seconds.saturating_add(i64::from(after.nsec) - i64::from(before.nsec))
 }
 
 /// Half a window, rounded up.

@@ -1,0 +1,213 @@
+//! Pins by name, periodic outputs, the kernel's PPS subsystem.
+
+use std::fs;
+use std::os::fd::AsFd;
+
+use nix::errno::Errno;
+use tgm_hwtest::rig::{Rig, rig};
+use tgm_phc::{OnePps, OpenError, Perout, PeroutStart, PhcError, PinFunction, PpsDevice, PpsEdge};
+use tgm_sys::{clock, pps, ptp};
+use tgm_time::{Mono, Nanos, Time};
+
+use crate::{clock, owned};
+
+/// "function channel", as sysfs shows a pin.
+fn in_sysfs(rig: &Rig, pin: &str) -> String {
+    let path = format!("/sys/class/ptp/ptp{}/pins/{pin}", rig.card().phc_index);
+    fs::read_to_string(path).unwrap().trim().to_owned()
+}
+
+#[test]
+fn pins_are_told_by_name_as_sysfs_tells_them() {
+    let Some(rig) = rig("pins_are_told_by_name_as_sysfs_tells_them", &[]) else {
+        return;
+    };
+    let phc = clock(&rig);
+    let pins = phc.pins().unwrap();
+    assert_eq!(pins.len(), phc.caps().pins as usize);
+    for pin in &pins {
+        assert_eq!(
+            in_sysfs(&rig, &pin.name.replace('/', "!")),
+            format!("{} {}", u32::from(pin.function), pin.channel)
+        );
+        assert_eq!(phc.pin_named(&pin.name).as_ref(), Ok(pin));
+    }
+    assert_eq!(phc.pin_named("no such pin"), Err(PhcError::NoSuchPin));
+}
+
+#[test]
+fn a_pin_gets_its_function_by_name_and_gives_it_up() {
+    let Some(rig) = rig(
+        "a_pin_gets_its_function_by_name_and_gives_it_up",
+        &["writes", "pps sma1"],
+    ) else {
+        return;
+    };
+    let owned = owned(&rig);
+    let (phc, before) = (&owned.phc, owned.phc.pin_named("SMA1").unwrap());
+    for (function, channel, shown) in [
+        (PinFunction::Perout, 1, "2 1"),
+        (PinFunction::Extts, 2, "1 2"),
+        (PinFunction::None, 0, "0 0"),
+    ] {
+        phc.set_pin_named("SMA1", function, channel).unwrap();
+        assert_eq!(in_sysfs(&rig, "SMA1"), shown);
+        let pin = phc.pin_named("SMA1").unwrap();
+        assert_eq!((pin.function, pin.channel), (function, channel));
+    }
+    // Another pin that takes over function and channel takes them away.
+    phc.set_pin_named("SMA1", PinFunction::Extts, 2).unwrap();
+    phc.set_pin_named("SMA2", PinFunction::Extts, 2).unwrap();
+    assert_eq!(
+        (in_sysfs(&rig, "SMA1").as_str(), in_sysfs(&rig, "SMA2").as_str()),
+        ("0 0", "1 2")
+    );
+    phc.set_pin_named("SMA2", PinFunction::None, 0).unwrap();
+
+    let channels = phc.caps().extts_channels;
+    assert_eq!(
+        phc.set_pin_named("SMA1", PinFunction::Extts, channels),
+        Err(PhcError::NoSuchChannel {
+            channel: channels,
+            channels
+        })
+    );
+    assert_eq!(
+        phc.set_pin_named("no such pin", PinFunction::None, 0),
+        Err(PhcError::NoSuchPin)
+    );
+    assert_eq!(
+        phc.set_pin(phc.caps().pins, PinFunction::None, 0),
+        Err(PhcError::NoSuchPin)
+    );
+    // The receiver's pin only takes pulses in; nothing here has a PHY to synchronise.
+    assert_eq!(
+        phc.set_pin_named("GNSS", PinFunction::Perout, 0),
+        Err(PhcError::Unsupported)
+    );
+    assert_eq!(
+        phc.set_pin_named("SMA1", PinFunction::PhySync, 0),
+        Err(PhcError::Unsupported)
+    );
+    assert_eq!(
+        phc.set_pin_named("SMA1", PinFunction::Unknown(77), 0),
+        Err(PhcError::Unsupported)
+    );
+    phc.set_pin_named("SMA1", before.function, before.channel).unwrap();
+}
+
+#[test]
+fn a_periodic_output_starts_and_stops_as_the_card_sees_it() {
+    let Some(rig) = rig(
+        "a_periodic_output_starts_and_stops_as_the_card_sees_it",
+        &["writes", "pps sma1"],
+    ) else {
+        return;
+    };
+    let owned = owned(&rig);
+    let phc = &owned.phc;
+    phc.set_pin_named("SMA1", PinFunction::Perout, 1).unwrap();
+    let line = || {
+        let state = rig.state();
+        let found = state
+            .lines()
+            .find(|line| line.starts_with("perout1"))
+            .map(str::to_owned);
+        println!("{found:?}");
+        found
+    };
+    assert_eq!(line(), None);
+
+    let start = Time::from_parts(phc.time().unwrap().secs() + 2, 0);
+    phc.start_perout(1, Perout::new(Nanos::from_millis(1_500), PeroutStart::At(start)))
+        .unwrap();
+    let seen = line().unwrap();
+    assert!(seen.contains("1.500000000"), "{seen}");
+    assert!(seen.contains(&format!("{}.000000000", start.secs())), "{seen}");
+
+    phc.start_perout(1, Perout::new(Nanos::from_secs(1), PeroutStart::Phase(Nanos(250))))
+        .unwrap();
+    let seen = line().unwrap();
+    assert!(seen.contains("1.000000000") && seen.contains("0.000000250"), "{seen}");
+
+    // Duty cycle and one shot: put out, or refused by name; never something else instead.
+    let signal = Perout::new(Nanos::from_secs(1), PeroutStart::Phase(Nanos::ZERO));
+    for special in [signal.high_for(Nanos::from_millis(100)), signal.once()] {
+        let answer = phc.start_perout(1, special);
+        println!("{special:?}: {answer:?}");
+        assert!(matches!(answer, Ok(()) | Err(PhcError::Unsupported)), "{answer:?}");
+    }
+    phc.stop_perout(1).unwrap();
+    assert_eq!(line(), None);
+
+    let channels = phc.caps().periodic_outputs;
+    assert_eq!(
+        phc.start_perout(channels, signal),
+        Err(PhcError::NoSuchChannel {
+            channel: channels,
+            channels
+        })
+    );
+    assert_eq!(
+        phc.start_perout(1, signal.high_for(Nanos::from_secs(1))),
+        Err(PhcError::Period)
+    );
+    phc.set_pin_named("SMA1", PinFunction::None, 0).unwrap();
+}
+
+fn now() -> Time<Mono> {
+    let reading = clock::system(clock::SystemClock::Boottime).unwrap();
+    Time::from_parts(reading.sec, reading.nsec)
+}
+
+#[test]
+fn the_kernels_pps_is_there_where_the_clock_feeds_it() {
+    let Some(rig) = rig("the_kernels_pps_is_there_where_the_clock_feeds_it", &["writes"]) else {
+        return;
+    };
+    let owned = owned(&rig);
+    if !owned.phc.caps().pps {
+        assert_eq!(owned.phc.enable_kernel_pps(true), Err(PhcError::Unsupported));
+        assert_eq!(ptp::enable_pps(owned.phc.as_fd(), false), Err(Errno::EOPNOTSUPP));
+        return;
+    }
+    owned.phc.enable_kernel_pps(true).unwrap();
+    let source = fs::read_dir(format!("/sys/class/ptp/ptp{}/device/pps", rig.card().phc_index));
+    println!("{source:?}");
+    let mut device = OnePps::from_pps(PpsDevice::open("/dev/pps0", PpsEdge::Assert).unwrap());
+    let mut present = false;
+    for _ in 0..20 {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        present |= device.poll(now()).unwrap().present;
+    }
+    owned.phc.enable_kernel_pps(false).unwrap();
+    assert!(present);
+}
+
+/// For a machine with any `/dev/pps0`, whatever feeds it: a serial line whose carrier never changes is enough.
+#[test]
+fn a_pulse_source_answers_and_tells_that_there_is_no_pulse() {
+    let Some(_rig) = rig("a_pulse_source_answers_and_tells_that_there_is_no_pulse", &[]) else {
+        return;
+    };
+    let device = match PpsDevice::open("/dev/pps0", PpsEdge::Assert) {
+        Ok(device) => device,
+        Err(error) => {
+            assert_eq!(error, OpenError::NoSuchDevice("/dev/pps0".into()));
+            println!("no /dev/pps0");
+            return;
+        }
+    };
+    let params = pps::params(device.as_fd()).unwrap();
+    println!("{params:?}, last {:?}", device.last());
+    assert_eq!(params.api_version, 1);
+    let capabilities = pps::capabilities(device.as_fd()).unwrap();
+    assert_ne!(capabilities & pps::PPS_CANWAIT, 0, "{capabilities:#x}");
+    let before = now();
+    let pulse = device.wait(Nanos::from_millis(1_500)).unwrap();
+    if pulse.is_none() {
+        assert!(now() - before >= Nanos::from_millis(1_400), "it did not wait");
+        let mut signal = OnePps::from_pps(device);
+        assert!(!signal.poll(now()).unwrap().present);
+    }
+}
