@@ -6,6 +6,7 @@ use tgm_core::{Instance, Observation, Port, Reading};
 use tgm_time::{Mono, Nanos, Time};
 
 use crate::demux::Demux;
+use crate::fanout::Tap;
 use crate::frame::Counters;
 use crate::receiver::Receiver;
 use crate::receiver::calendar::RELEASED;
@@ -60,6 +61,8 @@ pub struct GnssSource {
     receiver: Receiver,
     comments: Option<HeadComments>,
     buffer: [u8; READ],
+    /// Where its bytes go besides.
+    tap: Option<Tap>,
     backoff: Backoff,
     /// When a recording in real time goes on.
     paced: Option<Time<Mono>>,
@@ -80,12 +83,27 @@ impl GnssSource {
             receiver: Receiver::new(if recording { None } else { Some(RELEASED) }),
             comments: recording.then(HeadComments::default),
             buffer: [0; READ],
+            tap: None,
             backoff: Backoff::default(),
             paced: None,
             last: Epoch::default(),
             epochs: 0,
             ended: false,
         }))
+    }
+
+    /// Hands every byte that is read on to `tap` too, and lends it the device to write to, if `writes`. For before the first
+    /// [`GnssSource::service`].
+    pub fn set_tap(&mut self, tap: Tap, writes: bool) {
+        self.tap = Some(tap);
+        if writes {
+            self.source.set_writable();
+        }
+    }
+
+    /// Where its bytes go besides.
+    pub const fn tap(&self) -> Option<&Tap> {
+        self.tap.as_ref()
     }
 
     /// What to wait on for input; `None`: wait for [`GnssSource::deadline`] only.
@@ -147,7 +165,12 @@ impl GnssSource {
                 return served;
             }
             match self.source.reopen() {
-                Ok(()) => served.opened = true,
+                Ok(()) => {
+                    served.opened = true;
+                    if let Some(tap) = &self.tap {
+                        tap.up(self.source.writer());
+                    }
+                }
                 Err(error) => {
                     self.backoff.failed(now);
                     served.failed = Some(error);
@@ -170,6 +193,9 @@ impl GnssSource {
                 Ok(bytes) => {
                     served.bytes += bytes;
                     self.backoff.succeeded();
+                    if let Some(tap) = &self.tap {
+                        tap.bytes(self.buffer.get(..bytes).unwrap_or_default());
+                    }
                     self.digest(bytes, now, &mut sink);
                 }
                 Err(ReadError::WouldBlock) => break,
@@ -227,6 +253,9 @@ impl GnssSource {
     }
 
     fn lost(&mut self, error: ReadError, now: Time<Mono>, sink: &mut impl FnMut(Observation)) {
+        if let Some(tap) = &self.tap {
+            tap.down();
+        }
         let (instance, port) = (self.instance, self.port);
         let mut hand = |what| {
             sink(Observation {

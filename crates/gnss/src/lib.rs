@@ -24,11 +24,13 @@
 mod checksum;
 mod constellation;
 mod demux;
+pub mod fanout;
 mod frame;
 mod glue;
 pub mod nmea;
 mod receiver;
 pub mod replay;
+pub mod setup;
 mod source;
 pub mod ubx;
 

@@ -30,7 +30,7 @@ pub enum OpenError {
     #[error("the device is locked by another program; stop that program")]
     Busy,
     /// EACCES, EPERM.
-    #[error("permission denied; give this user's group read access to the device (a udev rule)")]
+    #[error("permission denied; give this user's group access to the device (a udev rule)")]
     PermissionDenied,
     /// The path of `dev:` is something else.
     #[error("not a character device; use tty:, pty: or file: for others")]
@@ -107,6 +107,7 @@ enum Handle {
 pub struct Source {
     spec: Spec,
     own: bool,
+    writable: bool,
     path: CString,
     address: Option<std::net::SocketAddr>,
     handle: Handle,
@@ -120,10 +121,29 @@ impl Source {
         Ok(Source {
             spec,
             own,
+            writable: false,
             path,
             address: None,
             handle: Handle::Closed,
         })
+    }
+
+    /// Opens it for writing too from the next time on. Devices, serial lines and pseudo terminals can be written to.
+    pub const fn set_writable(&mut self) {
+        self.writable = true;
+    }
+
+    /// A second descriptor of it to write to, if it is open for writing. Allocates nothing.
+    pub fn writer(&self) -> Option<OwnedFd> {
+        if !self.writable {
+            return None;
+        }
+        match (&self.handle, &self.spec) {
+            (Handle::Closed | Handle::Gpsd(_), _) | (_, Spec::File { .. }) => None,
+            (Handle::Fd(fd), _) => fd.try_clone().ok(),
+            #[cfg(feature = "serial")]
+            (Handle::Tty(fd, _), _) => fd.try_clone().ok(),
+        }
     }
 
     /// Opens a source.
@@ -174,7 +194,11 @@ impl Source {
     }
 
     fn open_path(&self) -> Result<OwnedFd, OpenError> {
-        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        let access = match (self.writable, &self.spec) {
+            (false, _) | (true, Spec::File { .. }) => OFlag::O_RDONLY,
+            (true, _) => OFlag::O_RDWR,
+        };
+        let flags = access | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
         Ok(open(self.path.as_c_str(), flags, Mode::empty())?)
     }
 

@@ -5,6 +5,7 @@ mod common;
 
 use common::*;
 use tgm_core::{Instance, Port};
+use tgm_gnss::fanout::{Service, ServiceConfig};
 use tgm_gnss::{Demux, GnssSource, Receiver, Setup, Source, Spec};
 
 use tgm_sys::count::{Counting, allocations};
@@ -153,4 +154,27 @@ fn a_receiver_on_its_source_allocates_nothing() {
     std::fs::remove_file(path).unwrap();
     assert_eq!(count, 0);
     assert!(told > 60 && gnss.epochs() >= 60, "{told} {}", gnss.epochs());
+}
+
+#[test]
+fn a_tap_costs_the_reading_side_no_allocation() {
+    let (tap, service) = Service::new(ServiceConfig::default()).unwrap();
+    let setup = Setup {
+        spec: "dev:/dev/full".parse().unwrap(), // reads zeros for ever
+        own: true,
+        instance: Instance(0),
+        port: Port(0),
+    };
+    let mut gnss = GnssSource::new(setup).unwrap();
+    gnss.set_tap(tap, true);
+    // The service is not run: what it does not take is lost, and counted.
+    let count = allocations(|| {
+        for _ in 0..50 {
+            assert!(gnss.service(tgm_time::Time::ZERO, |_| {}).bytes > 0);
+        }
+    });
+    assert_eq!(count, 0);
+    let lost = &gnss.tap().unwrap().figures().tap_lost;
+    assert!(lost.load(std::sync::atomic::Ordering::Relaxed) > 100_000);
+    drop(service);
 }
