@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use crate::cache::fresh;
 use crate::options::Options;
 use crate::qemu::{CONSOLE, ERR, OUT, WORDS, command};
 use crate::session::Session;
@@ -27,7 +26,7 @@ pub struct Machine {
 impl Machine {
     /// Boots it in `folder`. `life`: after that it ends by itself.
     pub fn boot(suite: &Suite, options: &Options, folder: PathBuf, life: Duration) -> Result<(Self, Session), String> {
-        fresh(&folder)?;
+        private(&folder)?;
         let started = Instant::now();
         let mut emulator = command(suite, options, &folder, (life + BOOT + OFF).as_secs())?;
         if options.command == crate::options::Command::Up {
@@ -90,6 +89,12 @@ impl Machine {
         }
         let _ = std::fs::remove_dir_all(&self.folder); // in the system's folder for such
     }
+}
+
+/// A new folder that nobody else can look into: who reaches its sockets is root in the machine and reads what this user may.
+fn private(folder: &Path) -> Result<(), String> {
+    let made = std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(folder);
+    made.map_err(|error| format!("{}: {error}", folder.display()))
 }
 
 /// Asks a process to end; `timeout`, which it is, passes that on and sees to it.

@@ -31,7 +31,9 @@ pub mod code {
     pub const COMPLAINT: u8 = 125;
     /// The machine died, or never got ready.
     pub const DIED: u8 = 126;
-    /// The machine cannot be made here.
+    /// Something of ours went wrong: the card does not compile, the machine does not boot.
+    pub const BROKEN: u8 = 123;
+    /// The machine cannot be made here: there are no packages for it.
     pub const UNMADE: u8 = 127;
     /// Wrong options.
     pub const USAGE: u8 = 2;
@@ -58,10 +60,29 @@ fn main() -> ExitCode {
         Command::Exec => run::exec(&options),
         Command::Down => run::down(&options),
     };
-    ExitCode::from(done.unwrap_or_else(|why| {
-        eprintln!("tgm-rig: {why}");
-        code::UNMADE
+    ExitCode::from(done.unwrap_or_else(|failure| {
+        let (code, why) = match failure {
+            Failure::Unmade(why) => (code::UNMADE, why),
+            Failure::Broken(why) => (code::BROKEN, why),
+        };
+        tell(&why);
+        code
     }))
+}
+
+/// Why a command could not be carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// This machine has nothing to make one of: tests are skipped.
+    Unmade(String),
+    /// Everything else.
+    Broken(String),
+}
+
+impl From<String> for Failure {
+    fn from(why: String) -> Self {
+        Failure::Broken(why)
+    }
 }
 
 /// Tells what is being done, on stderr: stdout is the command's.

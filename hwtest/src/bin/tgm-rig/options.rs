@@ -16,7 +16,8 @@ options:
   --memory MB --cpus N --accel tcg|kvm     (512, 1, tcg)
   --refresh            fetch newer packages (build)
   --keep               leave the machine's console in the cache folder as `console.log`
-exit codes: the command's; 124 time-out, 125 success but the kernel complained, 126 the machine died, 127 it cannot be made
+exit codes: the command's; 123 something of ours is broken, 124 time-out, 125 success but the kernel complained, 126 the machine died,
+  127 no packages to make it of (test: SKIPPED and 0, unless TGM_HW_REQUIRED=1)
 variables: TGM_RIG_CACHE (default ~/.cache/tgm-rig), TGM_RIG_MIRROR (default: the one this machine uses), TGM_RIG_SUITE,
   TGM_RIG_CARD (sources of the card's module, default hwtest/card)";
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::apt::Apt;
 use crate::cache::{Cache, names};
 use crate::options::Options;
-use crate::{card, image, tell, tools, unpack};
+use crate::{Failure, card, image, tell, tools, unpack};
 
 /// Where the emulator and its firmware come from.
 const EMULATOR_SUITE: &str = "stable";
@@ -51,11 +51,36 @@ pub struct Suite {
     pub emulator: PathBuf,
 }
 
-/// Makes what is missing.
-pub fn build(options: &Options) -> Result<Suite, String> {
+/// Folders with the packages of everything.
+struct Fetched {
+    compiler: PathBuf,
+    kernel: PathBuf,
+    emulator: PathBuf,
+    programs: PathBuf,
+    release: String,
+}
+
+fn fetch(cache: &Cache, suite: &str) -> Result<Fetched, String> {
     if std::env::consts::ARCH != "x86_64" {
         return Err(format!("the machine is x86-64, and this is {}", std::env::consts::ARCH));
     }
+    let own = Apt::new(cache, suite)?;
+    let compiler = own.closure("compiler", &COMPILER)?;
+    let release = release(&names(&compiler)?)?;
+    let kernel = own.alone("kernel", &release, || kernel_packages(&own, &release))?;
+    let emulator = Apt::new(cache, EMULATOR_SUITE)?.closure("emulator", &["qemu-system-x86"])?;
+    let programs = Apt::new(cache, TOOLS_SUITE)?.closure("tools", &tools::PACKAGES)?;
+    Ok(Fetched {
+        compiler,
+        kernel,
+        emulator,
+        programs,
+        release,
+    })
+}
+
+/// Makes what is missing.
+pub fn build(options: &Options) -> Result<Suite, Failure> {
     let cache = Cache::open()?;
     let _lock = cache.lock()?;
     let suite = options.suite.as_str();
@@ -63,13 +88,13 @@ pub fn build(options: &Options) -> Result<Suite, String> {
     if options.refresh {
         forget(&cache, suite);
     }
-
-    let own = Apt::new(&cache, suite)?;
-    let compiler = own.closure("compiler", &COMPILER)?;
-    let release = release(&names(&compiler)?)?;
-    let kernel = own.alone("kernel", &release, || kernel_packages(&own, &release))?;
-    let emulator = Apt::new(&cache, EMULATOR_SUITE)?.closure("emulator", &["qemu-system-x86"])?;
-    let programs = Apt::new(&cache, TOOLS_SUITE)?.closure("tools", &tools::PACKAGES)?;
+    let Fetched {
+        compiler,
+        kernel,
+        emulator,
+        programs,
+        release,
+    } = fetch(&cache, suite).map_err(Failure::Unmade)?;
     let fetched = started.elapsed();
 
     let compiler = unpack::unpack(&cache, &format!("compiler-{suite}"), &[compiler], &NO_DOCUMENTS)?;
