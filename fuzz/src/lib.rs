@@ -6,7 +6,9 @@
 
 use tgm_dpll::frame::{Body, Frames};
 use tgm_dpll::{DeviceMsg, PinMsg};
-use tgm_gnss::{Demux, Receiver, Spec};
+use tgm_gnss::nmea::Sentence;
+use tgm_gnss::ubx::{self, UbxFrame};
+use tgm_gnss::{Demux, Frame, Receiver, Spec};
 use tgm_linuxptp::management::{MAX_LENGTH, Message};
 use tgm_linuxptp::{ClockIdentity, Mode, Options, Reconciler};
 use tgm_time::{Mono, Nanos, Time};
@@ -40,6 +42,51 @@ pub fn gnss(data: &[u8]) {
     let whole = run(&mut std::iter::once(data));
     let bytes = run(&mut data.chunks(1));
     assert_eq!(whole, bytes);
+}
+
+/// One sentence, from behind `$` to before `*`, as any bytes: read, and taken into a receiver's state twice, as if its
+/// checksum were right.
+pub fn nmea(data: &[u8]) {
+    let sentence = Sentence::new(data);
+    let _ = (sentence.address(), sentence.decode()); // malformed is an answer
+    let mut receiver = Receiver::default();
+    for _ in 0..2 {
+        receiver.apply(Frame::Nmea(sentence), |epoch| _ = epoch.reading());
+    }
+    let _ = receiver.finish();
+}
+
+/// Messages of class, id, length (one byte) and payload, one behind the other, as if their checksums were right: what a receiver
+/// answers and tells. Lists are walked to their ends.
+pub fn ubx(data: &[u8]) {
+    let mut receiver = Receiver::default();
+    let mut rest = data;
+    while let [class, id, length, behind @ ..] = rest {
+        let (payload, left) = behind.split_at(behind.len().min(usize::from(*length)));
+        let frame = UbxFrame {
+            class: *class,
+            id: *id,
+            payload,
+        };
+        walk(frame);
+        receiver.apply(Frame::Ubx(frame), |epoch| _ = epoch.reading());
+        rest = left;
+    }
+    let _ = (receiver.finish(), receiver.model(), receiver.protocol_version());
+}
+
+fn walk(frame: UbxFrame<'_>) {
+    use ubx::Message as M;
+    let entries = match frame.decode() {
+        Ok(M::NavSat(list)) => list.satellites().count(),
+        Ok(M::NavSvinfo(list)) => list.satellites().count(),
+        Ok(M::NavSig(list)) => list.signals().count(),
+        Ok(M::RxmMeasx(list)) => list.satellites().count(),
+        Ok(M::MonRf(list)) => list.blocks().count(),
+        Ok(M::MonVer(version)) => version.extensions().count() + usize::from(version.protocol().is_some()),
+        _ => 0,
+    };
+    assert!(entries <= frame.payload.len());
 }
 
 /// A receiver's source as configured.

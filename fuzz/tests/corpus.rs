@@ -7,10 +7,12 @@ use proptest::prelude::*;
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 7] = [
+const TARGETS: [Target; 9] = [
     ("dpll", tgm_fuzz::dpll),
     ("gnss", tgm_fuzz::gnss),
     ("management", tgm_fuzz::management),
+    ("nmea", tgm_fuzz::nmea),
+    ("ubx", tgm_fuzz::ubx),
     ("source", tgm_fuzz::source),
     ("scenario", tgm_fuzz::scenario),
     ("address", tgm_fuzz::address),

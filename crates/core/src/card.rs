@@ -290,12 +290,12 @@ impl Card {
         self.good > 0 && self.good >= self.needed(now) && now.since(self.good_since) >= self.limits.in_sync_span
     }
 
-    /// Since when G is not ok, and since when the DPLL holds: the table's waits are measured from there.
+    /// Since when G is not ok, and since when the DPLL follows nothing: the table's waits are measured from there.
     fn keep_time(&mut self, now: Time<Mono>, g: G, d: D) {
         let since = |held: bool, then: Option<Time<Mono>>| held.then(|| then.unwrap_or(now));
         self.gnss_lost = since(g == G::Lost, self.gnss_lost);
         self.gnss_ok = since(g == G::Ok, self.gnss_ok);
-        self.held = since(d == D::Hold, self.held);
+        self.held = since(matches!(d, D::Hold | D::Free), self.held);
     }
 
     /// Walks the transition table; `None`: stays.

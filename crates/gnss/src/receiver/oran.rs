@@ -19,9 +19,15 @@
 //! A satellite counts as reflected if RXM-MEASX calls its reflections high, or if NAV-SAT has its range 15 m or more from the one
 //! expected. When a verdict becomes the state that is told: [`super::settle`].
 //!
-//! The core looks at the receiver from outside and adds three rules (`tgm_core`, E5): silent for 3 s or gone, FAILURE-NOFIX;
-//! SYNCHRONIZED by its own word, but its time accuracy beyond the limit for three epochs, ACQUIRING-SYNC; SYNCHRONIZED, but the DPLL
-//! behind it in holdover or not locking although it had its lock time, **FAILURE-PLL**. The receiver alone never gives that one.
+//! The core looks at the receiver from outside and adds three rules (`tgm_core`, E5), in this order:
+//!
+//! | rule | state |
+//! |---|---|
+//! | silent for 3 s, or gone | FAILURE-NOFIX |
+//! | SYNCHRONIZED by its own word, but its time accuracy is beyond the limit for three epochs | ACQUIRING-SYNC |
+//! | SYNCHRONIZED, but the DPLL behind it holds over or runs free: for 2.5 s if it followed this receiver before, else when its time to lock (42 s) is over | **FAILURE-PLL** |
+//!
+//! The receiver alone never gives FAILURE-PLL, and the core never overrules a receiver that explains its own failure.
 //!
 //! An antenna fault explains a missing solution and does not deny a good one: behind a splitter that blocks direct current, `open`
 //! is the normal state. `off` is no fault: who switches the supply off feeds the antenna otherwise.
