@@ -159,10 +159,10 @@ fn hardware(clock_id: u64, stop: OwnedFd, tell: Sender<Instant>, ready: Sender<(
                 return;
             }
         }
-        if at > settled {
-            if let Some(ready) = told.take() {
-                ready.send(()).unwrap();
-            }
+        if at > settled
+            && let Some(ready) = told.take()
+        {
+            ready.send(()).unwrap();
         }
     }
 }
