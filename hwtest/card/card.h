@@ -225,6 +225,11 @@ struct receiver {
 	u8 in[1024];
 	int in_len;
 	u64 bytes, dropped, frames;
+	/* what waits for the driver's next look at the receiver */
+	struct delayed_work look;
+	u32 burst_ms;		/* between two looks; 0: no waiting */
+	int waiting;
+	u8 out[4096];
 	u64 ticks;
 };
 

@@ -13,17 +13,46 @@
 /* How many satellites are used with everything switched on. */
 #define USED_MAX	17
 
-void gnss_send(struct receiver *r, const void *data, size_t len)
+static void deliver(struct receiver *r, const void *data, size_t len)
 {
 	int done;
 
+	if (!r->device || !r->open || !len)
+		return;
+	done = gnss_insert_raw(r->device, data, len);
+	r->bytes += done;
+	r->dropped += len - done;
+}
+
+/* A driver that asks the receiver now and then gets all that it has. */
+static void look_work(struct work_struct *work)
+{
+	struct receiver *r = container_of(to_delayed_work(work), struct receiver, look);
+
+	mutex_lock(&r->lock);
+	deliver(r, r->out, r->waiting);
+	r->waiting = 0;
+	mutex_unlock(&r->lock);
+}
+
+void gnss_send(struct receiver *r, const void *data, size_t len)
+{
 	if (!r->device || !r->open || r->silent)
 		return;
 	if (r->truncate)
 		len = (len + 1) / 2;
-	done = gnss_insert_raw(r->device, data, len);
-	r->bytes += done;
-	r->dropped += len - done;
+	if (!r->burst_ms && !r->waiting) {
+		deliver(r, data, len);
+		return;
+	}
+	if (len > sizeof(r->out) - r->waiting) {
+		r->dropped += len;
+		return;
+	}
+	memcpy(r->out + r->waiting, data, len);
+	r->waiting += len;
+	/* does nothing while it is queued */
+	queue_delayed_work(card_wq, &r->look, msecs_to_jiffies(r->burst_ms));
 }
 
 static bool hears(const struct receiver *r)
@@ -188,6 +217,7 @@ static int gnss_open(struct gnss_device *dev)
 	mutex_lock(&c->receiver.lock);
 	c->receiver.open = true;
 	c->receiver.in_len = 0;
+	c->receiver.waiting = 0;
 	mutex_unlock(&c->receiver.lock);
 	return 0;
 }
@@ -238,6 +268,7 @@ void gnss_init(struct card *c, u8 leap_s)
 	r->leap_s = leap_s;
 	config_default(&r->config);
 	r->epoch_tai_s = div_s64(tai_at(c, r->start_raw), NSEC_PER_SEC) + 1;
+	INIT_DELAYED_WORK(&r->look, look_work);
 	INIT_DELAYED_WORK(&r->epoch, epoch_work);
 	queue_delayed_work(card_wq, &r->epoch, 1);
 }
@@ -245,6 +276,7 @@ void gnss_init(struct card *c, u8 leap_s)
 void gnss_exit(struct card *c)
 {
 	cancel_delayed_work_sync(&c->receiver.epoch);
+	cancel_delayed_work_sync(&c->receiver.look);
 }
 
 int gnss_start(struct card *c, struct device *parent)

@@ -176,6 +176,14 @@ RUN(gnss_acquire_run)
 	return 0;
 }
 
+RUN(gnss_burst_run)
+{
+	if (outside(a, a->number[0], 0, 1000))
+		return -EINVAL;
+	RECEIVER(c, c->receiver.burst_ms = a->number[0]);
+	return 0;
+}
+
 RUN(gnss_jamming_run)
 {
 	if (outside(a, a->number[0], 0, 3))
@@ -597,6 +605,7 @@ const struct command commands[] = {
 	{ "gnss leap_pending S CHANGE", gnss_leap_pending_run },
 	{ "gnss tacc NS", gnss_tacc_run },
 	{ "gnss acquire S", gnss_acquire_run },
+	{ "gnss burst MS", gnss_burst_run },
 	{ "gnss jamming N", gnss_jamming_run },
 	{ "gnss spoofing N", gnss_spoofing_run },
 	{ "gnss factory", gnss_factory_run },

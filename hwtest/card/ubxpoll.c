@@ -153,7 +153,7 @@ static void nav_timeutc(struct receiver *r, s64 tai_s, struct out *o)
 static void nav_timels(struct receiver *r, s64 tai_s, struct out *o)
 {
 	bool due = r->leap_tai_s;
-	s64 event = due ? r->leap_tai_s : tai_s;
+	s64 event = due ? r->leap_tai_s : tai_s, day;
 
 	put(o, itow(tai_s), 4);
 	put(o, 0, 4);
@@ -162,9 +162,10 @@ static void nav_timels(struct receiver *r, s64 tai_s, struct out *o)
 	put(o, due ? 2 : 0, 1);
 	put(o, due ? r->leap_change : 0, 1);
 	put(o, due ? event - tai_s : 0, 4);
-	/* the day that ends with it; days of the week count from 1 */
-	put(o, week(event - 1), 2);
-	put(o, itow(event - 1) / 86400000 + 1, 2);
+	/* the day of UTC that ends with it; days of the week count from 1 */
+	day = event - r->leap_s - 2;
+	put(o, week(day), 2);
+	put(o, itow(day) / 86400000 + 1, 2);
 	put(o, 0, 3);
 	put(o, 0x03, 1);
 }
