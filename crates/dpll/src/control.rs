@@ -111,8 +111,14 @@ impl Control {
             found = DeviceMsg::decode(attributes).map_err(|bad| bad.to_string())?.id;
             Ok(())
         });
-        asked.map_err(|error| not_found(error, || key.to_string()))?;
-        found.ok_or_else(|| silent(WHAT))
+        unless_unknown(asked)?;
+        if let Some(id) = found {
+            return Ok(id);
+        }
+        let mut matches = 0usize;
+        self.devices(|device| matches = matches.saturating_add(key.fits(device).into()))?;
+        let who = key.to_string();
+        Err(Error::NotFound { who, matches })
     }
 
     /// The handle of a pin (PIN_ID_GET), good until its driver is reloaded. Needs CAP_NET_ADMIN.
@@ -127,8 +133,14 @@ impl Control {
             found = PinMsg::decode(attributes).map_err(|bad| bad.to_string())?.id;
             Ok(())
         });
-        asked.map_err(|error| not_found(error, || key.to_string()))?;
-        found.ok_or_else(|| silent(WHAT))
+        unless_unknown(asked)?;
+        if let Some(id) = found {
+            return Ok(id);
+        }
+        let mut matches = 0usize;
+        self.pins(|pin| matches = matches.saturating_add(key.fits(pin).into()))?;
+        let who = key.to_string();
+        Err(Error::NotFound { who, matches })
     }
 
     /// Changes a device, as it is. Needs CAP_NET_ADMIN.
@@ -233,18 +245,23 @@ fn taken(what: &'static str, differences: Vec<check::Difference>) -> Result<(), 
     Err(Error::NotTaken { what, differences })
 }
 
-/// The kernel's way to say that a handle or key fits none or several.
+/// The kernel's way to say that a handle is nobody's.
 fn not_found(error: Error, who: impl FnOnce() -> String) -> Error {
     match error {
         Error::Refused {
-            errno: errno @ (Errno::ENODEV | Errno::EINVAL),
-            text,
+            errno: Errno::ENODEV, ..
+        } => Error::NotFound { who: who(), matches: 0 },
+        other => other,
+    }
+}
+
+/// A key that fits none or several is answered by nothing on some kernels, and refused by others.
+fn unless_unknown(asked: Result<(), Error>) -> Result<(), Error> {
+    match asked {
+        Err(Error::Refused {
+            errno: Errno::ENODEV | Errno::EINVAL,
             ..
-        } => Error::NotFound {
-            who: who(),
-            errno,
-            text,
-        },
+        }) => Ok(()),
         other => other,
     }
 }

@@ -51,15 +51,13 @@ pub enum Error {
         /// What reads otherwise.
         differences: Vec<Difference>,
     },
-    /// Nothing is known under this key or handle, or several are.
-    #[error("no single {who}: {errno}{}", words(&None, .text))]
+    /// Nothing is known under this key or handle, or several are. The kernel itself does not tell which.
+    #[error("{}", if *.matches == 0 { format!("there is no {who}") } else { format!("{matches} fit: {who}; name more of it") })]
     NotFound {
         /// Who was looked for.
         who: String,
-        /// The kernel's error number: ENODEV for none, EINVAL for several.
-        errno: Errno,
-        /// Its own words, if it had any.
-        text: Option<String>,
+        /// How many fit.
+        matches: usize,
     },
     /// Devices or pins came or went during a dump; it may have holes.
     #[error("{what} was interrupted by a change (NLM_F_DUMP_INTR): ask again")]

@@ -10,6 +10,7 @@
 
 mod ask;
 pub mod attrs;
+pub mod cards;
 pub mod change;
 pub mod check;
 mod control;

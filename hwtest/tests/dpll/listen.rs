@@ -1,0 +1,183 @@
+//! Notifications: heard, lost and made good, over a driver reload, and told from a driver that went silent.
+
+use std::process::Command;
+
+use tgm_core::{DpllKind, Instance, LockStatus, Origin, Port, Reading};
+use tgm_dpll::kinds::DpllType;
+use tgm_dpll::{Control, DeviceKey, Kmsg, Life, Options, PinKey, Routes};
+use tgm_hwtest::rig::rig;
+
+use crate::stage::{self, Ear};
+
+fn heard_lock(ear: &Ear, wanted: LockStatus) -> bool {
+    ear.told.iter().any(|(_, what)| {
+        matches!(what, Reading::DpllLock { dpll: DpllKind::Pps, status, origin: Origin::Notification } if *status == Some(wanted))
+    })
+}
+
+#[test]
+fn a_change_of_the_lock_status_is_heard() {
+    let Some(rig) = rig(
+        "a_change_of_the_lock_status_is_heard",
+        &["device:dpll", "dpll pps force"],
+    ) else {
+        return;
+    };
+    let mut control = Control::open().unwrap();
+    stage::settled(&mut control);
+    let board = stage::board(&mut control);
+    let mut ear = Ear::open();
+    ear.synced();
+    let alive = |ear: &Ear| ear.monitor.life(board, DpllType::Pps, ear.now());
+    assert!(
+        ear.listen(10, |ear| alive(ear) == Some(Life::Proven)),
+        "a measured phase proves life: {:?}",
+        alive(&ear)
+    );
+    let _back = rig.temporarily("dpll pps force holdover", "dpll pps auto").unwrap();
+    assert!(
+        ear.listen(10, |ear| heard_lock(ear, LockStatus::Holdover)),
+        "{:?}",
+        ear.told
+    );
+    // Holdover measures no phase: after the limit silence is no freeze.
+    ear.listen(7, |_| false);
+    assert_eq!(alive(&ear), Some(Life::Unchanged), "{:?}", ear.monitor.counters());
+    assert!(!ear.monitor.is_reloading(board, DpllType::Pps, ear.now()));
+}
+
+#[test]
+fn a_flood_is_survived() {
+    let Some(rig) = rig("a_flood_is_survived", &["device:dpll", "writes", "dpll pps auto"]) else {
+        return;
+    };
+    let mut control = Control::open().unwrap();
+    let mut options = Options::new(Routes::first(Instance(0), Port(0)));
+    options.queue = 8 * 1024;
+    let mut ear = Ear::with(options);
+    ear.synced();
+    let before = *ear.monitor.counters();
+    let pin = stage::pin(&mut control, "SMA1");
+    for _ in 0..200 {
+        assert!(stage::nudge(&mut control, pin));
+    }
+    assert!(
+        ear.listen(20, |ear| ear.monitor.counters().overruns > before.overruns
+            && ear.monitor.is_synced()),
+        "{:?}",
+        ear.monitor.counters()
+    );
+    let after = *ear.monitor.counters();
+    println!("{}: {after:?}", rig.kernel);
+    assert!(after.resyncs > before.resyncs, "it dumped again");
+    let mut known = 0;
+    control.pins(|_| known += 1).unwrap();
+    assert_eq!(ear.monitor.table().pins().len(), known, "and knows everything");
+}
+
+/// Unloads the driver and loads it again, as it was loaded.
+fn reload(module: &str) {
+    let line = std::fs::read_to_string("/proc/cmdline").unwrap();
+    let arguments = line
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix("rig.modargs="));
+    let run = |program: &str, arguments: &[&str]| {
+        let status = Command::new("/rig/bin/busybox").arg(program).args(arguments).status();
+        assert!(status.is_ok_and(|status| status.success()), "{program} {arguments:?}");
+    };
+    run("rmmod", &[module]);
+    let file = format!("/rig/modules/{module}.ko");
+    let mut insmod = vec![file.as_str()];
+    insmod.extend(arguments.unwrap_or_default().split(',').filter(|word| !word.is_empty()));
+    run("insmod", &insmod);
+}
+
+#[test]
+fn a_driver_reload_is_survived() {
+    let Some(rig) = rig(
+        "a_driver_reload_is_survived",
+        &["device:dpll", "writes", "dpll pps auto"],
+    ) else {
+        return;
+    };
+    let mut control = Control::open().unwrap();
+    let mut module = None;
+    control
+        .devices(|device| module = device.module_name.map(|name| name.to_string()))
+        .unwrap();
+    let module = module.unwrap();
+    if !std::path::Path::new(&format!("/rig/modules/{module}.ko")).exists() {
+        println!("SKIPPED: no file of the module {module} to load again");
+        return;
+    }
+    stage::settled(&mut control);
+    let board = stage::board(&mut control);
+    let (device_key, pin_key) = (DeviceKey::new(board, DpllType::Pps), PinKey::new(board, "GNSS-1PPS"));
+    let ids = |control: &mut Control| {
+        (
+            control.find_device(&device_key).unwrap(),
+            control.find_pin(&pin_key).unwrap(),
+        )
+    };
+    let old = ids(&mut control);
+    let mut ear = Ear::open();
+    ear.synced();
+    reload(&module);
+    assert!(
+        ear.listen(10, |ear| ear
+            .told
+            .iter()
+            .any(|(_, what)| matches!(what, Reading::DpllGone { dpll: DpllKind::Pps }))),
+        "it hears that the device goes: {:?}",
+        ear.monitor.counters()
+    );
+    assert!(
+        ear.listen(10, |ear| ear.monitor.is_synced()
+            && ear.monitor.life(board, DpllType::Pps, ear.now()).is_some()),
+        "and that it is back"
+    );
+    assert!(ear.monitor.is_reloading(board, DpllType::Pps, ear.now()));
+    assert!(
+        ear.listen(60, |ear| heard_lock(ear, LockStatus::LockedHoAcq)),
+        "the new device is followed to its lock"
+    );
+    let new = ids(&mut control);
+    println!("{}: handles (device, pin) {old:?}, then {new:?}", rig.kernel);
+    assert!(control.device(new.0, |device| device_key.fits(device)).unwrap());
+    assert!(control.pin(new.1, |pin| pin_key.fits(pin)).unwrap());
+    let parents = control.pin(new.1, |pin| {
+        pin.parent_devices.iter().map(|p| p.parent_id).collect::<Vec<_>>()
+    });
+    assert!(parents.unwrap().contains(&Some(new.0)));
+    let table = ear.monitor.table();
+    assert_eq!(table.device(new.0).map(|device| device.clock_id), Some(Some(board)));
+}
+
+/// A process that writes the driver's words into the log is not believed.
+#[test]
+fn the_log_is_read_and_a_forgery_is_not_believed() {
+    let Some(_rig) = rig("the_log_is_read_and_a_forgery_is_not_believed", &["device:dpll"]) else {
+        return;
+    };
+    let mut log = match Kmsg::open() {
+        Ok(log) => log,
+        Err(error) => {
+            println!("SKIPPED: /dev/kmsg: {error}");
+            return;
+        }
+    };
+    let forged = "<3>ice 0000:51:00.0: EEC/PPS DPLLs periodic work disabled\n";
+    std::fs::write("/dev/kmsg", forged).unwrap();
+    let mut whole = Kmsg::open_at_start(std::path::Path::new("/dev/kmsg")).unwrap();
+    let mut believed = 0;
+    while whole.read(64, &mut |_| believed += 1).unwrap() {}
+    while log.read(64, &mut |_| believed += 1).unwrap() {}
+    assert_eq!(believed, 0);
+    let mut raw = std::fs::File::options().read(true).open("/dev/kmsg").unwrap();
+    let mut record = [0; 8192];
+    let found = (0..100_000).any(|_| {
+        let length = std::io::Read::read(&mut raw, &mut record).unwrap();
+        String::from_utf8_lossy(&record[..length]).contains("periodic work disabled")
+    });
+    assert!(found, "the forgery is in the log");
+}

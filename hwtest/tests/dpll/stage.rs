@@ -1,0 +1,115 @@
+//! What the tests share: the card's devices and pins as the client names them, and a monitor with a clock.
+
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tgm_core::{Instance, Port, Reading};
+use tgm_dpll::kinds::DpllType;
+use tgm_dpll::{Control, DeviceKey, Monitor, Options, PinKey, PinSet, ReadOutcome, Routes};
+use tgm_time::{Mono, Time};
+
+/// The board of the first device that a dump names.
+pub fn board(control: &mut Control) -> u64 {
+    let mut found = None;
+    control
+        .devices(|device| found = found.or(device.clock_id))
+        .expect("a dump");
+    found.expect("a dpll device")
+}
+
+/// Handle of the board's PPS device.
+pub fn pps(control: &mut Control) -> u32 {
+    let board = board(control);
+    control
+        .find_device(&DeviceKey::new(board, DpllType::Pps))
+        .expect("a PPS device")
+}
+
+/// Handle of the pin with this label.
+pub fn pin(control: &mut Control, label: &str) -> u32 {
+    let board = board(control);
+    control.find_pin(&PinKey::new(board, label)).expect("a pin")
+}
+
+/// Waits until the PPS device has settled, so that nothing but the phase moves under a test.
+pub fn settled(control: &mut Control) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let pps = pps(control);
+    while control.device(pps, |device| device.lock_status).unwrap() != Some(tgm_core::LockStatus::LockedHoAcq) {
+        assert!(Instant::now() < deadline, "the PPS device does not lock");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// Writes a pin's priority towards a device over itself: a change notification without a change. True if the pin has one.
+pub fn nudge(control: &mut Control, pin: u32) -> bool {
+    let Some(parent) = control.pin(pin, |pin| pin.parent_devices.iter().next()).unwrap() else {
+        return false;
+    };
+    let (Some(parent_id), Some(prio)) = (parent.parent_id, parent.prio) else {
+        return false;
+    };
+    let mut set = PinSet::new(pin);
+    set.parent_devices.push(tgm_dpll::ParentSet {
+        parent_id,
+        prio: Some(prio),
+        ..Default::default()
+    });
+    control.set_pin(&set).expect("the same priority again");
+    true
+}
+
+/// A monitor, and what it has told so far.
+pub struct Ear {
+    pub monitor: Monitor,
+    start: Instant,
+    pub told: Vec<(Time<Mono>, Reading)>,
+}
+
+impl Ear {
+    /// Listens to the first board it hears of.
+    pub fn open() -> Self {
+        Ear::with(Options::new(Routes::first(Instance(0), Port(0))))
+    }
+
+    pub fn with(options: Options) -> Self {
+        Ear {
+            monitor: Monitor::open(options).expect("a monitor"),
+            start: Instant::now(),
+            told: vec![],
+        }
+    }
+
+    pub fn now(&self) -> Time<Mono> {
+        Time::from_nanos(i64::try_from(self.start.elapsed().as_nanos()).unwrap())
+    }
+
+    /// Reads until `enough` or the time is over; false if it is.
+    pub fn listen(&mut self, seconds: u64, mut enough: impl FnMut(&Ear) -> bool) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(seconds);
+        loop {
+            let now = self.now();
+            let told = &mut self.told;
+            let outcome = self.monitor.read(now, &mut |seen| told.push((seen.at, seen.what)));
+            match outcome {
+                ReadOutcome::Failed(errno) => panic!("the socket: {errno}"),
+                ReadOutcome::More => continue,
+                ReadOutcome::Drained if enough(self) => return true,
+                ReadOutcome::Drained if Instant::now() >= deadline => return false,
+                ReadOutcome::Drained => {}
+            }
+            let mut fds = [PollFd::new(self.monitor.as_fd(), PollFlags::POLLIN)];
+            poll(&mut fds, PollTimeout::from(50u8)).unwrap();
+        }
+    }
+
+    /// Reads until the table is whole.
+    pub fn synced(&mut self) {
+        assert!(
+            self.listen(10, |ear| ear.monitor.is_synced()),
+            "{:?}",
+            self.monitor.counters()
+        );
+    }
+}
