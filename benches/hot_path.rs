@@ -169,8 +169,32 @@ fn dpll_decode(c: &mut Criterion) {
         group.bench_function("netlink-packet: headers and attributes into a Vec", |b| {
             b.iter(|| black_box(second(black_box(&bytes))));
         });
+        group.bench_function("neli: message, attributes and nests owned", |b| {
+            b.iter(|| black_box(third(black_box(&bytes))));
+        });
         group.finish();
     }
+}
+
+/// By neli: the whole message, and its nests. How many attributes there are.
+fn third(bytes: &[u8]) -> usize {
+    use neli::FromBytesWithInput;
+    use neli::attr::Attribute;
+    use neli::genl::{Genlmsghdr, NoUserHeader};
+    use neli::nl::{NlPayload, Nlmsghdr};
+    type Message = Nlmsghdr<u16, Genlmsghdr<u8, u16, NoUserHeader>>;
+    let message = Message::from_bytes_with_input(&mut std::io::Cursor::new(bytes), bytes.len()).unwrap();
+    let NlPayload::Payload(body) = message.nl_payload() else {
+        return 0;
+    };
+    let mut count = 0;
+    for attr in body.attrs().iter() {
+        count += 1;
+        if *attr.nla_type().nla_type() == tgm_sys::dpll::a_pin::PARENT_DEVICE {
+            count += attr.get_attr_handle::<u16>().map_or(0, |nest| nest.iter().count());
+        }
+    }
+    count
 }
 
 /// The usual way: every attribute into an owned list, nests included.

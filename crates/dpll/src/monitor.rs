@@ -152,6 +152,12 @@ impl Monitor {
         outcome
     }
 
+    /// Asks for everything again, with the next [`Monitor::read`] that may (dumps keep a distance of 100 ms). It need not be asked for
+    /// after a loss: that the monitor sees by itself.
+    pub const fn resync(&mut self) {
+        self.sync.want();
+    }
+
     /// When to call [`Monitor::read`] although the descriptor is quiet: a dump is due or overdue.
     pub fn deadline(&self) -> Option<Time<Mono>> {
         self.sync.deadline()

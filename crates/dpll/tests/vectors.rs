@@ -14,6 +14,8 @@ mod second;
 use neli::FromBytesWithInput;
 use neli::genl::{Genlmsghdr, NoUserHeader};
 use serde_json::Value;
+use tgm_dpll::cards::e810::XXVDA4T;
+use tgm_dpll::cards::{Compensation, Connector, Model};
 use tgm_dpll::kinds::{DpllType, Mode, OperState, PinDirection, PinState, PinType, lock_status_name};
 use tgm_dpll::request::{REQUEST_LEN, Request};
 use tgm_dpll::{DeviceMsg, FrequencyRange, OtherPin, ParentDevice, ParentSet, PinMsg, PinSet, Text};
@@ -321,4 +323,131 @@ fn the_active_input_is_chosen_as_the_seed_does() {
         let ours = record["parent"] == "pps-same" && record["pin_clock_matches"] == true && parent.is_active_input();
         assert_eq!(Value::from(ours), record["active"], "{record}");
     }
+}
+
+/// Recommended settings, as changes of the pins of real cards. A pin that is never to be chosen has priority 255 there and is
+/// disconnected here, because drivers whose greatest priority is 15 refuse the other.
+#[test]
+fn recommended_settings_of_e810_pins_agree() {
+    let Some(data) = load("e810_pins") else { return };
+    let mut seen = 0;
+    for command in data["set_pin_defaults"]["commands"].as_array().unwrap() {
+        let label = command["label"].as_str().unwrap();
+        let bytes = hex(command);
+        let theirs = PinMsg::decode(&bytes).unwrap();
+        let parents: Vec<_> = theirs.parent_devices.iter().collect();
+        let [eec, pps] = &parents[..] else { panic!("{command}") };
+        let handles = (theirs.id.unwrap(), eec.parent_id.unwrap(), pps.parent_id.unwrap());
+        let pin = XXVDA4T.pin(label).unwrap_or_else(|| panic!("{label}"));
+        let ours = pin.default_change(handles.0, handles.1, handles.2).unwrap();
+        for (theirs, ours) in parents.iter().zip(ours.parent_devices.iter()) {
+            if theirs.prio == Some(255) {
+                assert_eq!((ours.prio, ours.state), (None, Some(PinState::Disconnected)), "{label}");
+            } else {
+                assert_eq!((ours.prio, ours.state), (theirs.prio, theirs.state), "{label}");
+            }
+            assert_eq!(Some(ours.parent_id), theirs.parent_id);
+        }
+        seen += 1;
+    }
+    let cards = data["gnss_clock_ids"].as_array().unwrap().len();
+    let recommended = XXVDA4T.pins.iter().filter(|pin| pin.default.is_some()).count();
+    assert_eq!(
+        seen,
+        cards * recommended,
+        "every recommendation of ours is one of theirs"
+    );
+}
+
+/// Labels, ways, types and frequencies of real cards' pins.
+#[test]
+fn tables_of_e810_pins_agree() {
+    let Some(data) = load("e810_pins") else { return };
+    for card in data["gnss_clock_ids"].as_array().unwrap() {
+        // The list has connectors as second names of pins; the first of a handle is the pin's own.
+        let mut handles = vec![];
+        let mut of_card = |pin: &&Value| {
+            let own = pin["clock_id"] == *card && !handles.contains(&pin["id"]);
+            handles.push(pin["id"].clone());
+            own && !pin["label"].as_str().unwrap_or("").is_empty()
+        };
+        let pins: Vec<_> = data["pins"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|pin| of_card(pin))
+            .collect();
+        let labels = pins.iter().map(|pin| pin["label"].as_str().unwrap());
+        assert_eq!(Model::recognise(labels.clone()), Some(&XXVDA4T));
+        assert_eq!(XXVDA4T.missing(labels), []);
+        for theirs in pins {
+            let ours = XXVDA4T.pin(theirs["label"].as_str().unwrap()).unwrap();
+            assert_eq!(
+                ours.pin_type.map(|kind| kind.number() as i128),
+                Some(told(theirs, "type"))
+            );
+            for parent in list(theirs, "parents") {
+                assert_eq!(ours.direction.number() as i128, told(&parent, "direction"), "{theirs}");
+            }
+            let frequencies: Vec<_> = list(theirs, "frequency_supported")
+                .iter()
+                .map(|range| {
+                    assert_eq!(range["frequencyMin"], range["frequencyMax"]);
+                    range["frequencyMin"].as_u64().unwrap()
+                })
+                .collect();
+            assert_eq!(ours.frequencies, frequencies, "{theirs}");
+        }
+    }
+}
+
+/// Delays of cables and of the card, summed as phase adjustments.
+#[test]
+fn delay_compensations_of_e810_profiles_agree() {
+    let Some(data) = load("e810_pins") else { return };
+    let mut seen = 0;
+    for profile in data["delay_compensation"].as_array().unwrap() {
+        let mut ours = vec![];
+        let mut put = |card: &Value, connector: Connector, way, cable| {
+            let found = Compensation::new(&XXVDA4T, connector, way, cable).unwrap();
+            ours.push((
+                card["id"].as_str().unwrap().to_owned(),
+                found.label.to_owned(),
+                i64::from(found.ps),
+            ));
+        };
+        // A profile without any outputs compensates nothing.
+        let cards = list(profile, "interconnections");
+        for card in &cards {
+            assert_eq!(card["Part"], XXVDA4T.name);
+            if card["gnssInput"] == true {
+                put(card, Connector::Gnss, PinDirection::Input, 0);
+            }
+            let input = &card["inputConnector"];
+            if let Some(connector) = Connector::parse(input["connector"].as_str().unwrap_or("")) {
+                put(
+                    card,
+                    connector,
+                    PinDirection::Input,
+                    input["delayPs"].as_i64().unwrap_or(0),
+                );
+            }
+            for name in list(card, "phaseOutputConnectors") {
+                let connector = Connector::parse(name.as_str().unwrap()).unwrap();
+                put(card, connector, PinDirection::Output, 0);
+            }
+        }
+        let mut theirs: Vec<_> = list(profile, "compensations")
+            .iter()
+            .map(|one| {
+                let text = |key: &str| one[key].as_str().unwrap().to_owned();
+                (text("iface"), text("pin"), one["delay_ps"].as_i64().unwrap())
+            })
+            .collect();
+        theirs.sort();
+        ours.sort();
+        assert_eq!(ours, theirs, "{}", profile["profile"]);
+        seen += ours.len();
+    }
+    assert!(seen > 10);
 }
