@@ -157,7 +157,7 @@ pub struct PinMsg<'a> {
     pub ffo: Option<i64>,
     /// Frequency offset of the pin's own signal, parts in 10^12.
     pub ffo_ppt: Option<i64>,
-    /// Measured frequency, mHz; only while the device's frequency monitor is on.
+    /// Measured frequency, mHz; only while the frequency monitor of the pin's first device is on (the kernel asks no other).
     pub measured_frequency: Option<u64>,
     /// Embedded synchronisation, Hz.
     pub esync_frequency: Option<u64>,

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use serde_json::{Map, Value, json};
-use tgm_dpll::kinds::{PinCapabilities, lock_status_name};
+use tgm_dpll::kinds::{FeatureState, PinCapabilities, lock_status_name};
 use tgm_dpll::{Control, DeviceMsg, FrequencyRange, OtherPin, ParentDevice, PinMsg};
 use tgm_hwtest::rig::rig;
 
@@ -183,16 +183,29 @@ fn what_rests_by_default_agrees() {
     };
     let mut control = Control::open().unwrap();
     stage::settled(&mut control);
-    let (sma1, pps) = (stage::pin(&mut control, "SMA1"), stage::pps(&mut control));
+    let sma1 = stage::pin(&mut control, "SMA1");
     let mut set = tgm_dpll::PinSet::new(sma1);
     set.frequency = Some(10_000_000);
     control.change_pin(&set).unwrap();
     let mut esync = tgm_dpll::PinSet::new(sma1);
     esync.esync_frequency = Some(1);
     control.change_pin(&esync).unwrap();
-    let mut monitor = tgm_dpll::DeviceSet::new(pps);
-    monitor.frequency_monitor = Some(tgm_dpll::kinds::FeatureState::Enable);
-    let monitored = control.change_device(&monitor).is_ok(); // 7.0 and later
+    // The kernel looks at the first device of a pin only, whichever that is: all of them.
+    let mut parents = vec![];
+    control
+        .pin(sma1, |pin| {
+            parents.extend(pin.parent_devices.iter().filter_map(|p| p.parent_id))
+        })
+        .unwrap();
+    let monitor = |state| {
+        let taken = parents.iter().map(|id| {
+            let mut set = tgm_dpll::DeviceSet::new(*id);
+            set.frequency_monitor = Some(state);
+            Control::open().unwrap().change_device(&set)
+        });
+        taken.fold(true, |all, taken| all & taken.is_ok())
+    };
+    let monitored = monitor(FeatureState::Enable); // 7.0 and later
     let _ffo = rig.temporarily("pin SMA1 ffo -250000", "pin SMA1 ffo 0").unwrap();
     agrees("device");
     agrees("pin");
@@ -209,10 +222,7 @@ fn what_rests_by_default_agrees() {
     println!("esync, pulse, measured, ppt: {seen:?}, frequency monitor {monitored}");
     assert_eq!((seen.0, seen.1), (Some(1), Some(25)));
     assert_eq!(seen.2.is_some(), monitored, "measured while the monitor is on");
-    monitor.frequency_monitor = Some(tgm_dpll::kinds::FeatureState::Disable);
-    if monitored {
-        control.change_device(&monitor).unwrap();
-    }
+    assert_eq!(monitor(FeatureState::Disable), monitored);
     set.frequency = Some(1);
     control.change_pin(&set).unwrap();
 }
