@@ -178,12 +178,11 @@ fn dpll_decode(c: &mut Criterion) {
 
 /// By neli: the whole message, and its nests. How many attributes there are.
 fn third(bytes: &[u8]) -> usize {
-    use neli::FromBytesWithInput;
-    use neli::attr::Attribute;
+    use neli::FromBytes;
     use neli::genl::{Genlmsghdr, NoUserHeader};
     use neli::nl::{NlPayload, Nlmsghdr};
     type Message = Nlmsghdr<u16, Genlmsghdr<u8, u16, NoUserHeader>>;
-    let message = Message::from_bytes_with_input(&mut std::io::Cursor::new(bytes), bytes.len()).unwrap();
+    let message = Message::from_bytes(&mut std::io::Cursor::new(bytes)).unwrap();
     let NlPayload::Payload(body) = message.nl_payload() else {
         return 0;
     };
