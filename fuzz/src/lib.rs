@@ -144,3 +144,81 @@ pub fn address(data: &[u8]) {
         let _ = tgm_ocloud::address::Target::parse(text, "node1"); // refused is an answer
     }
 }
+
+/// A receiver's answers to the set-up: it ends, whatever comes back, and nothing is told that was not sent.
+pub fn receiver_setup(data: &[u8]) {
+    use tgm_gnss::setup::{Plan, Report, SetUp, Watch, encode};
+    use tgm_time::{Nanos, Time};
+
+    let watch = Some(Watch { limit: 1, times: 1, resurvey: true });
+    let mut setup = SetUp::new(Plan { watch, save_position: true, ..Plan::default() });
+    let (mut now, mut ended) = (Time::ZERO, 0u32);
+    let mut hear = |setup: &mut SetUp, now, bytes: &[u8]| {
+        let mut demux = Demux::new();
+        demux.feed(bytes, |frame| {
+            if let tgm_gnss::Frame::Ubx(message) = frame {
+                setup.hear(message, now, |report| ended += u32::from(matches!(report, Report::Finished(_))));
+            }
+        });
+    };
+    setup.link_up(now);
+    let mut version = [0; 70];
+    let (_, line) = version.split_at_mut(40);
+    for (to, from) in line.iter_mut().zip(b"PROTVER=29.20") {
+        *to = *from;
+    }
+    // The first byte says whether the receiver tells its version, so that what comes behind it is reached.
+    let (first, rest) = data.split_first().unwrap_or((&0, &[]));
+    if first & 1 == 0 {
+        hear(&mut setup, now, &encode::ubx(0x0a, 4, &version));
+    }
+    // Each piece is a class, an id, a length and so many bytes of payload: a frame whose checksum is right.
+    let mut pieces = rest;
+    while let [class, id, length, more @ ..] = pieces {
+        let (payload, others) = more.split_at(more.len().min(usize::from(*length)));
+        hear(&mut setup, now, &encode::ubx(*class, *id, payload));
+        while setup.take().is_some() {}
+        pieces = others;
+    }
+    for _ in 0..2_000 {
+        let Some(due) = setup.deadline() else { return };
+        now = due.max(now + Nanos(1));
+        setup.tick(now, |_| {});
+        while setup.take().is_some() {}
+    }
+    panic!("the set-up never ends");
+}
+
+/// What programs write to a receiver through the fan-out: whole frames come out, and only those that are allowed; and the borders that
+/// readers are cut at lose no byte.
+pub fn fanout(data: &[u8]) {
+    use tgm_gnss::fanout::{Cutter, Gate, Queue, WritePolicy};
+
+    for policy in [WritePolicy::None, WritePolicy::UbxPoll, WritePolicy::All] {
+        for size in [1, data.len().max(1)] {
+            let mut gate = Gate::new(policy);
+            for chunk in data.chunks(size) {
+                gate.feed(chunk, |frame| {
+                    let mut whole = 0;
+                    let mut demux = Demux::new();
+                    demux.feed(&frame, |again| {
+                        assert!(policy.allows(again));
+                        whole += 1;
+                    });
+                    assert_eq!((whole, demux.counters().skipped), (1, 0));
+                });
+            }
+        }
+    }
+    let (mut cutter, mut all, mut small) = (Cutter::default(), Queue::new(1 << 20), Queue::new(300));
+    for chunk in data.chunks(7) {
+        cutter.feed(chunk, |piece| {
+            all.put(piece);
+            small.put(piece);
+        });
+    }
+    let read = all.head();
+    assert!(data.starts_with(read) && data.len() - read.len() < 6);
+    let kept = small.head().len() as u64;
+    assert_eq!(kept + small.lost().bytes, read.len() as u64);
+}

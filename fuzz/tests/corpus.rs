@@ -17,6 +17,8 @@ const TARGETS: [Target; 9] = [
     ("scenario", tgm_fuzz::scenario),
     ("address", tgm_fuzz::address),
     ("wire", tgm_fuzz::wire),
+    ("receiver_setup", tgm_fuzz::receiver_setup),
+    ("fanout", tgm_fuzz::fanout),
 ];
 
 #[test]

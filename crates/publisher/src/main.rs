@@ -11,6 +11,7 @@ mod http;
 mod log;
 mod node_process;
 mod publish_process;
+mod receivers;
 mod run_dir;
 mod status;
 mod supervise;

@@ -16,7 +16,7 @@ use crate::build::{self, Built};
 use crate::config::{self, Config};
 use crate::exit::Fatal;
 use crate::supervise::{Given, Supervisor, Why};
-use crate::{hearing, log, run_dir};
+use crate::{hearing, log, receivers, run_dir};
 
 /// Memory of the hardware thread's stack.
 const STACK: usize = 256 * 1024;
@@ -97,6 +97,8 @@ struct Node {
     /// Readable when the hardware thread has ended.
     ended: UnixStream,
     given: Given,
+    /// They end after the hardware thread.
+    receivers: Vec<std::thread::JoinHandle<()>>,
 }
 
 impl Node {
@@ -113,6 +115,7 @@ impl Node {
             wake: woken,
         };
         let stopped = OwnedFd::from(stopped);
+        let receivers = receivers::start(built.receivers)?;
         let hardware = Hardware::new(built.core, built.writer, built.clock, built.sources, wake, &stopped);
         let mut hardware = hardware.map_err(|error| runtime(&error))?;
         let run = move || {
@@ -128,6 +131,7 @@ impl Node {
             stop,
             ended,
             given,
+            receivers,
         })
     }
 
@@ -143,6 +147,7 @@ impl Node {
             stop,
             ended,
             given,
+            receivers,
         } = self;
         let hearing = hearing::Hearing::new(&given)?;
         let mut publisher = Supervisor::start(given, args.clone(), socket)?;
@@ -158,6 +163,9 @@ impl Node {
         info!(reason = ?why, "stopping");
         drop(stop);
         let end = thread.join();
+        for receiver in receivers {
+            let _ = receiver.join(); // it panicked at worst, and nothing is left to do for it
+        }
         publisher.stop();
         match (why, end) {
             (Why::Stop, _) => Ok(()),

@@ -46,6 +46,8 @@ fn automatic(interface: &str) -> Card {
         phc: Devices::Auto,
         gnss: Devices::Auto,
         gnss_own: false,
+        gnss_setup: Default::default(),
+        gnss_fanout: Default::default(),
         dpll: Devices::Auto,
         extts_channel: 0,
         phc_on_dpll: true,

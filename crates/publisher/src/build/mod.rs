@@ -3,6 +3,7 @@
 mod discover;
 mod leap;
 mod real;
+mod receiver;
 mod simulated;
 
 use tgm_core::Core;
@@ -25,6 +26,8 @@ pub struct Built {
     pub sources: Sources,
     /// Its clock.
     pub clock: Clock,
+    /// Threads beside it that set receivers up and hand their bytes on, with the interface's name.
+    pub receivers: Vec<(String, tgm_gnss::fanout::Service)>,
     /// What could not be opened and is tried again, for people.
     pub problems: Vec<String>,
     /// What deserves to be known, for people.

@@ -29,6 +29,7 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
         writer,
         core,
         sources: Sources::default(),
+        receivers: Vec::new(),
         boards: Vec::new(),
         any: false,
         problems: Vec::new(),
@@ -48,6 +49,7 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
         writer,
         core,
         mut sources,
+        receivers,
         mut problems,
         notes,
         ..
@@ -62,6 +64,7 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
         writer,
         sources,
         clock,
+        receivers,
         problems,
         notes,
     })
@@ -72,6 +75,7 @@ struct Builder<'a> {
     writer: Writer,
     core: CoreConfig,
     sources: Sources,
+    receivers: Vec<(String, tgm_gnss::fanout::Service)>,
     /// Cards with a DPLL, and the clock id where it is known.
     boards: Vec<(Option<u64>, Id, Port)>,
     /// There is at least one device to watch.
@@ -219,7 +223,12 @@ impl Builder<'_> {
             port,
         };
         match GnssSource::new(setup) {
-            Ok(source) => Ok(Some((spec, GnssSlot::new(source)))),
+            Ok(mut source) => {
+                let service = super::receiver::service(card, self.config.control.gnss, &spec, &mut source)?;
+                self.receivers
+                    .extend(service.map(|service| (card.interface.clone(), service)));
+                Ok(Some((spec, GnssSlot::new(source))))
+            }
             Err(error) => Err(Fatal::Config(format!("{}: {error}", card.interface))),
         }
     }

@@ -51,6 +51,7 @@ pub fn simulated(scenario: Option<&Path>, speed: u32) -> Result<Built, Fatal> {
             simulated: vec![Box::new(simulation)],
         },
         clock,
+        receivers: vec![],
         problems: vec![],
         notes: vec!["SIMULATED: no hardware is read; nothing that is told here is a clock's".into()],
     })

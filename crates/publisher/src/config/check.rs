@@ -16,6 +16,9 @@ pub fn check(config: &Config) -> Result<Vec<String>, Fatal> {
             return refuse(instance, "is there twice; give each instance a name of its own");
         }
         for card in &instance.cards {
+            if let Err(why) = card.gnss_setup.plan() {
+                return refuse(instance, &format!("card {}: gnss_setup: {why}", card.interface));
+            }
             if !interfaces.insert(&card.interface) {
                 return refuse(
                     instance,

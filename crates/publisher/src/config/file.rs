@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, de};
 
+use super::receiver::{GnssFanout, GnssSetup};
 use crate::exit::Fatal;
 
 /// The whole file.
@@ -84,6 +85,8 @@ pub struct Leap {
 pub struct Control {
     /// Ask the PHC for external timestamps (PTP_EXTTS_REQUEST). Otherwise ts2phc must do it; tgmd only listens.
     pub extts: bool,
+    /// Set receivers up as their cards' `gnss_setup` says. Otherwise nothing is sent to a receiver.
+    pub gnss: bool,
 }
 
 /// Clock class after a holdover left its specification.
@@ -172,6 +175,12 @@ pub struct Card {
     /// tgmd owns the receiver: it opens /dev/gnssN even if it cannot tell whether somebody else reads it.
     #[serde(default)]
     pub gnss_own: bool,
+    /// How its receiver is set up, if `control.gnss` says so.
+    #[serde(default)]
+    pub gnss_setup: GnssSetup,
+    /// Who else may read its receiver.
+    #[serde(default)]
+    pub gnss_fanout: GnssFanout,
     /// `auto`, `none`, or the clock id of its dpll devices as `0x…`.
     #[serde(default, deserialize_with = "device")]
     pub dpll: Devices<ClockId>,
@@ -265,6 +274,8 @@ mod tests {
             (&card.phc, &card.gnss, &card.dpll),
             (&Devices::Auto, &Devices::Auto, &Devices::Auto)
         );
+        let receiver = (&card.gnss_setup, &card.gnss_fanout);
+        assert_eq!(receiver, (&GnssSetup::default(), &GnssFanout::default()));
         // Keys without a default stand there as comments; each must parse when it is uncommented.
         let uncommented: String = example
             .lines()
@@ -274,6 +285,8 @@ mod tests {
         let full = parse(&uncommented).unwrap();
         assert!(full.node_name.is_some() && full.run_dir.is_some() && full.publisher.store.is_some());
         assert!(full.leap.file.is_some() && full.leap.utc_offset_s.is_some());
+        let setup = &full.instances[0].cards[0].gnss_setup;
+        assert!(setup.position_llh.is_some() && setup.antenna_supply.is_some() && !setup.keys.is_empty());
     }
 
     #[test]

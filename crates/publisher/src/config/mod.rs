@@ -2,6 +2,7 @@
 
 mod check;
 mod file;
+mod receiver;
 
 pub use check::check;
 pub use file::{Card, Config, Devices, Instance, Leap, OutOfSpecClass, read};
