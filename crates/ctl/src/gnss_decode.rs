@@ -104,6 +104,12 @@ impl fmt::Display for Line<'_> {
             Or(epoch.leap.pending.map(|pending| pending.in_secs))
         )?;
         write!(f, ",\"survey_in\":{}", Or(epoch.survey.map(|survey| survey.active)))?;
+        write!(f, ",\"survey_in_s\":{}", Or(epoch.survey.map(|survey| survey.duration)))?;
+        write!(
+            f,
+            ",\"survey_in_mm\":{}",
+            Or(epoch.survey.map(|survey| survey.accuracy))
+        )?;
         write!(f, ",\"drift_cm\":{}", Or(epoch.drift))?;
         f.write_str(",\"constellations\":{")?;
         for (index, (system, sky)) in epoch.sky.iter().enumerate() {
@@ -189,7 +195,7 @@ mod tests {
             "{\"time\":\"2016-12-31T23:59:60.000000000Z\",\"fix\":3,\"fix_ok\":true,\"tacc_ns\":null,\"leap_seconds\":null,\
              \"used\":9,\"seen\":0,\"antenna\":\"unknown\",\"jamming\":\"unknown\",\"spoofing\":\"unknown\",\
              \"gnss_state\":\"SYNCHRONIZED\",\"clock_bias_ns\":null,\"clock_drift_ns_per_s\":null,\"qerr_ps\":null,\
-             \"leap_source\":null,\"leap_pending\":null,\"leap_in_s\":null,\"survey_in\":null,\"drift_cm\":null,\
+             \"leap_source\":null,\"leap_pending\":null,\"leap_in_s\":null,\"survey_in\":null,\"survey_in_s\":null,\"survey_in_mm\":null,\"drift_cm\":null,\
              \"constellations\":{}}"
         );
         assert_eq!(

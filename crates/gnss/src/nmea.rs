@@ -6,12 +6,14 @@
 mod fields;
 mod fixed;
 mod sentences;
+mod signal;
 mod split;
 
 pub use fields::{Date, TimeOfDay};
 pub use sentences::{
     AntennaNote, Gga, Gll, Gns, Gsa, Gsv, MAX_MODES, Message, Mode, Modes, Rmc, SatInView, Txt, Vtg, Zda,
 };
+pub use signal::signal_name;
 
 /// A sentence whose checksum was right: what stood between `$` and `*`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

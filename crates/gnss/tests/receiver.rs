@@ -487,14 +487,20 @@ fn a_survey_shows_while_it_goes_on() {
         let payload = Payload::new(40)
             .put(4, &NOON.to_le_bytes())
             .put(8, &duration.to_le_bytes());
+        let payload = payload.put(28, &54_321u32.to_le_bytes());
         ubx(1, 0x3b, &payload.put(36, &[valid, active]).0)
     };
     let mut chain = Chain::default();
     chain.feed(svin(17, 0, 1));
     let survey = chain.now().survey.unwrap();
     assert_eq!((survey.active, survey.valid, survey.duration), (true, false, 17));
+    assert_eq!(survey.accuracy, 5_432, "mm");
     chain.feed(svin(300, 1, 0));
     assert!(chain.now().fixed_position);
+    // The other message tells a variance, mm².
+    let variance = Payload::new(28).put(16, &1_000_000u32.to_le_bytes()).put(24, &[0, 1]);
+    chain.feed(ubx(0x0d, 4, &variance.0));
+    assert_eq!(chain.now().survey.unwrap().accuracy, 1_000);
 }
 
 #[test]

@@ -128,6 +128,12 @@ fn compare(body: &[u8]) -> Verdict {
         (Message::Gns(ours), ParseResult::GNS(theirs)) => {
             assert_eq!(time(ours.time), time_text(theirs.fix_time), "{text}");
             assert_eq!(ours.used, Some(theirs.nsattelites), "{text}");
+            let combined = match ours.modes.combined() {
+                Some(Mode::Autonomous) => FixType::Gps,
+                Some(Mode::Differential) => FixType::DGps,
+                _ => FixType::Invalid,
+            };
+            assert_eq!(combined, FixType::from(theirs.faa_modes), "{text}");
         }
         (Message::Gsa(ours), ParseResult::GSA(theirs)) => {
             let nav_mode = match theirs.mode2 {
@@ -272,6 +278,8 @@ fn sentence() -> impl Strategy<Value = String> {
         (time.clone(), "[ADN]{1,2}", 0..40u8)
             .prop_map(|(t, modes, n)| format!("GNGNS,{t},5114.51,N,00012.29,W,{modes},{n:02},0.6,150.7,45.6,,")),
         (time, "[AV]", modes).prop_map(|(t, s, mode)| format!("GNGLL,4717.11,N,00833.91,E,{t},{s},{mode}")),
+        "[ADEN]".prop_map(|mode| format!("GNVTG,77.52,T,,M,0.004,N,0.008,K,{mode}")),
+        ("0[0127]", "[A-Z =.]{1,40}").prop_map(|(severity, text)| format!("GNTXT,01,01,{severity},{text}")),
         gsa.prop_map(|(a, mode, ids, system)| {
             let system = system.map_or(String::new(), |system| format!(",{system}"));
             format!("GNGSA,{a},{mode},{},1.94,1.18,1.54{system}", ids.join(","))

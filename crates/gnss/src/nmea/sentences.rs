@@ -144,7 +144,7 @@ pub struct Gsv {
     pub in_view: Option<u16>,
     /// Up to four.
     pub satellites: [Option<SatInView>; 4],
-    /// NMEA 4.11 signal id; a satellite appears again with each of its signals.
+    /// NMEA 4.11 signal id ([`signal_name`](super::signal_name)); a satellite appears again with each of its signals.
     pub signal: Option<u8>,
 }
 

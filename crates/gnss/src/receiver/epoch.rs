@@ -61,6 +61,8 @@ pub struct Survey {
     pub duration: u32,
     /// Observations used.
     pub observations: u32,
+    /// Standard deviation of the mean position so far, mm: the survey ends when it is below what was configured.
+    pub accuracy: u32,
 }
 
 /// The next time pulse (TIM-TP).

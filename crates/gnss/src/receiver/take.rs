@@ -243,8 +243,20 @@ impl Receiver {
                     self.take_list(count);
                 }
             }
-            M::NavSvin(m) => self.take_survey(m.active, m.valid, m.duration, m.observations),
-            M::TimSvin(m) => self.take_survey(m.active, m.valid, m.duration, m.observations),
+            M::NavSvin(m) => self.take_survey(Survey {
+                active: m.active,
+                valid: m.valid,
+                duration: m.duration,
+                observations: m.observations,
+                accuracy: m.mean_acc / 10,
+            }),
+            M::TimSvin(m) => self.take_survey(Survey {
+                active: m.active,
+                valid: m.valid,
+                duration: m.duration,
+                observations: m.observations,
+                accuracy: m.mean_variance.isqrt(),
+            }),
             M::TimTp(m) => {
                 let pulse = NextPulse {
                     week: m.week,
@@ -389,13 +401,8 @@ impl Receiver {
         self.fresh |= Fresh::SATELLITES;
     }
 
-    fn take_survey(&mut self, active: bool, valid: bool, duration: u32, observations: u32) {
-        self.survey = Some(Survey {
-            active,
-            valid,
-            duration,
-            observations,
-        });
+    fn take_survey(&mut self, survey: Survey) {
+        self.survey = Some(survey);
         self.fresh |= Fresh::SURVEY;
     }
 
