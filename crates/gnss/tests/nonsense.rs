@@ -35,8 +35,11 @@ impl Dice {
     }
 }
 
-/// Every message that is read, with a length that is taken, and what its counts must be to fit.
-const MESSAGES: [(u8, u8, u32, Option<(usize, u8)>); 24] = [
+/// Class, id and length of a message, and where a count (or version) must be which for the length to fit.
+type Layout = (u8, u8, u32, Option<(usize, u8)>);
+
+/// Every message that is read.
+const MESSAGES: [Layout; 24] = [
     (1, 0x02, 28, None),
     (1, 0x03, 16, None),
     (1, 0x06, 52, None),
