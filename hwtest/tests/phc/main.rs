@@ -1,7 +1,7 @@
 //! The PTP character device behind a real kernel: every request of it, beside linuxptp on the same clock.
 //!
-//! In our machine: `hwtest/vm run --` as cargo's runner (see README.md); elsewhere every test says SKIPPED and why. What changes settings
-//! takes them back, and runs on a real card only with `TGM_HW_WRITE=1`.
+//! In a machine without a card every test says SKIPPED and why. What changes settings takes them back, and runs on a real card only with
+//! `TGM_HW_WRITE=1`. One test is asked for by name, because it takes 135 s of the machine's time: `-- --ignored overflow`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // tests: stop where it breaks
 
 mod cost;

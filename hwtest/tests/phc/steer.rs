@@ -157,8 +157,17 @@ fn a_phase_is_adjusted_where_the_clock_can() {
             Err(PhcError::PhaseRange { asked, limit })
         );
     }
-    assert_eq!(owned.phc.adjust_phase(Nanos(1).min(limit)), Ok(()));
-    assert_eq!(owned.phc.adjust_phase(-Nanos(1).min(limit)), Ok(()));
+    for by in [Nanos(8_000), Nanos(-8_000)] {
+        let before = offset(&owned.phc);
+        owned.phc.adjust_phase(by.clamp(-limit, limit)).unwrap();
+        sleep(Duration::from_secs(2));
+        let after = offset(&owned.phc);
+        let moved = after.offset - before.offset;
+        println!("{moved} of {by}");
+        // How fast it goes is the clock's affair; which way is not.
+        let (low, high) = (Nanos(0).min(by) - SLACK, Nanos(0).max(by) + SLACK);
+        assert!((low..=high).contains(&moved) && moved.abs() > Nanos(1_000), "{moved}");
+    }
 }
 
 #[test]
