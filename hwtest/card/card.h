@@ -102,6 +102,7 @@ struct pulse {
 	u32 drop;		/* so many more do not come */
 	u64 last_raw;		/* of the last that came */
 	s64 now_ns;		/* its offset with the noise */
+	s64 next_noise_ns;	/* of the next: a receiver tells it ahead, TIM-TP */
 	u64 count;
 };
 
@@ -259,7 +260,7 @@ struct card {
 	struct delayed_work poll;
 	u32 poll_ms, lock_s, hoacq_s, holdover_s;
 	u32 errors_due, errors;
-	bool worker_dead, ntf_silent;
+	bool worker_dead, worker_stuck, ntf_silent;
 	bool without_phase, without_priority, without_frequency;
 	u64 polls, ntfs;
 	struct dpll_device_ops device_ops;
@@ -267,11 +268,13 @@ struct card {
 	/* cables */
 	s64 cable_ns, cable_asym_ns;
 	bool cable_cut;
+	u32 stamps_lost;	/* so many more of sent frames do not come */
 };
 
 /* main.c */
 extern struct card *cards[CARDS_MAX];
 extern struct workqueue_struct *card_wq;
+extern char *card_ifname;
 extern bool card_extras, card_crosststamp, card_sdp, card_coupled;
 static inline u64 now_raw(void) { return ktime_get_raw_ns(); }
 static inline s64 tai_at(const struct card *c, u64 raw) { return c->tai_at_0 + (s64)raw; }

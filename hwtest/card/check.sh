@@ -73,7 +73,12 @@ is "after more than 50 errors the worker stops" has worker "dead"
 is "with a line in the log" sh -c 'dmesg | tail -3 | grep -q "periodic work disabled"'
 say "pps gnss off"; sleep 1
 is "then the state is frozen" lock pps locked-ho-acq
-say "dpll worker alive; pps gnss on"; sleep 1
+say "dpll worker alive; pps gnss on"; sleep 5
+say "dpll worker stuck; pps gnss off"; sleep 1
+is "a stuck worker sees nothing" has dpll_pps "^holdover seen=locked-ho-acq"
+say "dpll worker alive"; sleep 1
+is "and then goes on" has dpll_pps "^holdover seen=holdover"
+say "pps gnss on"; sleep 1
 say "ntf without phase on"
 isnt "a message without phase offset" sh -c "dpll pin show id $(pin GNSS-1PPS) | grep -q phase-offset"
 OLD=$(dev pps); say "ntf without phase off"
@@ -93,6 +98,10 @@ say "gnss silence off; gnss truncate on"
 is "truncated sentences" sh -c "timeout 2.2 cat $GNSS | grep -c '\\*' | grep -qx 0"
 say "gnss truncate off"
 
+say "pps gnss noise 50"; sleep 2
+is "TIM-TP tells the pulse's error ahead" sh -c "echo $(poll '\265\142\015\001\000\000\016\067') | grep -v '^b5620d011000.\{16\}00000000' | grep -q ^b5620d01"
+say "pps gnss noise 0"
+
 echo "-- ts2phc and ptp4l"
 printf '#@\t4291747200\n2272060800\t10\n3692217600\t37\n' > $T/leap
 printf '[global]\nts2phc.pulsewidth 100000000\nleapfile %s\n[%s]\nts2phc.extts_polarity rising\nts2phc.pin_index 0\nts2phc.channel 0\n' \
@@ -111,6 +120,8 @@ say "phc step 5000"; sleep 0.2
 is "a step shows" refused near 0 1000
 sleep 12
 is "and ts2phc takes it back" near 0 100
+say "stamp drop 1"; sleep 3
+is "a time stamp that does not come" grep -q "timed out while polling for tx timestamp" $T/server.log
 say "cable cut on"; sleep 0.3
 is "a cut cable takes the link down" sh -c "ip link show ens2f0 | grep -q NO-CARRIER"
 kill $TS2PHC $SERVER $CLIENT

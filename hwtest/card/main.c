@@ -25,6 +25,9 @@ MODULE_PARM_DESC(osc, "offset of the oscillators, ppt (default 0)");
 static int leap = 18;
 module_param(leap, int, 0444);
 MODULE_PARM_DESC(leap, "GPS - UTC at load, s (default 18)");
+char *card_ifname = "ens";
+module_param_named(ifname, card_ifname, charp, 0444);
+MODULE_PARM_DESC(ifname, "interfaces are called this, card, f, port: ens1f0 (default ens)");
 bool card_coupled = true;
 module_param_named(coupled, card_coupled, bool, 0444);
 MODULE_PARM_DESC(coupled, "the PHC is clocked by the EEC's output (default yes)");
@@ -90,6 +93,10 @@ static int __init tgmcard_load(void)
 
 	if (count < 1 || count > CARDS_MAX) {
 		pr_err("cards=%d: 1 to %d\n", count, CARDS_MAX);
+		return -EINVAL;
+	}
+	if (!*card_ifname || strlen(card_ifname) > IFNAMSIZ - 5) {
+		pr_err("ifname=%s: 1 to %d characters\n", card_ifname, IFNAMSIZ - 5);
 		return -EINVAL;
 	}
 	/* all cards see the same true time */

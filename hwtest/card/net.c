@@ -72,7 +72,10 @@ static netdev_tx_t port_xmit(struct sk_buff *skb, struct net_device *dev)
 	u64 raw = now_raw();
 
 	if (skb_shinfo(skb)->tx_flags & SKBTX_HW_TSTAMP &&
-	    port->stamp.tx_type == HWTSTAMP_TX_ON) {
+	    port->stamp.tx_type == HWTSTAMP_TX_ON && READ_ONCE(port->card->stamps_lost)) {
+		port->card->stamps_lost--;
+	} else if (skb_shinfo(skb)->tx_flags & SKBTX_HW_TSTAMP &&
+		   port->stamp.tx_type == HWTSTAMP_TX_ON) {
 		struct skb_shared_hwtstamps when = { .hwtstamp = stamp(port->card, raw) };
 
 		skb_shinfo(skb)->tx_flags |= SKBTX_IN_PROGRESS;
@@ -278,7 +281,8 @@ int net_start(struct card *c, int index, struct device *parent)
 	dev->max_mtu = 9702;
 	SET_NETDEV_DEV(dev, parent);
 	eth_hw_addr_set(dev, address);
-	snprintf(dev->name, sizeof(dev->name), "ens%df%d", c->index + 1, index);
+	snprintf(dev->name, sizeof(dev->name), "%s%uf%u", card_ifname,
+		 (c->index + 1) % 10, index % 10);
 	memset(&port->stamp, 0, sizeof(port->stamp));
 	netif_napi_add(dev, &port->napi, port_receive);
 	netif_carrier_off(dev);

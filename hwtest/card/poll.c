@@ -105,7 +105,9 @@ static void poll_work(struct work_struct *work)
 
 	if (READ_ONCE(c->worker_dead))
 		return;
-	if (READ_ONCE(c->errors_due)) {
+	if (READ_ONCE(c->worker_stuck)) {
+		/* a device in reset: it only comes again */
+	} else if (READ_ONCE(c->errors_due)) {
 		c->errors_due--;
 		if (++c->errors > ERRORS_MAX) {
 			pr_err("card%d: EEC/PPS DPLLs periodic work disabled\n", c->index);
@@ -149,6 +151,7 @@ void poll_start(struct card *c)
 	spin_unlock_irqrestore(&c->lock, flags);
 	c->errors = 0;
 	c->worker_dead = false;
+	c->worker_stuck = false;
 	queue_delayed_work(card_wq, &c->poll, msecs_to_jiffies(c->poll_ms));
 }
 

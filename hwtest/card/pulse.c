@@ -69,7 +69,8 @@ static void sources_second(struct card *c)
 			s->drop--;
 			continue;
 		}
-		s->now_ns = s->offset_ns + random_within(c, s->noise_ns);
+		s->now_ns = s->offset_ns + s->next_noise_ns;
+		s->next_noise_ns = random_within(c, s->noise_ns);
 		s->last_raw = c->edge_raw;
 		s->count++;
 	}

@@ -40,7 +40,7 @@ static void show_dpll(struct seq_file *m, const struct card *c, u64 raw)
 			   d->forced, dpll_phase_fs(d, raw), d->freq_ppt, d->error_fs);
 	}
 	seq_printf(m, "worker %s polls=%llu errors=%u ntfs=%llu\n",
-		   c->worker_dead ? "dead" : "alive", c->polls, c->errors, c->ntfs);
+		   c->worker_dead ? "dead" : c->worker_stuck ? "stuck" : "alive", c->polls, c->errors, c->ntfs);
 }
 
 static int state_show(struct seq_file *m, void *unused)

@@ -42,7 +42,7 @@ static bool outside(struct arguments *a, s64 v, s64 low, s64 high)
 static void look_now(struct card *c)
 {
 	mutex_lock(&c->driver);
-	if (c->bound && !c->worker_dead)
+	if (c->bound && !c->worker_dead && !c->worker_stuck)
 		poll_now(c);
 	mutex_unlock(&c->driver);
 }
@@ -341,11 +341,12 @@ RUN(dpll_errors_run)
 RUN(dpll_worker_run)
 {
 	mutex_lock(&c->driver);
+	WRITE_ONCE(c->worker_stuck, a->choice[0] == 2);
 	if (!a->choice[0] && !c->worker_dead) {
 		WRITE_ONCE(c->worker_dead, true);
 		cancel_delayed_work_sync(&c->poll);
 		pr_err("card%d: EEC/PPS DPLLs periodic work disabled\n", c->index);
-	} else if (a->choice[0] && c->worker_dead) {
+	} else if (a->choice[0] == 1 && c->worker_dead) {
 		c->errors = 0;
 		WRITE_ONCE(c->errors_due, 0);
 		WRITE_ONCE(c->worker_dead, false);
@@ -520,6 +521,14 @@ RUN(cable_cut_run)
 	return 0;
 }
 
+RUN(stamp_drop_run)
+{
+	if (outside(a, a->number[0], 0, 1000000))
+		return -EINVAL;
+	WRITE_ONCE(c->stamps_lost, a->number[0]);
+	return 0;
+}
+
 /* ---- speeds and the driver */
 
 RUN(lock_s_run)
@@ -623,7 +632,7 @@ const struct command commands[] = {
 	{ "dpll eec|pps bandwidth MHZ", dpll_bandwidth_run },
 	{ "dpll eec|pps switch LABEL", dpll_switch_run },
 	{ "dpll errors N", dpll_errors_run },
-	{ "dpll worker dead|alive", dpll_worker_run },
+	{ "dpll worker dead|alive|stuck", dpll_worker_run },
 	{ "pin LABEL signal on|off", pin_signal_run },
 	{ "pin LABEL phase PS", pin_phase_run },
 	{ "pin LABEL ffo PPT", pin_ffo_run },
@@ -642,6 +651,7 @@ const struct command commands[] = {
 	{ "cable delay NS", cable_delay_run },
 	{ "cable asym NS", cable_asym_run },
 	{ "cable cut on|off", cable_cut_run },
+	{ "stamp drop N", stamp_drop_run },
 	{ "lock_s S", lock_s_run },
 	{ "hoacq_s S", hoacq_s_run },
 	{ "holdover_s S", holdover_s_run },

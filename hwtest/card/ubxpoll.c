@@ -297,7 +297,8 @@ static void tim_tp(struct receiver *r, s64 tai_s, struct out *o)
 	s64 error_ps;
 
 	spin_lock_irqsave(&c->lock, flags);
-	error_ps = random_within(c, 4000);
+	/* who adds it to the time of the pulse gets the second */
+	error_ps = -1000 * c->source[SRC_GNSS].next_noise_ns;
 	spin_unlock_irqrestore(&c->lock, flags);
 	/* of the pulse that comes next */
 	put(o, itow(tai_s + 1), 4);
