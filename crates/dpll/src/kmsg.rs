@@ -16,7 +16,7 @@ use std::path::Path;
 const RECORD: usize = 8192;
 /// O_NONBLOCK.
 const NONBLOCK: i32 = nix::fcntl::OFlag::O_NONBLOCK.bits();
-/// What ice says when it stops polling both of its DPLLs.
+/// What ice says (and whatever imitates it) when it stops polling both of its DPLLs.
 const GAVE_UP: &[u8] = b"DPLLs periodic work disabled";
 
 /// A driver stopped looking at a board's DPLLs.
@@ -29,7 +29,7 @@ pub struct GaveUp<'a> {
 }
 
 impl<'a> GaveUp<'a> {
-    /// Reads one record: `prefix;driver device: text`, and maybe lines of a dictionary. `None` if it says anything else, or if not
+    /// Reads one record: `prefix;driver device: text` or `prefix;driver: device: text`, and maybe lines of a dictionary. `None` if it says anything else, or if not
     /// the kernel says it.
     pub fn parse(record: &'a [u8]) -> Option<Self> {
         let semicolon = record.iter().position(|byte| *byte == b';')?;
@@ -46,6 +46,7 @@ impl<'a> GaveUp<'a> {
         let line = core::str::from_utf8(line).ok()?;
         let (driver, rest) = line.split_once(' ')?;
         let (device, _) = rest.split_once(": ")?;
+        let driver = driver.trim_end_matches(':');
         Some(GaveUp { driver, device })
     }
 }
@@ -119,6 +120,11 @@ mod tests {
             device: "0000:51:00.0",
         };
         assert_eq!(GaveUp::parse(record), Some(expected));
+        let plain = GaveUp::parse(b"3,1,1,-;tgmcard: card0: EEC/PPS DPLLs periodic work disabled\n");
+        assert_eq!(
+            plain.map(|gave_up| (gave_up.driver, gave_up.device)),
+            Some(("tgmcard", "card0"))
+        );
     }
 
     #[test]

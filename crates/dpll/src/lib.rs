@@ -1,9 +1,23 @@
-//! The kernel's dpll netlink family: typed messages, dump, monitor, resync.
+//! The kernel's dpll netlink family: typed messages, dump, monitor, resync, look-ups and changes.
 //!
 //! * [`Monitor`] is the event source of the hardware thread: a non-blocking socket that turns notifications and dumps into the
 //!   core's observations. It allocates nothing once it is open.
 //! * [`Control`] is for start-up and tools: it blocks, and its errors are for people.
 //! * [`DeviceMsg`] and [`PinMsg`] are the family's messages, borrowed from the bytes; [`attrs`] says what counts as malformed.
+//!
+//! * [`DeviceKey`] and [`PinKey`] find a handle again after its driver was reloaded; nobody should keep a handle longer.
+//! * [`check`] knows what a device or pin offers; [`Control::change_device`] and [`Control::change_pin`] ask it before they send, and
+//!   read back what they sent.
+//! * [`cards`] knows E810 and other cards beforehand: pins, recommended priorities, delays, connectors.
+//! * [`watch`] tells a frozen driver from an unchanged DPLL, with [`Kmsg`], the kernel's log, as another witness.
+//!
+//! **Who judges.** This crate reports: observations to the core, and [`Life`] to people. Whether a card is locked, in holdover, free or
+//! unobserved is decided in `tgm_core` alone, by its own limit for a proof of life; nothing here makes or overrides that verdict. What
+//! the two share are the rules: a missing lock status says nothing, a dump proves nothing, a phase offset that repeats to the femtosecond
+//! proves nothing, UNLOCKED right after a driver reload says nothing.
+//!
+//! **What it needs.** Listening needs no capability; each request, also one that reads, needs CAP_NET_ADMIN ([`Error::Permission`]).
+//! Notifications reach the initial network namespace only, while dumps are answered in each.
 //!
 //! The numbers are in `tgm_sys::dpll`; the format is the kernel's include/uapi/linux/{netlink,genetlink,dpll}.h.
 #![forbid(unsafe_code)]

@@ -393,3 +393,40 @@ fn the_active_input_is_the_seeds() {
         assert_eq!(serde_json::Value::from(seen), record["active"], "{record}");
     }
 }
+
+/// A whole life of a device as the monitor tells it: proven, repeating, given up by the log, reloaded.
+#[test]
+fn a_frozen_driver_is_told_from_an_unchanged_device() {
+    use tgm_dpll::kinds::DpllType;
+    use tgm_dpll::{Frozen, Life};
+    let (kernel, mut monitor) = Kernel::with_monitor();
+    let mut sink = |_| {};
+    kernel.answer(&mut monitor, at(0), 3, 1, &mut sink);
+    let life = |monitor: &Monitor, ms| monitor.life(BOARD, DpllType::Pps, at(ms));
+    assert_eq!(life(&monitor, 100), Some(Life::Early), "a dump proves nothing");
+    assert_eq!(life(&monitor, 5_000), Some(Life::Frozen(Frozen::Silent)));
+    for ms in (5_000..=12_000).step_by(500) {
+        kernel.notify(cmd::PIN_CHANGE_NTF, pin(6, BOARD, 1, Some(-77)));
+        assert_eq!(monitor.read(at(ms), &mut sink), ReadOutcome::Drained);
+    }
+    assert_eq!(life(&monitor, 9_999), Some(Life::Proven), "the first was news");
+    assert_eq!(life(&monitor, 12_001), Some(Life::Frozen(Frozen::Repeats)));
+    kernel.notify(cmd::DEVICE_CHANGE_NTF, device(PPS, BOARD, 1, Some(4)));
+    assert_eq!(monitor.read(at(12_500), &mut sink), ReadOutcome::Drained);
+    assert_eq!(life(&monitor, 12_501), Some(Life::Proven));
+    assert_eq!(
+        life(&monitor, 3_600_000),
+        Some(Life::Unchanged),
+        "holdover may be silent"
+    );
+    monitor.gave_up(BOARD, at(3_600_000));
+    assert_eq!(life(&monitor, 3_600_001), Some(Life::Frozen(Frozen::GaveUp)));
+    kernel.notify(cmd::DEVICE_DELETE_NTF, device(PPS, BOARD, 1, Some(1)));
+    assert_eq!(monitor.read(at(3_700_000), &mut sink), ReadOutcome::Drained);
+    assert_eq!(life(&monitor, 3_700_001), None);
+    kernel.notify(cmd::DEVICE_CREATE_NTF, device(PPS + 2, BOARD, 1, Some(1)));
+    assert_eq!(monitor.read(at(3_701_000), &mut sink), ReadOutcome::Drained);
+    assert!(monitor.is_reloading(BOARD, DpllType::Pps, at(3_760_999)));
+    assert!(!monitor.is_reloading(BOARD, DpllType::Pps, at(3_761_000)));
+    assert_eq!(life(&monitor, 3_760_000), Some(Life::Unchanged));
+}

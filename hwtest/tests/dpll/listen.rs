@@ -4,7 +4,7 @@ use std::process::Command;
 
 use tgm_core::{DpllKind, Instance, LockStatus, Origin, Port, Reading};
 use tgm_dpll::kinds::DpllType;
-use tgm_dpll::{Control, DeviceKey, Kmsg, Life, Options, PinKey, Routes};
+use tgm_dpll::{Control, DeviceKey, Frozen, Kmsg, Life, Options, PinKey, Routes};
 use tgm_hwtest::rig::rig;
 
 use crate::stage::{self, Ear};
@@ -151,6 +151,57 @@ fn a_driver_reload_is_survived() {
     assert!(parents.unwrap().contains(&Some(new.0)));
     let table = ear.monitor.table();
     assert_eq!(table.device(new.0).map(|device| device.clock_id), Some(Some(board)));
+}
+
+/// A driver that gave up: its last word stays LOCKED for ever, and both witnesses tell.
+#[test]
+fn a_driver_that_gave_up_is_frozen() {
+    let needs = ["device:dpll", "dpll worker dead"];
+    let Some(rig) = rig("a_driver_that_gave_up_is_frozen", &needs) else {
+        return;
+    };
+    let mut control = Control::open().unwrap();
+    stage::settled(&mut control);
+    let board = stage::board(&mut control);
+    let mut ear = Ear::open();
+    ear.synced();
+    let life = |ear: &Ear| ear.monitor.life(board, DpllType::Pps, ear.now());
+    assert!(ear.listen(10, |ear| life(ear) == Some(Life::Proven)));
+    let mut log = Kmsg::open();
+    let back = rig.temporarily("dpll worker dead", "dpll worker alive").unwrap();
+    assert!(
+        ear.listen(10, |ear| life(ear) == Some(Life::Frozen(Frozen::Silent))),
+        "{:?}",
+        life(&ear)
+    );
+    let pps = stage::pps(&mut control);
+    let status = control.device(pps, |device| device.lock_status).unwrap();
+    assert_eq!(status, Some(LockStatus::LockedHoAcq), "a dump still says so");
+    ear.monitor.resync();
+    ear.synced();
+    assert_eq!(life(&ear), Some(Life::Frozen(Frozen::Silent)), "a dump proves nothing");
+    let Ok(log) = &mut log else {
+        println!("SKIPPED the log: /dev/kmsg: {log:?}");
+        return;
+    };
+    let mut said = vec![];
+    while log
+        .read(64, &mut |gave_up| {
+            said.push(format!("{} {}", gave_up.driver, gave_up.device))
+        })
+        .unwrap()
+    {}
+    println!("{}: the log names {said:?}", rig.kernel);
+    assert_eq!(said.len(), 1);
+    let now = ear.now();
+    ear.monitor.gave_up(board, now);
+    assert_eq!(life(&ear), Some(Life::Frozen(Frozen::GaveUp)));
+    drop(back);
+    assert!(
+        ear.listen(15, |ear| life(ear) == Some(Life::Proven)),
+        "it looks again: {:?}",
+        life(&ear)
+    );
 }
 
 /// A process that writes the driver's words into the log is not believed.

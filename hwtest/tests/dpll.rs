@@ -6,10 +6,17 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // tests: stop where it breaks
 
+#[path = "dpll/change.rs"]
 mod change;
+#[path = "dpll/child.rs"]
 mod child;
+#[path = "dpll/iproute2.rs"]
 mod iproute2;
+#[path = "dpll/listen.rs"]
 mod listen;
+#[path = "dpll/lookup.rs"]
 mod lookup;
+#[path = "dpll/speed.rs"]
 mod speed;
+#[path = "dpll/stage.rs"]
 mod stage;
