@@ -150,14 +150,24 @@ pub fn receiver_setup(data: &[u8]) {
     use tgm_gnss::setup::{Plan, Report, SetUp, Watch, encode};
     use tgm_time::{Nanos, Time};
 
-    let watch = Some(Watch { limit: 1, times: 1, resurvey: true });
-    let mut setup = SetUp::new(Plan { watch, save_position: true, ..Plan::default() });
+    let watch = Some(Watch {
+        limit: 1,
+        times: 1,
+        resurvey: true,
+    });
+    let mut setup = SetUp::new(Plan {
+        watch,
+        save_position: true,
+        ..Plan::default()
+    });
     let (mut now, mut ended) = (Time::ZERO, 0u32);
     let mut hear = |setup: &mut SetUp, now, bytes: &[u8]| {
         let mut demux = Demux::new();
         demux.feed(bytes, |frame| {
             if let tgm_gnss::Frame::Ubx(message) = frame {
-                setup.hear(message, now, |report| ended += u32::from(matches!(report, Report::Finished(_))));
+                setup.hear(message, now, |report| {
+                    ended += u32::from(matches!(report, Report::Finished(_)))
+                });
             }
         });
     };

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 9] = [
+const TARGETS: &[Target] = &[
     ("dpll", tgm_fuzz::dpll),
     ("gnss", tgm_fuzz::gnss),
     ("management", tgm_fuzz::management),
@@ -23,7 +23,7 @@ const TARGETS: [Target; 9] = [
 
 #[test]
 fn every_kept_input_passes() {
-    for (name, target) in TARGETS {
+    for (name, target) in TARGETS.iter().copied() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
         let files: Vec<_> = std::fs::read_dir(&folder).unwrap().flatten().collect();
         assert!(!files.is_empty(), "{} is empty", folder.display());
@@ -37,14 +37,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
     #[test]
     fn random_bytes_pass(data in prop::collection::vec(any::<u8>(), 0..2_000)) {
-        for (_, target) in TARGETS {
+        for (_, target) in TARGETS.iter().copied() {
             target(&data);
         }
     }
 
     #[test]
     fn kept_inputs_with_damage_pass(place in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<prop::sample::Index>()) {
-        for (name, target) in TARGETS {
+        for (name, target) in TARGETS.iter().copied() {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
             for file in std::fs::read_dir(&folder).unwrap().flatten() {
                 let mut data = std::fs::read(file.path()).unwrap();
