@@ -81,7 +81,7 @@ fn pin(msg: &PinMsg<'_>) -> Value {
             "frequency-supported",
             list(msg.frequency_supported.iter().map(range).collect()),
         ),
-        ("capabilities", capabilities.and_then(list)),
+        ("capabilities", capabilities.map(Value::Array)), // an empty list where no bit is set
         ("phase-adjust-min", msg.phase_adjust_min.map(Value::from)),
         ("phase-adjust-max", msg.phase_adjust_max.map(Value::from)),
         ("phase-adjust-gran", msg.phase_adjust_gran.map(Value::from)),
