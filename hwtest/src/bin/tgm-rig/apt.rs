@@ -104,7 +104,7 @@ impl Apt {
         let mut command = Command::new("apt-get");
         command.current_dir(folder).env("DEBIAN_FRONTEND", "noninteractive");
         command.arg("-c").arg(self.folder.join("apt.conf")).args(words);
-        output(command).map_err(|why| format!("{why}\n(if a package is not there any more: tgm-rig build --refresh)"))
+        output(command).inspect_err(|_| Apt::forget(&self.cache, &self.suite)) // the next try has a newer list
     }
 }
 
@@ -118,7 +118,7 @@ fn configuration(folder: &Path) -> String {
          Dir::State::extended_states \"{folder}/extended\";\nDir::Cache \"{folder}/cache\";\n\
          APT::Architecture \"amd64\";\nAPT::Architectures {{ \"amd64\"; }};\nAPT::Install-Recommends \"false\";\n\
          APT::Keep-Downloaded-Packages \"true\";\nAPT::Sandbox::User \"\";\nAcquire::Languages \"none\";\n\
-         Acquire::Retries \"3\";\nDebug::NoLocking \"true\";\nAcquire::IndexTargets::deb::DEP-11::DefaultEnabled \"false\";\n\
+         Acquire::Retries \"3\";\nAPT::Update::Error-Mode \"any\";\nDebug::NoLocking \"true\";\nAcquire::IndexTargets::deb::DEP-11::DefaultEnabled \"false\";\n\
          Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled \"false\";\n"
     )
 }

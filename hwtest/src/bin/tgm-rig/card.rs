@@ -25,9 +25,12 @@ pub fn compile(cache: &Cache, suite: &str, root: &Path, release: &str) -> Result
             sources.push((name, read(&path)?));
         }
     }
-    let folder = root.join("card");
+    // By its own name, so that checkouts with different cards can share the cache.
+    let made_of = key((&sources, release, INSIDE));
+    let name = format!("card-{made_of:016x}");
+    let folder = root.join(&name);
     let module = folder.join(format!("{NAME}.ko"));
-    cache.once(&format!("card-{suite}"), key((&sources, release, INSIDE)), || {
+    cache.once(&format!("{name}-{suite}"), made_of, || {
         fresh(&folder)?;
         for (name, bytes) in &sources {
             write(&folder.join(name), bytes)?;
@@ -42,8 +45,16 @@ pub fn compile(cache: &Cache, suite: &str, root: &Path, release: &str) -> Result
             output(command).map_err(|why| format!("{NAME} for {release}: {why}"))
         };
         let at_once = format!("-j{}", std::thread::available_parallelism().map_or(1, usize::from));
-        run(&["make", "--silent", &at_once, "-C", &headers, "M=/card", "modules"])?;
-        run(&["x86_64-linux-gnu-strip", "--strip-debug", &format!("/card/{NAME}.ko")])?;
+        run(&[
+            "make",
+            "--silent",
+            &at_once,
+            "-C",
+            &headers,
+            &format!("M=/{name}"),
+            "modules",
+        ])?;
+        run(&["x86_64-linux-gnu-strip", "--strip-debug", &format!("/{name}/{NAME}.ko")])?;
         Ok(())
     })?;
     Ok(module)

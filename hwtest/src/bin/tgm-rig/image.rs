@@ -1,8 +1,9 @@
 //! The initramfs: busybox, the modules, the first process. Everything else the machine sees is the host's file system.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::cache::{Cache, key, read, write};
+use crate::cache::{Cache, key, names, read, write};
 use crate::card;
 use crate::cpio::Cpio;
 use crate::modules;
@@ -19,13 +20,12 @@ pub fn make(
     tools: &Path,
     module: Option<&Path>,
 ) -> Result<PathBuf, String> {
-    let name = match module {
-        Some(_) => format!("initramfs-{suite}"),
-        None => format!("initramfs-{suite}-bare"),
-    };
     let card = module.map(read).transpose()?;
+    let made_of = key((INIT, SELF, release, &card));
+    let name = format!("initramfs-{suite}-{made_of:016x}");
     let path = cache.path(format!("{name}.cpio"));
-    cache.once(&name, key((INIT, SELF, release, &card)), || {
+    cache.once(&name, made_of, || {
+        prune(cache);
         let mut cpio = Cpio::default();
         cpio.device("dev/console", 5, 1);
         cpio.device("dev/null", 1, 3);
@@ -44,4 +44,21 @@ pub fn make(
         write(&path, &cpio.finish())
     })?;
     Ok(path)
+}
+
+/// Removes images that were made more than a day ago: of other states of the card. A machine has read its own when it is up.
+fn prune(cache: &Cache) {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let old = |path: &Path| {
+        let made = std::fs::metadata(path).and_then(|meta| meta.modified());
+        made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age > DAY))
+    };
+    for name in names(&cache.path("")).unwrap_or_default() {
+        let path = cache.path(&name);
+        let image = name.strip_suffix(".cpio").filter(|name| name.starts_with("initramfs-"));
+        if let Some(image) = image.filter(|_| old(&path)) {
+            cache.forget(image);
+            let _ = std::fs::remove_file(path); // another was quicker
+        }
+    }
 }
