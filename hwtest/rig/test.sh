@@ -12,7 +12,7 @@ if ! command -v "$TGM_RIG" > /dev/null 2>&1; then
 	echo "SKIPPED all tests in the machine: $TGM_RIG is not there" >&2
 	exit 0
 fi
-programs=$(cargo test --package tgm-hwtest --tests --no-run 2>&1 | sed -n 's/^ *Executable tests\/\([a-z0-9_]*\)\.rs (\(.*\))$/\1 \2/p')
+programs=$(cargo test --package tgm-hwtest --tests --no-run 2>&1 | sed -n 's/^ *Executable tests\/\([a-z0-9_]*\)[a-z_\/]*\.rs (\(.*\))$/\1 \2/p')
 [ -n "$programs" ] || { cargo test --package tgm-hwtest --tests --no-run; exit 1; }
 # One machine for all of them. The suite's name tells tests that they are in it.
 script="cd $(pwd)/hwtest; export TGM_RIG_SUITE=other TGM_HW_REQUIRED=1; failed=0"
