@@ -119,6 +119,19 @@ fn print(status: &Value, out: &mut impl Write) -> io::Result<()> {
             instance,
             &["lock_state", "clock_class", "offset_ns", "utc_offset_s"],
         )?;
+        let ptp4l = member(instance, "ptp4l");
+        if ptp4l.is_object() {
+            write!(out, "  ptp4l")?;
+            let keys = [
+                "announce",
+                "agreed",
+                "alarm",
+                "clock_class",
+                "convergence_last_ns",
+                "foreign_changes",
+            ];
+            line(out, ptp4l, &keys)?;
+        }
     }
     for card in member(status, "cards").as_array().into_iter().flatten() {
         write!(out, "card {}", word(member(card, "interface")))?;

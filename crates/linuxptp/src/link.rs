@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use tgm_time::{Mono, Time};
 
 use crate::error::SocketError;
-use crate::reconcile::{Mode, Options, Reconciler};
+use crate::reconcile::{Alarm, Mode, Options, Reconciler};
 use crate::settings::Settings;
 use crate::socket::{Change, Failure, Locations, Socket};
 
@@ -80,6 +80,14 @@ impl Link {
     /// What is known.
     pub const fn reconciler(&self) -> &Reconciler {
         &self.reconciler
+    }
+
+    /// Why ptp4l cannot be reached, if it cannot.
+    pub fn failure(&self) -> Option<Failure> {
+        match self.reconciler.status().alarm {
+            Some(Alarm::Unreachable(failure)) => Some(failure),
+            _ => None,
+        }
     }
 
     /// The socket, for its path and its words about a failure.

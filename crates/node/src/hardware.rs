@@ -152,6 +152,7 @@ impl Hardware {
         if core.deadline().is_some_and(|deadline| now.mono >= deadline) {
             core.tick(now, |event| outbox.keep(event, writer));
         }
+        sources.announce(core, now.mono);
         sources.count(writer);
         if outbox.flush(core, now.mono, writer) {
             // A full pipe means that the publisher has been woken and not looked yet: nothing to do.

@@ -1,15 +1,16 @@
 //! All that the hardware thread listens to, and how each is opened again after it failed.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
-use tgm_core::{DpllKind, Instance, Observation, Port, Reading};
+use tgm_core::{Core, DpllKind, Instance, Observation, Port, Reading};
 use tgm_dpll::{Monitor, Options, ReadOutcome, Routes};
 use tgm_gnss::{GnssSource, OpenError};
 use tgm_phc::{ExttsReader, OffsetMeter, Phc, PhcSource, SharedQueue};
 use tgm_sim::Source;
 use tgm_time::{Mono, Nanos, Time};
 
+use crate::ptp4l::Ptp4lSlot;
 use crate::shared::{Counter, Writer};
 
 /// Between two tries to open what failed.
@@ -26,7 +27,12 @@ pub enum Ready {
     Gnss(usize),
     /// The external timestamps of a card's PHC, by its index.
     Pulse(usize),
+    /// A ptp4l, by its index.
+    Ptp4l(usize),
 }
+
+/// Marks of ptp4ls begin here; those of cards lie below.
+const PTP4L: u64 = 1 << 32;
 
 impl Ready {
     /// As the number that epoll gives back.
@@ -35,6 +41,7 @@ impl Ready {
             Ready::Dpll => 0,
             Ready::Gnss(card) => 1 + 2 * card as u64,
             Ready::Pulse(card) => 2 + 2 * card as u64,
+            Ready::Ptp4l(index) => PTP4L + index as u64,
         }
     }
 
@@ -43,6 +50,7 @@ impl Ready {
         let card = |n: u64| usize::try_from(n / 2).unwrap_or(usize::MAX);
         match mark {
             0 => Ready::Dpll,
+            above if above >= PTP4L => Ready::Ptp4l(usize::try_from(above - PTP4L).unwrap_or(usize::MAX)),
             odd if odd % 2 == 1 => Ready::Gnss(card(odd - 1)),
             even => Ready::Pulse(card(even - 2)),
         }
@@ -239,6 +247,8 @@ pub struct Sources {
     pub dpll: Option<DpllSlot>,
     /// The cards, in the core's order.
     pub cards: Vec<CardSources>,
+    /// The ptp4ls whose Announce is kept or checked.
+    pub ptp4ls: Vec<Ptp4lSlot>,
     /// What has no descriptor: simulated cards, recordings of observations.
     pub simulated: Vec<Box<dyn Source + Send>>,
 }
@@ -248,6 +258,7 @@ impl std::fmt::Debug for Sources {
         let mut out = f.debug_struct("Sources");
         out.field("dpll", &self.dpll)
             .field("cards", &self.cards)
+            .field("ptp4ls", &self.ptp4ls)
             .field("simulated", &self.simulated.len())
             .finish()
     }
@@ -256,13 +267,13 @@ impl std::fmt::Debug for Sources {
 impl Sources {
     /// Most descriptors that [`Sources::each_descriptor`] lends.
     pub fn descriptors(&self) -> usize {
-        1 + 2 * self.cards.len()
+        1 + 2 * self.cards.len() + self.ptp4ls.len()
     }
 
     /// Lends each open descriptor with a number that changes whenever it is opened again.
     pub fn each_descriptor(&self, mut each: impl FnMut(Ready, BorrowedFd<'_>, u64)) {
         if let Some((slot, monitor)) = self.dpll.as_ref().and_then(|slot| Some((slot, slot.monitor.as_ref()?))) {
-            each(Ready::Dpll, std::os::fd::AsFd::as_fd(monitor), slot.generation);
+            each(Ready::Dpll, monitor.as_fd(), slot.generation);
         }
         for (index, card) in self.cards.iter().enumerate() {
             if let Some((slot, fd)) = card.gnss.as_ref().and_then(|slot| Some((slot, slot.source.as_fd()?))) {
@@ -273,6 +284,9 @@ impl Sources {
             {
                 each(Ready::Pulse(index), fd, slot.generation);
             }
+        }
+        for (index, slot) in self.ptp4ls.iter().enumerate() {
+            each(Ready::Ptp4l(index), slot.link().as_fd(), 0);
         }
     }
 
@@ -295,11 +309,21 @@ impl Sources {
                     source.pulses(now, see);
                 }
             }
+            Ready::Ptp4l(index) => {
+                if let Some(slot) = self.ptp4ls.get_mut(index) {
+                    slot.turn(now);
+                }
+            }
         }
     }
 
-    /// Does what is due without input: dumps, recordings, opening again.
+    /// Does what is due without input: dumps, recordings, opening again, asking ptp4l.
     pub fn due(&mut self, now: Time<Mono>, see: &mut impl FnMut(Observation)) {
+        for slot in &mut self.ptp4ls {
+            if slot.next_at().is_some_and(|at| now >= at) {
+                slot.turn(now);
+            }
+        }
         if let Some(slot) = &mut self.dpll {
             slot.due(now, see);
         }
@@ -324,7 +348,8 @@ impl Sources {
             .cards
             .iter()
             .filter_map(|card| card.gnss.as_ref()?.source.deadline());
-        gnss.chain(dpll).min() // a PHC that is gone is tried with the next sample
+        let ptp4l = self.ptp4ls.iter().filter_map(Ptp4lSlot::next_at);
+        gnss.chain(dpll).chain(ptp4l).min() // a PHC that is gone is tried with the next sample
     }
 
     /// Measures each PHC against the system clock.
@@ -338,8 +363,22 @@ impl Sources {
         }
     }
 
+    /// Passes on what the core decided to each ptp4l.
+    pub fn announce(&mut self, core: &Core, now: Time<Mono>) {
+        for slot in &mut self.ptp4ls {
+            let instance = slot.instance();
+            let view = core.instances(now).find(|view| view.instance == instance);
+            if let Some(announce) = view.and_then(|view| view.announce) {
+                slot.desire(&announce, now);
+            }
+        }
+    }
+
     /// Puts the sources' counters into shared memory.
     pub fn count(&self, writer: &Writer) {
+        for slot in &self.ptp4ls {
+            slot.tell(writer);
+        }
         for (index, card) in self.cards.iter().enumerate() {
             let set = |counter, value| writer.count(index, counter, value);
             if let Some(slot) = &card.gnss {

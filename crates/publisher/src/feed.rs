@@ -4,10 +4,10 @@ use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tgm_core::{Event, Picture};
+use tgm_core::{Event, Instance, Picture};
 use tgm_node::clock::boottime;
 use tgm_node::handover::{HandoverError, Shared};
-use tgm_node::shared::{Next, Reader, ReaderError, Snapshot};
+use tgm_node::shared::{AnnounceRead, Next, Reader, ReaderError, Snapshot};
 use tgm_ocloud::{Hub, Truth};
 use tgm_time::Nanos;
 use tokio::net::unix::pipe::Receiver;
@@ -71,6 +71,15 @@ impl Feed {
             .reader
             .as_ref()
             .map_or([0; _], |reader| reader.counters(card))
+    }
+
+    /// What is known of an instance's ptp4l.
+    pub fn announce(&self, instance: Instance) -> AnnounceRead {
+        let state = self.state();
+        state
+            .reader
+            .as_ref()
+            .map_or_else(AnnounceRead::default, |reader| reader.announce(instance))
     }
 
     /// What the metrics tell.

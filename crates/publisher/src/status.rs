@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use tgm_core::{Announce, CardView, ClockState, InstanceView, Picture};
+use tgm_node::shared::AnnounceRead;
 use tgm_time::civil::Civil;
 use tgm_time::{Nanos, Seconds};
 
@@ -26,14 +27,14 @@ pub fn status(feed: &Feed, node: &str) -> Value {
     let Some(Ok(snapshot)) = feed.snapshot() else {
         return out;
     };
-    let told = describe(&snapshot.picture());
+    let told = describe(&snapshot.picture(), feed);
     if let (Some(out), Value::Object(told)) = (out.as_object_mut(), told) {
         out.extend(told);
     }
     out
 }
 
-fn describe(picture: &Picture<'_>) -> Value {
+fn describe(picture: &Picture<'_>, feed: &Feed) -> Value {
     json!({
         "simulated": picture.node.simulated,
         "sync_state": picture.node.sync_state.name(),
@@ -41,12 +42,12 @@ fn describe(picture: &Picture<'_>) -> Value {
         "os_clock_state": picture.node.os_clock.name(),
         "os_clock_offset_ns": nanos(picture.node.os_clock_offset),
         "last_event": picture.node.seq,
-        "instances": picture.instances.iter().map(|view| instance(view, picture)).collect::<Vec<_>>(),
+        "instances": picture.instances.iter().map(|view| instance(view, picture, feed.announce(view.instance))).collect::<Vec<_>>(),
         "cards": picture.cards.iter().map(|view| card(view, picture)).collect::<Vec<_>>(),
     })
 }
 
-fn instance(view: &InstanceView, picture: &Picture<'_>) -> Value {
+fn instance(view: &InstanceView, picture: &Picture<'_>, ptp4l: AnnounceRead) -> Value {
     json!({
         "name": picture.names.instance(view.instance),
         "lock_state": state(view.lock_state),
@@ -54,6 +55,25 @@ fn instance(view: &InstanceView, picture: &Picture<'_>) -> Value {
         "offset_ns": nanos(view.offset),
         "utc_offset_s": seconds(view.announce.and_then(|announce| announce.utc_offset)),
         "announce_desired": view.announce.map(announce),
+        "ptp4l": ptp4l.mode_name().map(|mode| told_by_ptp4l(mode, &ptp4l)),
+    })
+}
+
+fn told_by_ptp4l(mode: &str, read: &AnnounceRead) -> Value {
+    json!({
+        "announce": mode,
+        "agreed": read.agreed,
+        "alarm": read.alarm_name(),
+        "clock_class": read.actual.map(|(class, _)| class),
+        "clock_accuracy": read.actual.map(|(_, accuracy)| format!("{accuracy:#04x}")),
+        "convergence_last_ns": nanos(read.last),
+        "convergence_longest_ns": nanos(read.last.map(|_| read.longest)),
+        "sets": read.sets,
+        "foreign_changes": read.foreign_changes,
+        "appearances": read.appearances,
+        "answers": read.answers,
+        "unanswered": read.unanswered,
+        "stray_datagrams": read.stray,
     })
 }
 

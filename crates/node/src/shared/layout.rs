@@ -3,7 +3,7 @@
 use tgm_core::ids::{MAX_CARDS, MAX_INSTANCES};
 
 /// First word of both areas: "tgm", and the layout's version in the low byte. Changed whenever anything below changes.
-pub const MAGIC: u64 = 0x74_67_6d_00_00_00_00_02;
+pub const MAGIC: u64 = 0x74_67_6d_00_00_00_00_03;
 
 /// Longest interface or configuration name, in bytes.
 pub const NAME_BYTES: usize = 64;
@@ -18,6 +18,8 @@ pub const CARD_WORDS: usize = 12;
 pub const INSTANCE_WORDS: usize = 4;
 /// Words of the node.
 pub const NODE_WORDS: usize = 4;
+/// Words of an instance's ptp4l.
+pub const ANNOUNCE_WORDS: usize = 9;
 /// Counters per source slot.
 pub const COUNTERS: usize = 24;
 
@@ -35,8 +37,10 @@ pub const AT_INSTANCE_NAMES: usize = 4;
 pub const AT_HEARTBEAT: usize = AT_INSTANCE_NAMES + MAX_INSTANCES;
 /// Counters of each card's sources, written without the lock.
 pub const AT_COUNTERS: usize = AT_HEARTBEAT + 4;
+/// What is known of each instance's ptp4l, written without the lock.
+pub const AT_ANNOUNCE: usize = AT_COUNTERS + MAX_CARDS * COUNTERS;
 /// The sequence word that guards all below.
-pub const AT_LOCK: usize = AT_COUNTERS + MAX_CARDS * COUNTERS;
+pub const AT_LOCK: usize = AT_ANNOUNCE + MAX_INSTANCES * ANNOUNCE_WORDS;
 /// Number of instances in the low half, of cards in the high half.
 pub const AT_SIZES: usize = AT_LOCK + 1;
 /// The node.

@@ -4,6 +4,7 @@
 //! ring overwrites its oldest event, so a slow reader loses history, notices by `seq`, and resynchronises from the snapshot. Neither
 //! side can stop the other: the writer never waits, and a reader gives up after [`seqlock::TRIES`].
 
+mod announce_words;
 mod card_words;
 mod event_words;
 pub mod layout;
@@ -14,6 +15,7 @@ mod ring;
 pub mod seqlock;
 mod writer;
 
+pub use announce_words::AnnounceRead;
 pub use card_words::CardRead;
 pub use reader::{Next, Reader, ReaderError, Snapshot};
 pub use writer::{Counter, Writer, WriterError};

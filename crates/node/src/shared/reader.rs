@@ -9,6 +9,7 @@ use tgm_core::{CardView, Event, Instance, InstanceView, Names, NodeView, Picture
 use tgm_sys::shm::{ReadOnly, SharedReader, Words};
 use tgm_time::{Mono, Time};
 
+use super::announce_words::AnnounceRead;
 use super::card_words::{self, CardRead};
 use super::layout::{self, CARD_WORDS, COUNTERS, GUARDED, INSTANCE_WORDS, NAME_BYTES, NAME_WORDS, NODE_WORDS};
 use super::node_words;
@@ -133,6 +134,12 @@ impl Reader {
     /// The counters of card number `card`, in the order of [`super::Counter`].
     pub fn counters(&self, card: usize) -> [u64; COUNTERS] {
         std::array::from_fn(|n| self.word(layout::AT_COUNTERS + card.min(MAX_CARDS - 1) * COUNTERS + n))
+    }
+
+    /// What is known of an instance's ptp4l.
+    pub fn announce(&self, instance: Instance) -> AnnounceRead {
+        let at = layout::AT_ANNOUNCE + usize::from(instance.0).min(MAX_INSTANCES - 1) * layout::ANNOUNCE_WORDS;
+        AnnounceRead::unpack(&std::array::from_fn(|offset| self.word(at + offset)))
     }
 
     /// Reads one card without the rest: all of one moment, a dozen words, no allocation.

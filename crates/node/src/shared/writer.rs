@@ -9,6 +9,7 @@ use tgm_core::{Core, Event, Instance, Port};
 use tgm_sys::shm::SharedWriter;
 use tgm_time::{Mono, Time};
 
+use super::announce_words::AnnounceRead;
 use super::layout::{self, CARD_WORDS, COUNTERS, INSTANCE_WORDS, NAME_BYTES, NAME_WORDS, NODE_WORDS};
 use super::{card_words, node_words, ring, seqlock};
 
@@ -144,6 +145,16 @@ impl Writer {
                 .get(layout::AT_COUNTERS + card * COUNTERS + counter as usize)
         {
             word.store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// Stores what is known of an instance's ptp4l.
+    pub fn announce(&self, instance: Instance, read: &AnnounceRead) {
+        let place = usize::from(instance.0);
+        if place < MAX_INSTANCES {
+            for (offset, word) in read.pack().into_iter().enumerate() {
+                self.set(layout::AT_ANNOUNCE + place * layout::ANNOUNCE_WORDS + offset, word);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! From the configuration to a hardware thread that is ready to run.
 
+mod announce;
 mod discover;
 mod leap;
 mod real;

@@ -8,10 +8,10 @@ use tgm_node::clock::{Clock, boottime};
 use tgm_node::shared::Writer;
 use tgm_node::sources::{CardSources, DpllSlot, GnssSlot, PhcSlot, Sources};
 use tgm_phc::{Card as Found, Phc, SysRoot};
-use tgm_time::Nanos;
+use tgm_time::{Mono, Nanos, Time};
 
 use super::discover::present;
-use super::{Built, leap};
+use super::{Built, announce, leap};
 use crate::config::{Card, Config, Devices, Instance, OutOfSpecClass};
 use crate::exit::Fatal;
 
@@ -31,6 +31,7 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
         sources: Sources::default(),
         receivers: Vec::new(),
         boards: Vec::new(),
+        now: now.mono,
         any: false,
         problems: Vec::new(),
         notes: note.into_iter().collect(),
@@ -78,6 +79,8 @@ struct Builder<'a> {
     receivers: Vec<(String, tgm_gnss::fanout::Service)>,
     /// Cards with a DPLL, and the clock id where it is known.
     boards: Vec<(Option<u64>, Id, Port)>,
+    /// The start.
+    now: Time<Mono>,
     /// There is at least one device to watch.
     any: bool,
     problems: Vec<String>,
@@ -108,13 +111,19 @@ impl Builder<'_> {
         self.core
             .instance(judged)
             .map_err(|_| Fatal::Config("more instances than fit".into()))?;
+        let mut recording = false;
         for (place, card) in instance.cards.iter().enumerate() {
-            self.card(id, card, place == 0)?;
+            recording |= self.card(id, card, place == 0)?;
+        }
+        if let Some((slot, problem)) = announce::link(id, instance, recording, self.now)? {
+            self.sources.ptp4ls.push(slot);
+            self.problems.extend(problem);
         }
         Ok(())
     }
 
-    fn card(&mut self, id: Id, card: &Card, leads: bool) -> Result<(), Fatal> {
+    /// True if its receiver is a recording.
+    fn card(&mut self, id: Id, card: &Card, leads: bool) -> Result<bool, Fatal> {
         let port = self.intern(&card.interface)?;
         let found = self.find(card)?;
         let phc = self.phc(card, &found, id, port);
@@ -148,7 +157,7 @@ impl Builder<'_> {
             phc,
             gnss: gnss.map(|(_, slot)| slot),
         });
-        Ok(())
+        Ok(recording)
     }
 
     /// What the kernel knows of the card's interface. A card whose devices are all named needs none.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Config, Instance};
+use super::{AnnounceMode, Config, Instance};
 use crate::exit::Fatal;
 
 /// Refuses values that make no sense together; gives back what deserves a warning.
@@ -10,10 +10,18 @@ pub fn check(config: &Config) -> Result<Vec<String>, Fatal> {
     let mut warnings = Vec::new();
     let mut names = HashSet::new();
     let mut interfaces = HashSet::new();
+    let mut owned = HashSet::new();
     for instance in &config.instances {
         check_instance(instance, &mut warnings)?;
         if !names.insert(&instance.name) {
             return refuse(instance, "is there twice; give each instance a name of its own");
+        }
+        let ptp4l = &instance.ptp4l;
+        if ptp4l.announce == AnnounceMode::Own && !owned.insert(&ptp4l.socket) {
+            return refuse(
+                instance,
+                "owns the Announce of a ptp4l that another instance owns: give each its ptp4l.socket",
+            );
         }
         for card in &instance.cards {
             if let Err(why) = card.gnss_setup.plan() {
@@ -58,6 +66,13 @@ fn check_instance(instance: &Instance, warnings: &mut Vec<String>) -> Result<(),
         if !(1..=1_000_000_000).contains(&value) {
             return refuse(instance, &format!("has {key} = {value}; allowed are 1 to 1000000000"));
         }
+    }
+    let ptp4l = &instance.ptp4l;
+    if ptp4l.transport_specific > 15 || ptp4l.domain > 127 {
+        return refuse(
+            instance,
+            "has a ptp4l.domain above 127 or a ptp4l.transport_specific above 15",
+        );
     }
     if instance.max_in_spec_offset_ns > instance.local_max_holdover_offset_ns {
         return refuse(
@@ -107,6 +122,8 @@ mod tests {
             ("offset_limit_ns = 0", "offset_limit_ns"),
             ("max_in_spec_offset_ns = 2000", "never leave"),
             ("local_holdover_timeout_s = -1", "local_holdover_timeout_s"),
+            ("ptp4l.domain = 128", "ptp4l.domain"),
+            ("ptp4l.transport_specific = 16", "transport_specific"),
         ] {
             let error = check(&config(text)).expect_err(text).to_string();
             assert!(error.contains(hint), "{error}");
@@ -114,5 +131,12 @@ mod tests {
         let twice = "[[instance]]\n[[instance.card]]\ninterface = \"a\"\n[[instance.card]]\ninterface = \"a\"\n";
         assert!(check(&toml::from_str(twice).unwrap()).is_err());
         assert!(check(&toml::from_str("[[instance]]\n").unwrap()).is_err());
+        let one = |name: &str| {
+            format!(
+                "[[instance]]\nname = \"{name}\"\nptp4l.announce = \"own\"\n[[instance.card]]\ninterface = \"{name}\"\n"
+            )
+        };
+        let both = check(&toml::from_str(&(one("a") + &one("b"))).unwrap()).expect_err("one ptp4l of two owners");
+        assert!(both.to_string().contains("owns the Announce"), "{both}");
     }
 }

@@ -107,6 +107,47 @@ pub enum OutOfSpecClass {
     Category3,
 }
 
+/// What is done about what a ptp4l announces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum AnnounceMode {
+    /// tgmd sets it.
+    Own,
+    /// Somebody else sets it; tgmd asks, and a difference is an alarm.
+    Verify,
+    /// Nothing is asked or set.
+    #[default]
+    Off,
+}
+
+/// The ptp4l that announces what an instance decides.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ptp4l {
+    /// What is done about it.
+    pub announce: AnnounceMode,
+    /// Its socket (`uds_address`, to verify `uds_ro_address` too).
+    pub socket: Option<PathBuf>,
+    /// Folder for tgmd's own address, which ptp4l answers to.
+    pub folder: Option<PathBuf>,
+    /// Its domainNumber.
+    pub domain: u8,
+    /// Its transportSpecific.
+    pub transport_specific: u8,
+}
+
+impl Default for Ptp4l {
+    fn default() -> Self {
+        Ptp4l {
+            announce: AnnounceMode::Off,
+            socket: None,
+            folder: None,
+            domain: 24,
+            transport_specific: 0,
+        }
+    }
+}
+
 /// One ptp4l/ts2phc configuration.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -127,6 +168,8 @@ pub struct Instance {
     pub local_holdover_timeout_s: i64,
     /// What follows In-Spec.
     pub out_of_spec_class: OutOfSpecClass,
+    /// Its ptp4l.
+    pub ptp4l: Ptp4l,
     /// The cards that are judged together, the leader first.
     #[serde(rename = "card")]
     pub cards: Vec<Card>,
@@ -143,6 +186,7 @@ impl Default for Instance {
             local_max_holdover_offset_ns: 1_500,
             local_holdover_timeout_s: 14_400,
             out_of_spec_class: OutOfSpecClass::None,
+            ptp4l: Ptp4l::default(),
             cards: Vec::new(),
         }
     }
@@ -284,6 +328,7 @@ mod tests {
             .join("\n");
         let full = parse(&uncommented).unwrap();
         assert!(full.node_name.is_some() && full.run_dir.is_some() && full.publisher.store.is_some());
+        assert!(full.instances[0].ptp4l.socket.is_some() && full.instances[0].ptp4l.folder.is_some());
         assert!(full.leap.file.is_some() && full.leap.utc_offset_s.is_some());
         let setup = &full.instances[0].cards[0].gnss_setup;
         assert!(setup.position_llh.is_some() && setup.antenna_supply.is_some() && !setup.keys.is_empty());
@@ -304,6 +349,7 @@ mod tests {
         for (text, hint) in [
             ("[publisher]\nlisten = \"nowhere\"", "socket address"),
             ("[[instance]]\nout_of_spec_class = \"141\"", "140"),
+            ("[[instance]]\nptp4l.announce = \"yes\"", "verify"),
             ("[[instance]]\noffset_limit_ns = \"100\"", "expected i64"),
             (
                 "[[instance]]\n[[instance.card]]\ninterface = \"a\"\ndpll = \"507c\"",

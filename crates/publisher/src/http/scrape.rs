@@ -8,9 +8,11 @@ use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Method};
 use axum::response::Response;
+use tgm_core::InstanceView;
 use tgm_metrics::{Counters, Histogram};
 use tgm_ocloud::{BOUNDS, Hub, Outcome, Truth};
 
+use super::announce;
 use super::rest::respond;
 use super::sources::{Sources, Table};
 
@@ -86,9 +88,16 @@ impl Scrape {
             && self.truth.read(&mut |picture| {
                 let ports = picture.cards.iter().map(|card| picture.names.port(card.port));
                 let table = Table::new(ports, &*self.sources);
+                let ptp4l = |view: &InstanceView| {
+                    let config = picture.names.instance(view.instance);
+                    (config, self.sources.announce(view.instance))
+                };
+                let ptp4ls: Vec<_> = picture.instances.iter().map(ptp4l).collect();
                 table.with(counts.attached, |families| {
-                    out.clear();
-                    tgm_metrics::render(Some(picture), &self.node, &Counters { families, ..counters }, &mut out);
+                    announce::with(families, &ptp4ls, |families| {
+                        out.clear();
+                        tgm_metrics::render(Some(picture), &self.node, &Counters { families, ..counters }, &mut out);
+                    });
                 });
             });
         if !told {

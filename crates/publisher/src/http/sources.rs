@@ -1,8 +1,9 @@
 //! The counters of each card's sources, as metrics.
 
+use tgm_core::Instance;
 use tgm_metrics::{Family, Kind, Sample};
-use tgm_node::shared::Counter;
 use tgm_node::shared::layout::COUNTERS;
+use tgm_node::shared::{AnnounceRead, Counter};
 
 use crate::feed::{Feed, FeedCounts};
 
@@ -12,6 +13,8 @@ pub trait Sources: Send + Sync {
     fn counts(&self) -> FeedCounts;
     /// Those of the card in this place of the picture.
     fn card(&self, place: usize) -> [u64; COUNTERS];
+    /// What is known of an instance's ptp4l.
+    fn announce(&self, instance: Instance) -> AnnounceRead;
 }
 
 impl Sources for Feed {
@@ -21,6 +24,10 @@ impl Sources for Feed {
 
     fn card(&self, place: usize) -> [u64; COUNTERS] {
         self.counters(place)
+    }
+
+    fn announce(&self, instance: Instance) -> AnnounceRead {
+        Feed::announce(self, instance)
     }
 }
 

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tgm_core::{Event, EventKind, Picture};
-use tgm_node::shared::Counter;
+use tgm_core::{Event, EventKind, Instance, Picture};
 use tgm_node::shared::layout::COUNTERS;
+use tgm_node::shared::{AnnounceRead, Counter};
 use tgm_ocloud::{Api, Config, Hub, Truth};
 use tgm_time::Time;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -49,6 +49,14 @@ impl Sources for Node {
         counters[Counter::GnssBytes as usize] = 4711;
         counters[Counter::DpllUp as usize] = 1;
         counters
+    }
+
+    fn announce(&self, instance: Instance) -> AnnounceRead {
+        AnnounceRead {
+            mode: u8::from(instance == Instance(0)),
+            actual: Some((248, 0xfe)),
+            ..AnnounceRead::default()
+        }
     }
 }
 

@@ -1,0 +1,55 @@
+//! A ptp4l that announces what an instance's core decides.
+
+use tgm_core::{Announce, Instance};
+use tgm_linuxptp::{Link, Settings};
+use tgm_time::{Mono, Time};
+
+use crate::shared::{AnnounceRead, Writer};
+
+/// One ptp4l.
+#[derive(Debug)]
+pub struct Ptp4lSlot {
+    instance: Instance,
+    link: Link,
+}
+
+impl Ptp4lSlot {
+    /// The ptp4l behind `link` announces for `instance`.
+    pub const fn new(instance: Instance, link: Link) -> Self {
+        Ptp4lSlot { instance, link }
+    }
+
+    /// Whose class it announces.
+    pub const fn instance(&self) -> Instance {
+        self.instance
+    }
+
+    /// Its link.
+    pub const fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// Does what is due or has arrived.
+    pub fn turn(&mut self, now: Time<Mono>) {
+        self.link.turn(now);
+    }
+
+    /// When it has something to do without input.
+    pub fn next_at(&self) -> Option<Time<Mono>> {
+        self.link.next_at()
+    }
+
+    /// Passes on what the core decided; if that is something new, it is sent at once.
+    pub fn desire(&mut self, announce: &Announce, now: Time<Mono>) {
+        self.link.desire(Settings::from(announce), now);
+    }
+
+    /// Puts what is known of it into shared memory.
+    pub fn tell(&self, writer: &Writer) {
+        let reconciler = self.link.reconciler();
+        writer.announce(
+            self.instance,
+            &AnnounceRead::of(&reconciler.status(), &reconciler.counters()),
+        );
+    }
+}
