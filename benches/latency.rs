@@ -170,6 +170,7 @@ impl Node {
         let sources = Sources {
             dpll: Some(DpllSlot::over(monitor, routes, vec![(instance, port)])),
             cards: vec![CardSources::default()],
+            ptp4ls: vec![],
             simulated: vec![],
         };
         let mut writer = Writer::create(std::process::id(), boottime().unwrap()).unwrap();

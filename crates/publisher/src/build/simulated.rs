@@ -48,6 +48,7 @@ pub fn simulated(scenario: Option<&Path>, speed: u32) -> Result<Built, Fatal> {
         sources: Sources {
             dpll: None,
             cards,
+            ptp4ls: vec![], // a simulation is never announced
             simulated: vec![Box::new(simulation)],
         },
         clock,
