@@ -128,6 +128,7 @@ fn node(clock_id: u64) -> (Core, Writer, Sources) {
     let sources = Sources {
         dpll: Some(dpll),
         cards: vec![CardSources::default()],
+        ptp4ls: vec![],
         simulated: vec![],
     };
     (Core::new(&config), writer, sources)

@@ -108,6 +108,8 @@ impl Hardware {
         };
         let ready = ready.get(..count).unwrap_or_default();
         if ready.iter().any(|event| event.data() == STOP) {
+            let now = self.clock.now()?.mono;
+            self.sources.resign(&self.core, now);
             return Ok(Turn::Stopped);
         }
         if ready.iter().any(|event| event.data() == TIMER) {

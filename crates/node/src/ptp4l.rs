@@ -1,8 +1,9 @@
 //! A ptp4l that announces what an instance's core decides.
 
-use tgm_core::{Announce, Instance};
+use tgm_core::config::OutOfSpec;
+use tgm_core::{Announce, Instance, TgmState};
 use tgm_linuxptp::{Link, Settings};
-use tgm_time::{Mono, Time};
+use tgm_time::{Mono, Seconds, Time};
 
 use crate::shared::{AnnounceRead, Writer};
 
@@ -42,6 +43,11 @@ impl Ptp4lSlot {
     /// Passes on what the core decided; if that is something new, it is sent at once.
     pub fn desire(&mut self, announce: &Announce, now: Time<Mono>) {
         self.link.desire(Settings::from(announce), now);
+    }
+
+    /// Takes the class back before this process ends: nobody backs it any more. One datagram, no waiting.
+    pub fn resign(&mut self, utc_offset: Option<Seconds>, now: Time<Mono>) {
+        self.desire(&Announce::of(TgmState::FreeRun, OutOfSpec::None, utc_offset), now);
     }
 
     /// Puts what is known of it into shared memory.

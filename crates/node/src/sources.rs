@@ -374,6 +374,15 @@ impl Sources {
         }
     }
 
+    /// Takes back what the ptp4ls announce, before the end.
+    pub fn resign(&mut self, core: &Core, now: Time<Mono>) {
+        for slot in &mut self.ptp4ls {
+            let instance = slot.instance();
+            let view = core.instances(now).find(|view| view.instance == instance);
+            slot.resign(view.and_then(|view| view.announce?.utc_offset), now);
+        }
+    }
+
     /// Puts the sources' counters into shared memory.
     pub fn count(&self, writer: &Writer) {
         for slot in &self.ptp4ls {
