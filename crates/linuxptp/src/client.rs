@@ -33,19 +33,19 @@ impl Client {
     /// Asks for data.
     pub fn get(&mut self, id: ManagementId, now: Time<Mono>) -> Result<Option<Request>, SocketError> {
         let asked = self.session.get(id, now, &mut self.buffer);
-        send(&self.socket, asked)
+        sent(&self.socket, asked).inspect_err(|_| self.session.withdraw())
     }
 
     /// Sets data.
     pub fn set(&mut self, id: ManagementId, data: Data<'_>, now: Time<Mono>) -> Result<Option<Request>, SocketError> {
         let asked = self.session.set(id, data, now, &mut self.buffer);
-        send(&self.socket, asked)
+        sent(&self.socket, asked).inspect_err(|_| self.session.withdraw())
     }
 
     /// Asks for notifications, or renews that.
     pub fn subscribe(&mut self, subscription: Subscription, now: Time<Mono>) -> Result<Option<Request>, SocketError> {
         let asked = self.session.subscribe(subscription, now, &mut self.buffer);
-        send(&self.socket, asked)
+        sent(&self.socket, asked).inspect_err(|_| self.session.withdraw())
     }
 
     /// Takes one datagram; `None` if none waits.
@@ -86,7 +86,7 @@ impl AsFd for Client {
     }
 }
 
-fn send(socket: &Socket, asked: Option<(Request, &[u8])>) -> Result<Option<Request>, SocketError> {
+fn sent(socket: &Socket, asked: Option<(Request, &[u8])>) -> Result<Option<Request>, SocketError> {
     let Some((request, datagram)) = asked else {
         return Ok(None);
     };

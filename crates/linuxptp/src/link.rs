@@ -66,7 +66,7 @@ impl Link {
                 break;
             };
             if let Err(failure) = self.socket.send(datagram) {
-                self.reconciler.failed(failure, now);
+                self.reconciler.not_sent(failure, now);
                 break;
             }
         }

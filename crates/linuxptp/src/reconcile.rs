@@ -390,7 +390,13 @@ impl Reconciler {
         self.subscribe_at = now;
     }
 
-    /// The datagram that [`Self::poll`] gave could not be sent, or the socket is gone.
+    /// The datagram that [`Self::poll`] gave last could not be sent.
+    pub fn not_sent(&mut self, failure: Failure, now: Time<Mono>) {
+        self.session.withdraw();
+        self.failed(failure, now);
+    }
+
+    /// The socket is gone.
     pub fn failed(&mut self, failure: Failure, now: Time<Mono>) {
         self.alarm = Some(Alarm::Unreachable(failure));
         match failure {

@@ -192,6 +192,16 @@ impl Session {
         self.past_at = (self.past_at + 1) % PAST;
     }
 
+    /// Takes the newest request back: it could not be sent, so nobody can answer it.
+    pub fn withdraw(&mut self) {
+        let newest = self.next.wrapping_sub(1);
+        let is_newest = |slot: &&mut Option<Waiting>| slot.is_some_and(|w| w.request.sequence == newest);
+        if let Some(slot) = self.waiting.iter_mut().find(is_newest) {
+            *slot = None;
+            self.counters.requests = self.counters.requests.saturating_sub(1);
+        }
+    }
+
     /// Takes a datagram.
     pub fn receive<'a>(&mut self, datagram: &'a [u8]) -> Received<'a> {
         let Ok(message) = Message::decode(datagram) else {

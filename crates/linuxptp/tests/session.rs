@@ -157,3 +157,16 @@ fn numbers_wrap_around() {
     assert_eq!(Message::decode(&request).unwrap().sequence, 0);
     assert!(matches!(session.receive(&answered(&request)), Received::Answer { .. }));
 }
+
+#[test]
+fn a_request_that_could_not_be_sent_is_not_missed() {
+    let mut session = Session::new(OWN, DOMAIN, 0);
+    let first = asked(&mut session, ManagementId::GrandmasterSettingsNp, START);
+    let _ = asked(&mut session, ManagementId::GrandmasterSettingsNp, START);
+    session.withdraw();
+    session.withdraw();
+    assert_eq!(session.counters().requests, 1);
+    assert!(matches!(session.receive(&answered(&first)), Received::Answer { .. }));
+    assert_eq!(session.expire(START + PATIENCE), None);
+    assert_eq!(session.counters().unanswered, 0);
+}
