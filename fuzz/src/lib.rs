@@ -17,10 +17,23 @@ use tgm_time::{Mono, Nanos, Time};
 pub fn dpll(data: &[u8]) {
     for frame in Frames::new(data).flatten() {
         if let Body::Genl { attributes, .. } = frame.body {
-            let _ = (DeviceMsg::decode(attributes), PinMsg::decode(attributes)); // malformed is an answer
+            attributes_of(attributes);
         }
     }
-    let _ = (DeviceMsg::decode(data), PinMsg::decode(data));
+    attributes_of(data);
+}
+
+/// Both messages of the same bytes; malformed is an answer. A pin's nests are decoded when they are read, so they are read.
+fn attributes_of(data: &[u8]) {
+    let _ = DeviceMsg::decode(data);
+    if let Ok(pin) = PinMsg::decode(data) {
+        let read = pin.parent_devices.iter().count()
+            + pin.parent_pins.iter().count()
+            + pin.reference_sync.iter().count()
+            + pin.frequency_supported.iter().count()
+            + pin.esync_frequency_supported.iter().count();
+        assert!(read <= data.len() / 4, "more nests than bytes for their headers");
+    }
 }
 
 /// A receiver's stream, in one block and byte by byte: the same epochs.
