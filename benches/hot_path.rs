@@ -160,7 +160,11 @@ fn dpll_decode(c: &mut Criterion) {
                         if device {
                             black_box(DeviceMsg::decode(attributes).unwrap());
                         } else {
-                            black_box(PinMsg::decode(attributes).unwrap());
+                            let pin = black_box(PinMsg::decode(attributes).unwrap());
+                            // Nests are decoded by who reads them, so they are read.
+                            for parent in &pin.parent_devices {
+                                black_box(parent);
+                            }
                         }
                     }
                 }
