@@ -1,9 +1,9 @@
 //! Class, flags and accuracy that follow from a state: computed here and nowhere else (requirements 2).
 
-use tgm_time::Seconds;
+use tgm_time::{Nanos, Seconds};
 
-use crate::config::OutOfSpec;
-use crate::status::{ClockClass, ClockState};
+use crate::config::{OutOfSpec, Profile};
+use crate::status::{ClockClass, ClockState, InputQuality};
 
 /// State of a T-GM (G.8275 Amd.1 VIII.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -56,7 +56,7 @@ impl TgmState {
         if self.trust() <= other.trust() { self } else { other }
     }
 
-    const fn trust(self) -> u8 {
+    pub(crate) const fn trust(self) -> u8 {
         match self {
             TgmState::FreeRun => 0,
             TgmState::HoldoverOutOfSpec => 1,
@@ -100,8 +100,83 @@ const SOURCE_GNSS: u8 = 0x20;
 /// timeSource: internal oscillator.
 const SOURCE_OSCILLATOR: u8 = 0xa0;
 
+/// Class out of specification, and whether frequency is traceable then; `None` if no class is eligible, so that a holdover which
+/// leaves its specification is Free-Run. `quality` is that of the clock which the EEC is seen to follow.
+pub const fn beyond_spec(
+    profile: Profile,
+    out_of_spec: OutOfSpec,
+    quality: InputQuality,
+) -> Option<(ClockClass, bool)> {
+    let category = match (profile, out_of_spec) {
+        (Profile::Default1588, _) => return Some((ClockClass(52), false)),
+        (Profile::Default1588MayFollow, _) => return Some((ClockClass(187), false)),
+        (Profile::G8275, OutOfSpec::None) => return None,
+        (Profile::G8275, OutOfSpec::Category1) => InputQuality::Category1,
+        (Profile::G8275, OutOfSpec::Category2) => InputQuality::Category2,
+        (Profile::G8275, OutOfSpec::Category3) => InputQuality::Category3,
+        (Profile::G8275, OutOfSpec::Auto) => quality,
+    };
+    match category {
+        InputQuality::Category1 => Some((ClockClass(140), true)),
+        InputQuality::Category2 => Some((ClockClass(150), false)),
+        InputQuality::Category3 => Some((ClockClass(160), false)),
+        InputQuality::Unknown => None,
+    }
+}
+
+/// All that an announcement follows from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Basis {
+    /// The state.
+    pub state: TgmState,
+    /// Which classes are announced.
+    pub profile: Profile,
+    /// What follows a holdover in specification.
+    pub out_of_spec: OutOfSpec,
+    /// Quality of the clock that the EEC is seen to follow.
+    pub quality: InputQuality,
+    /// The estimated offset, where clockAccuracy in holdover shall tell it.
+    pub estimate: Option<Nanos>,
+    /// TAI − UTC, if known.
+    pub utc_offset: Option<Seconds>,
+}
+
+/// The bounds of clockAccuracy (IEEE 1588-2019 table 5) that a holdover can reach, with their numbers.
+pub(crate) const ACCURACIES: [(Nanos, u8); 7] = [
+    (Nanos(25), 0x20),
+    (Nanos(100), 0x21),
+    (Nanos(250), 0x22),
+    (Nanos(1_000), 0x23),
+    (Nanos(2_500), 0x24),
+    (Nanos(10_000), 0x25),
+    (Nanos(25_000), 0x26),
+];
+
+/// clockAccuracy of a clock that is within `estimate`; unknown beyond 25 µs.
+fn accuracy(estimate: Nanos) -> u8 {
+    let within = ACCURACIES.iter().find(|(bound, _)| estimate.abs() <= *bound);
+    within.map_or(ACCURACY_UNKNOWN, |(_, number)| *number)
+}
+
 impl Announce {
-    /// What `state` announces. Out of specification without an eligible class is Free-Run's.
+    /// What follows from `basis`.
+    pub fn by(basis: &Basis) -> Self {
+        let mut announce = Announce::of(basis.state, OutOfSpec::None, basis.utc_offset);
+        match basis.state {
+            TgmState::Locked => {}
+            TgmState::HoldoverInSpec => announce.accuracy = basis.estimate.map_or(ACCURACY_UNKNOWN, accuracy),
+            TgmState::HoldoverOutOfSpec => {
+                if let Some((class, traceable)) = beyond_spec(basis.profile, basis.out_of_spec, basis.quality) {
+                    (announce.class, announce.frequency_traceable) = (class, traceable);
+                }
+            }
+            TgmState::FreeRun => announce.frequency_traceable = basis.quality == InputQuality::Category1,
+        }
+        announce
+    }
+
+    /// What `state` announces in the profile of G.8275.1 while no EEC is seen to follow a clock of known quality. Out of
+    /// specification without an eligible class is Free-Run's.
     pub const fn of(state: TgmState, out_of_spec: OutOfSpec, utc_offset: Option<Seconds>) -> Self {
         let degraded = Announce {
             class: FREE_RUN,
@@ -142,7 +217,7 @@ impl Announce {
                     class: ClockClass(160),
                     ..degraded
                 },
-                OutOfSpec::None => degraded,
+                OutOfSpec::None | OutOfSpec::Auto => degraded,
             },
             TgmState::FreeRun => degraded,
         }

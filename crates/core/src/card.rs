@@ -1,12 +1,23 @@
 //! One card: its inputs judged together, and the T-GM state machine over them (requirements 3).
 //!
 //! [`Card::take`] files an observation and says whether a judged input may have moved; [`Card::evaluate`] walks the rows of the
-//! transition table from the top. Pins are not set by this version, so row L3 ends in Free-Run (detach is not available).
+//! transition table from the top.
+//!
+//! Where requirements 3 leave a choice:
+//! * A detach that has begun is finished: it ends in what the DPLL reports, or after its deadline in Free-Run, though the receiver
+//!   may have recovered meanwhile. The holdover behind it began no later than GNSS was lost.
+//! * In a holdover, a DPLL that went back to a pulse which is not trusted, or behind which there has been no fix for the grace time,
+//!   ends it (L3 there): class 7 is no more to be had from such a pulse than class 6. Where the pin is ours it is detached before
+//!   that can happen.
+//! * In Locked, a second that disagrees though neither clock jumped (TAI − UTC changed) is T4a as well; in a holdover the PHC has
+//!   proven that it did not jump, and stays.
+//! * Out of specification without a class any more is Free-Run at once (T9).
 
 use tgm_time::{Mono, Nanos, Seconds, Time, Utc};
 
-use crate::announce::TgmState;
-use crate::config::{CardConfig, InstanceConfig, Limits, OutOfSpec};
+use crate::announce::{ACCURACIES, TgmState, beyond_spec};
+use crate::config::{CardConfig, CardPolicy, InstanceConfig, Limits, OutOfSpec, Policy};
+use crate::desired::GnssPin;
 use crate::dpll::{D, DpllJudge};
 use crate::event::Cause;
 use crate::fresh::Fresh;
@@ -15,7 +26,7 @@ use crate::holdover::Holdover;
 use crate::limit::{OffsetJudge, within_rss};
 use crate::observation::{GnssEpoch, Observation, Reading};
 use crate::soonest::Soonest;
-use crate::status::{GnssState, UNKNOWN};
+use crate::status::{GnssState, InputQuality, UNKNOWN};
 use crate::tod::{T, TimeOfDay, utc_offset};
 
 /// Losses of Locked that are remembered to recognise flapping.
@@ -46,6 +57,9 @@ pub struct Card {
     pub config: CardConfig,
     limits: Limits,
     out_of_spec: OutOfSpec,
+    policy: Policy,
+    /// What of it is a matter of choice.
+    pub choice: CardPolicy,
     /// The receiver.
     pub gnss: GnssJudge,
     /// The DPLLs.
@@ -73,16 +87,32 @@ pub struct Card {
     gnss_lost: Option<Time<Mono>>,
     gnss_ok: Option<Time<Mono>>,
     held: Option<Time<Mono>>,
+    /// Since when the DPLL follows a pulse behind which there is no fix.
+    blind: Option<Time<Mono>>,
+    /// The pin is desired detached, and why.
+    detached: Option<Cause>,
+    /// Since when the DPLL is waited for to report the holdover that a detach leads to.
+    waiting: Option<Time<Mono>>,
+    /// Quality of the clock that the EEC was seen to follow when the card was last judged.
+    pub quality: InputQuality,
     fallback_utc_offset: Option<Seconds>,
 }
 
 impl Card {
     /// A card in Free-Run that has seen nothing.
-    pub fn new(config: CardConfig, instance: &InstanceConfig, fallback_utc_offset: Option<Seconds>) -> Self {
+    pub fn new(
+        config: CardConfig,
+        choice: CardPolicy,
+        instance: &InstanceConfig,
+        policy: Policy,
+        fallback_utc_offset: Option<Seconds>,
+    ) -> Self {
         Card {
             config,
             limits: instance.limits,
             out_of_spec: instance.out_of_spec,
+            policy,
+            choice,
             gnss: GnssJudge::default(),
             dpll: DpllJudge::default(),
             tod: TimeOfDay::default(),
@@ -102,6 +132,10 @@ impl Card {
             gnss_lost: None,
             gnss_ok: None,
             held: None,
+            blind: None,
+            detached: None,
+            waiting: None,
+            quality: InputQuality::Unknown,
             fallback_utc_offset,
         }
     }
@@ -135,6 +169,7 @@ impl Card {
                 !proven || self.holdover.is_some()
             }
             Reading::DpllInput { active, origin } => self.dpll.input(at, active, origin, &self.limits),
+            Reading::EecQuality { quality, origin } => self.dpll.quality(at, quality, origin, &self.limits),
             Reading::DpllGone { dpll } => {
                 self.dpll.gone(at, dpll, &self.limits);
                 self.good = 0;
@@ -152,7 +187,6 @@ impl Card {
             }
             Reading::Pulse { second, offset } => self.take_pulse(at, second, offset),
             Reading::PhcGone => {
-                self.pulse = None;
                 self.pulse_fresh = Fresh::NEVER;
                 true
             }
@@ -169,7 +203,8 @@ impl Card {
         self.pulse = Some((offset, at));
         self.pulse_fresh = Fresh::at(at, self.limits.phc_stale);
         let locked = self.dpll.is_locked(at);
-        let timed = (self.gnss.is_ok(at) & self.tod.agrees(at)) | !self.config.has_gnss;
+        let trusted = self.gnss.is_ok(at) & self.tod.agrees(at) & self.detached.is_none();
+        let timed = trusted | !self.config.has_gnss;
         if (self.state == TgmState::FreeRun) & !(locked & timed) {
             // Not good whatever the offsets are, and no state to lose: the runs that lose one begin with the next good sample.
             (self.phc, self.phase, self.rss) = Default::default();
@@ -180,7 +215,7 @@ impl Card {
         // A sample changes nothing by itself unless it completes a loss or a lock.
         let out = self.phc.is_out() || self.phase.is_out() || self.rss.is_out();
         self.complete = self.state != TgmState::Locked && self.all_locked(at);
-        let jumped = self.state != TgmState::FreeRun && self.t(at) == T::PhcFault;
+        let jumped = self.state != TgmState::FreeRun && matches!(self.t(at), T::PhcFault | T::Disagrees);
         unseen || out || self.complete || jumped
     }
 
@@ -262,6 +297,7 @@ impl Card {
     }
 
     fn losses_within_window(&self, now: Time<Mono>) -> u32 {
+        // The newest comes first.
         let recent = self
             .losses
             .iter()
@@ -273,17 +309,23 @@ impl Card {
 
     /// True while losses follow each other so fast that locking takes longer than usual.
     pub fn is_flapping(&self, now: Time<Mono>) -> bool {
-        self.losses_within_window(now) > 1
+        self.flapping_until().is_some_and(|until| now < until)
+    }
+
+    /// When the last loss but one is forgotten: with a single one left, it is flapping no more.
+    fn flapping_until(&self) -> Option<Time<Mono>> {
+        let [_, Some(before), ..] = self.losses else {
+            return None;
+        };
+        Some(before + FLAPPING_WINDOW)
     }
 
     /// Good samples in a row that Locked needs: 10, doubled with each loss after the first within ten minutes, at most 300.
     fn needed(&self, now: Time<Mono>) -> u16 {
         let doublings = self.losses_within_window(now).saturating_sub(1);
-        self.limits
-            .in_sync_times
-            .checked_shl(doublings)
-            .map_or(MAX_COUNT, |n| n.min(MAX_COUNT))
-            .max(1)
+        let usual = self.limits.in_sync_times.max(1);
+        let doubled = u32::from(usual).checked_shl(doublings).unwrap_or(u32::MAX);
+        u16::try_from(doubled).unwrap_or(u16::MAX).min(MAX_COUNT.max(usual))
     }
 
     fn all_locked(&self, now: Time<Mono>) -> bool {
@@ -296,6 +338,39 @@ impl Card {
         self.gnss_lost = since(g == G::Lost, self.gnss_lost);
         self.gnss_ok = since(g == G::Ok, self.gnss_ok);
         self.held = since(matches!(d, D::Hold | D::Free), self.held);
+        let blind = self.config.has_gnss && d == D::Locked && !self.gnss.has_fix(now);
+        self.blind = since(blind, self.blind);
+    }
+
+    /// Detaches a pulse that is not trusted, where the pin is ours, and attaches it again once it has been good for long enough.
+    fn keep_pin(&mut self, now: Time<Mono>, g: G) {
+        if !self.owns_pin() {
+            return;
+        }
+        let regained = self.gnss_ok.is_some_and(|ok| now.since(ok) >= self.limits.gnss_trust);
+        match self.detached {
+            None if g == G::Untrusted => self.detached = Some(Cause::GnssUntrusted),
+            Some(_) if regained && self.waiting.is_none() => self.detached = None,
+            _ => {}
+        }
+    }
+
+    const fn owns_pin(&self) -> bool {
+        self.choice.owns_pins && self.config.has_gnss
+    }
+
+    /// What is desired of the pin.
+    pub fn pin(&self) -> GnssPin {
+        match (self.owns_pin(), self.detached) {
+            (false, _) => GnssPin::NotOurs,
+            (true, None) => GnssPin::Attached,
+            (true, Some(_)) => GnssPin::Detached,
+        }
+    }
+
+    /// Why its pin is desired detached.
+    pub const fn detached(&self) -> Option<Cause> {
+        self.detached
     }
 
     /// Walks the transition table; `None`: stays.
@@ -305,30 +380,52 @@ impl Card {
             (self.started, self.since) = (Some(now), now);
         }
         self.keep_time(now, g, d);
+        self.keep_pin(now, g);
+        self.quality = self.dpll.followed_quality(now);
         let (to, cause) = match self.state {
             _ if core::mem::take(&mut self.complete) => (TgmState::Locked, Cause::AllLocked),
             TgmState::FreeRun => return None,
             TgmState::Locked => self.leave_locked(now, g, d)?,
-            TgmState::HoldoverInSpec | TgmState::HoldoverOutOfSpec => self.leave_holdover(now, d)?,
+            TgmState::HoldoverInSpec | TgmState::HoldoverOutOfSpec => self.leave_holdover(now, g, d)?,
         };
         self.enter(now, to, cause);
         Some((to, cause))
     }
 
-    fn leave_locked(&self, now: Time<Mono>, g: G, d: D) -> Option<Transition> {
+    /// True if something has been so for as long as a DPLL may need to go into holdover by itself.
+    fn beyond_grace(&self, now: Time<Mono>, since: Option<Time<Mono>>) -> bool {
+        since.is_some_and(|since| now.since(since) >= self.limits.gnss_grace)
+    }
+
+    /// L3 and T4b: a pulse is followed that must not be. `None`: its pin was detached, and the DPLL has time left to say so.
+    fn leave_pulse(&mut self, now: Time<Mono>, cause: Cause) -> Option<Transition> {
+        let since = match self.waiting {
+            Some(since) => since,
+            None if self.owns_pin() && self.dpll.can_hold() => {
+                self.detached = Some(cause);
+                self.waiting = Some(now);
+                now
+            }
+            None => return Some((TgmState::FreeRun, cause)),
+        };
+        let given_up = now.since(since) >= self.limits.detach;
+        given_up.then_some((TgmState::FreeRun, self.detached.unwrap_or(cause)))
+    }
+
+    fn leave_locked(&mut self, now: Time<Mono>, g: G, d: D) -> Option<Transition> {
         let phc_seen = self.phc_offset(now).is_some();
-        let lost_too_long = self
-            .gnss_lost
-            .is_some_and(|lost| now.since(lost) >= self.limits.gnss_grace);
+        let lost_too_long = self.beyond_grace(now, self.gnss_lost);
         Some(match () {
             () if d == D::Free => (TgmState::FreeRun, Cause::DpllFreerun), // T4a
             () if self.phc.is_out() => (TgmState::FreeRun, Cause::PhcOffset),
             () if self.phase.is_out() && d == D::Locked => (TgmState::FreeRun, Cause::PhaseOffset),
             () if self.rss.is_out() => (TgmState::FreeRun, Cause::PhcOffset),
-            () if self.t(now) == T::PhcFault => (TgmState::FreeRun, Cause::TimeOfDay),
+            () if matches!(self.t(now), T::PhcFault | T::Disagrees) => (TgmState::FreeRun, Cause::TimeOfDay),
             () if d == D::Hold => (TgmState::HoldoverInSpec, Cause::DpllHoldover), // T3a
-            () if g == G::Untrusted => (TgmState::FreeRun, Cause::GnssUntrusted),  // L3, T4b: no pin is ours to detach
-            () if lost_too_long && d == D::Locked => (TgmState::FreeRun, Cause::GnssLost),
+            () if g == G::Untrusted => self.leave_pulse(now, Cause::GnssUntrusted)?, // L3, T4b
+            () if (lost_too_long && d == D::Locked) || self.waiting.is_some() => {
+                self.leave_pulse(now, Cause::GnssLost)?
+            }
             () if d == D::Unobserved => (TgmState::HoldoverInSpec, Cause::Unobserved), // T3b
             () if !phc_seen && self.config.phc_on_dpll => (TgmState::HoldoverInSpec, Cause::Unobserved),
             () if !phc_seen => (TgmState::FreeRun, Cause::PhcUnseen), // T4c
@@ -336,7 +433,12 @@ impl Card {
         })
     }
 
-    fn leave_holdover(&self, now: Time<Mono>, d: D) -> Option<Transition> {
+    fn leave_holdover(&mut self, now: Time<Mono>, g: G, d: D) -> Option<Transition> {
+        if d == D::Hold {
+            self.waiting = None; // it reports what was waited for
+        }
+        let untrusted = g == G::Untrusted && d != D::Hold;
+        let blind = self.beyond_grace(now, self.blind);
         let estimate = self.estimate(now).unwrap_or(Nanos::ZERO);
         let timed_out = self
             .holdover
@@ -352,6 +454,11 @@ impl Card {
             () if self.phc.is_out() => (TgmState::FreeRun, Cause::PhcOffset),
             () if d == D::Free => (TgmState::FreeRun, Cause::DpllFreerun),
             () if self.t(now) == T::PhcFault => (TgmState::FreeRun, Cause::TimeOfDay),
+            () if untrusted => self.leave_pulse(now, Cause::GnssUntrusted)?, // L3
+            () if blind || self.waiting.is_some() => self.leave_pulse(now, Cause::GnssLost)?,
+            () if self.state == TgmState::HoldoverOutOfSpec && self.beyond_spec() != self.state => {
+                (TgmState::FreeRun, Cause::EecLost) // T9
+            }
             () if self.state == TgmState::HoldoverOutOfSpec => return None,
             () if modelled_out(self.limits.max_in_spec) => (self.beyond_spec(), Cause::HoldoverOffset), // T6
             () if timed_out => (self.beyond_spec(), Cause::HoldoverTimeout),
@@ -360,10 +467,9 @@ impl Card {
     }
 
     fn beyond_spec(&self) -> TgmState {
-        if self.out_of_spec == OutOfSpec::None {
-            TgmState::FreeRun
-        } else {
-            TgmState::HoldoverOutOfSpec
+        match beyond_spec(self.policy.profile, self.out_of_spec, self.quality) {
+            None => TgmState::FreeRun,
+            Some(_) => TgmState::HoldoverOutOfSpec,
         }
     }
 
@@ -382,6 +488,7 @@ impl Card {
             TgmState::Locked | TgmState::FreeRun => None,
         };
         self.good = 0;
+        self.waiting = None;
         self.state = to;
         self.since = now;
     }
@@ -389,7 +496,9 @@ impl Card {
     /// A holdover that nobody saw begin began at the last proof that its reference was followed.
     fn holdover_start(&self, now: Time<Mono>, cause: Cause) -> Time<Mono> {
         if cause != Cause::Unobserved {
-            return now;
+            // Behind a detach it began when the pulse lost its receiver; by itself the DPLL says so within the grace time.
+            let distrusted = self.waiting.map(|waiting| self.gnss_lost.unwrap_or(waiting));
+            return distrusted.unwrap_or(now).min(now);
         }
         let proof = if self.dpll.judge(now) == D::Unobserved {
             self.dpll.proof
@@ -447,6 +556,12 @@ impl Card {
             phase: self.dpll.phase_status(now),
             pps: i8::from(self.pps(now)),
             nmea: gnss(i8::from(self.gnss.nmea(now))),
+            flapping: i8::from(self.is_flapping(now)),
+            pin: match self.pin() {
+                GnssPin::NotOurs => UNKNOWN,
+                GnssPin::Attached => 1,
+                GnssPin::Detached => 0,
+            },
         }
     }
 
@@ -472,7 +587,13 @@ impl Card {
             .or(self.dpll.deadline(now))
             .end(self.pulse_fresh)
             .or(self.started.map(|started| started + limits.gnss_stale))
-            .or(self.gnss_lost.map(|at| at + limits.gnss_grace));
+            .or(self.gnss_lost.map(|at| at + limits.gnss_grace))
+            .or(self.blind.map(|at| at + limits.gnss_grace))
+            .or(self.waiting.map(|at| at + limits.detach))
+            .or(self.flapping_until());
+        if self.detached.is_some() {
+            soonest = soonest.or(self.gnss_ok.map(|at| at + limits.gnss_trust));
+        }
         if let Some(held) = self.held {
             soonest = soonest
                 .or(Some(held + limits.gnss_grace))
@@ -483,6 +604,11 @@ impl Card {
                 .or(crossing(limits.max_in_spec))
                 .or(crossing(limits.max_holdover))
                 .or(Some(holdover.times_out_at(limits)));
+            if self.policy.accuracy_from_estimate {
+                soonest = ACCURACIES
+                    .iter()
+                    .fold(soonest, |soonest, (bound, _)| soonest.or(crossing(*bound)));
+            }
         }
         soonest.get()
     }
@@ -503,11 +629,15 @@ pub struct Statuses {
     pub pps: i8,
     /// NMEA arriving.
     pub nmea: i8,
+    /// Lock is lost again and again.
+    pub flapping: i8,
+    /// The GNSS input is desired attached.
+    pub pin: i8,
 }
 
 impl Statuses {
     /// In the order of [`crate::EventKind::OF_CARD`].
-    pub const fn values(self) -> [i8; 6] {
+    pub const fn values(self) -> [i8; 8] {
         [
             self.gnss_state,
             self.fix,
@@ -515,6 +645,12 @@ impl Statuses {
             self.pps,
             self.phase,
             self.frequency,
+            self.flapping,
+            self.pin,
         ]
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // tests: stop where it breaks
+mod table;

@@ -1,4 +1,7 @@
 //! What the core is told once: who is judged how, and within which limits.
+//!
+//! `tgmd` sets the limits, the class out of specification, `on_fault`, `compat` and `profile`. It does not yet set pins, nor does it
+//! feed the quality of an EEC's input, so with it `owns_pins` stays false and [`OutOfSpec::Auto`] finds no class.
 
 use tgm_time::{Nanos, Seconds};
 
@@ -37,6 +40,10 @@ pub struct Limits {
     pub reload_grace: Nanos,
     /// What the card's DPLL needs to lock, with room.
     pub lock_time: Nanos,
+    /// A detached receiver is attached again after it has been good for this long (`gnss_trust_s`).
+    pub gnss_trust: Nanos,
+    /// A DPLL whose input was detached must report holdover within this time.
+    pub detach: Nanos,
 }
 
 impl Limits {
@@ -57,6 +64,8 @@ impl Limits {
         gnss_grace: Nanos::from_millis(2_500),
         reload_grace: Nanos::from_secs(60),
         lock_time: Nanos::from_secs(42),
+        gnss_trust: Nanos::from_secs(60),
+        detach: Nanos::from_secs(3),
     };
 }
 
@@ -78,6 +87,61 @@ pub enum OutOfSpec {
     Category2,
     /// 160: category 3.
     Category3,
+    /// 140, 150 or 160 by the quality of the clock that the EEC is seen to follow ([`crate::Reading::EecQuality`]), else none.
+    /// Without noise that proves it, as on cards that send no phase offset in holdover, no EEC is seen to follow anything.
+    Auto,
+}
+
+/// Which classes are announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Profile {
+    /// G.8275.1: 6, 7, 140/150/160, 248.
+    #[default]
+    G8275,
+    /// IEEE 1588-2019 default profile: 6, 7, 52, 248. A holdover always has a class out of specification.
+    Default1588,
+    /// The same with 187 for 52: the clock may become a slave then.
+    Default1588MayFollow,
+}
+
+/// Whose rules hold where an incumbent decides otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compat {
+    /// Ours.
+    #[default]
+    None,
+    /// A follower that is not LOCKED while its leader is LOCKED makes the node FREERUN.
+    Openshift,
+}
+
+/// What of an instance is a matter of choice. [`Config::policy`] sets it; the default is what an instance has otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Policy {
+    /// Which classes are announced.
+    pub profile: Profile,
+    /// Whose rules hold.
+    pub compat: Compat,
+    /// clockAccuracy in Holdover-In-Spec is that of the estimated offset, not 0xFE.
+    pub accuracy_from_estimate: bool,
+}
+
+/// What a follower that is worse than its leader does to its node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFault {
+    /// The node is as bad as the follower.
+    #[default]
+    Node,
+    /// It leaves the worst-of, and its ports shall be disabled ([`crate::Desired`]).
+    Isolate,
+}
+
+/// What of a card is a matter of choice. [`Config::card_policy`] sets it; the default is what a card has otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CardPolicy {
+    /// What it does to its node as a follower. The leader, the first card of its instance, is never isolated.
+    pub on_fault: OnFault,
+    /// The pin of its GNSS input is ours to set. Without it there is no holdover on jamming: an untrusted pulse ends in Free-Run.
+    pub owns_pins: bool,
 }
 
 /// Who decides about an instance.
@@ -125,6 +189,8 @@ pub struct CardConfig {
 pub struct Config {
     instances: [Option<InstanceConfig>; MAX_INSTANCES],
     cards: [Option<CardConfig>; MAX_CARDS],
+    policies: [Policy; MAX_INSTANCES],
+    card_policies: [CardPolicy; MAX_CARDS],
     /// TAI − UTC to use while no receiver tells a trustworthy one: from a leap-second file that somebody chose.
     pub fallback_utc_offset: Option<Seconds>,
 }
@@ -157,6 +223,34 @@ impl Config {
         let slot = self.cards.iter_mut().find(|slot| slot.is_none()).ok_or(DoesNotFit)?;
         *slot = Some(new);
         Ok(())
+    }
+
+    /// Sets the choices of an instance added before.
+    pub fn policy(&mut self, instance: Instance, policy: Policy) -> Result<(), DoesNotFit> {
+        let place = self.instances().position(|known| known.instance == instance);
+        let slot = self.policies.get_mut(place.ok_or(DoesNotFit)?).ok_or(DoesNotFit)?;
+        *slot = policy;
+        Ok(())
+    }
+
+    /// Sets the choices of a card added before.
+    pub fn card_policy(&mut self, instance: Instance, port: Port, policy: CardPolicy) -> Result<(), DoesNotFit> {
+        let place = self
+            .cards()
+            .position(|card| (card.instance, card.port) == (instance, port));
+        let slot = self.card_policies.get_mut(place.ok_or(DoesNotFit)?).ok_or(DoesNotFit)?;
+        *slot = policy;
+        Ok(())
+    }
+
+    /// The choices of the instances, in the order these were added.
+    pub(crate) fn policies(&self) -> impl Iterator<Item = &Policy> {
+        self.policies.iter()
+    }
+
+    /// The choices of the cards, in the order these were added.
+    pub(crate) fn card_policies(&self) -> impl Iterator<Item = &CardPolicy> {
+        self.card_policies.iter()
     }
 
     /// The instances, in the order they were added.

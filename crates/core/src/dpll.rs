@@ -9,7 +9,7 @@ use crate::config::Limits;
 use crate::fresh::Fresh;
 use crate::observation::Origin;
 use crate::soonest::Soonest;
-use crate::status::{DpllKind, LockStatus, UNKNOWN};
+use crate::status::{DpllKind, InputQuality, LockStatus, UNKNOWN};
 
 /// Verdict over the card's DPLLs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -74,6 +74,8 @@ pub struct DpllJudge {
     pps: Dpll,
     /// The PPS DPLL has an active input; `None` while nobody said.
     input: Option<bool>,
+    /// How good the clock is that the EEC follows, as last told.
+    quality: InputQuality,
     /// Phase offset of that input.
     phase: Femtos,
     /// Until when it counts; never before there was one.
@@ -147,6 +149,32 @@ impl DpllJudge {
         changed
     }
 
+    /// Takes how good the clock is that the EEC follows; true if that differs from before.
+    pub fn quality(&mut self, at: Time<Mono>, quality: InputQuality, origin: Origin, limits: &Limits) -> bool {
+        let changed = self.quality != quality;
+        self.quality = quality;
+        if changed && origin == Origin::Notification {
+            self.prove(at, limits);
+        }
+        changed
+    }
+
+    /// How good the clock is that the EEC is seen to follow; unknown while it follows none, or nobody can prove that it does.
+    pub fn followed_quality(&self, now: Time<Mono>) -> InputQuality {
+        let locked = self.eec.status.is_some_and(LockStatus::is_locked);
+        if locked && self.proven(now) {
+            self.quality
+        } else {
+            InputQuality::Unknown
+        }
+    }
+
+    /// Each DPLL that was seen last said that it can hold over when its input goes.
+    pub fn can_hold(&self) -> bool {
+        let can = |dpll: &Dpll| !dpll.known || dpll.status == Some(LockStatus::LockedHoAcq);
+        (self.eec.known | self.pps.known) && can(&self.eec) && can(&self.pps)
+    }
+
     /// The DPLL was deleted.
     pub fn gone(&mut self, at: Time<Mono>, kind: DpllKind, limits: &Limits) {
         let slot = self.slot(kind);
@@ -156,6 +184,7 @@ impl DpllJudge {
             reload: Fresh::at(at, limits.reload_grace),
         };
         self.input = None;
+        self.quality = InputQuality::Unknown;
         self.phase_fresh = Fresh::NEVER;
         self.combined = self.combine(Time::from_nanos(i64::MAX));
     }

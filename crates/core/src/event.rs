@@ -51,6 +51,12 @@ numbered! {
         Nmea = 10, "nmea-status";
         /// Class and state of a relayed daemon contradict each other, 0/1.
         Mismatch = 11, "verdict-mismatch";
+        /// A card loses lock so often that locking takes longer, 0/1.
+        Flapping = 12, "flapping";
+        /// A follower is worse than its leader, left the worst-of, and its ports shall be disabled, 0/1.
+        Isolated = 13, "isolated";
+        /// The GNSS input of a card whose pins are ours is desired attached, 0/1.
+        GnssPin = 14, "gnss-pin";
     }
 }
 
@@ -91,6 +97,8 @@ numbered! {
         Composite = 15, "composite";
         /// The device or driver is gone.
         Gone = 16, "gone";
+        /// The EEC is not seen any more to follow a clock that a class out of specification could be had from (T9).
+        EecLost = 17, "eec-lost";
     }
 }
 
@@ -106,13 +114,15 @@ numbered! {
 
 impl EventKind {
     /// Those that are statuses of a card, in the order in which they are told.
-    pub(crate) const OF_CARD: [EventKind; 6] = [
+    pub(crate) const OF_CARD: [EventKind; 8] = [
         EventKind::GnssState,
         EventKind::GnssFix,
         EventKind::Nmea,
         EventKind::Pps,
         EventKind::Phase,
         EventKind::Frequency,
+        EventKind::Flapping,
+        EventKind::GnssPin,
     ];
 
     /// The word for a value of this kind, where its values have words.

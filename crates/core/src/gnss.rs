@@ -134,6 +134,11 @@ impl GnssJudge {
         (self.verdict == G::Ok) & self.is_fresh(now)
     }
 
+    /// True while it tells of a fix, however inaccurate.
+    pub fn has_fix(&self, now: Time<Mono>) -> bool {
+        self.fix_good & self.is_fresh(now)
+    }
+
     /// The verdict.
     #[inline]
     pub fn judge(&self, now: Time<Mono>) -> G {

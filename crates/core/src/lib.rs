@@ -7,7 +7,7 @@
 //! * An instance is judged by `Tgm` (from its cards' hardware) or by `Relay` (another daemon's verdict); see [`config::Judge`].
 //!
 //! Follow the data: [`observation`] → `gnss`, `dpll`, `limit`, `tod` (one judge per input) → `card` (the T-GM state machine) →
-//! `node` (worst of cards, OS clock, edges) → [`event`] and [`view`].
+//! `node` (worst of cards, OS clock, edges) → [`event`], [`view`] and [`desired`].
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -15,6 +15,7 @@ mod alias;
 pub mod announce;
 mod card;
 pub mod config;
+pub mod desired;
 mod dpll;
 pub mod event;
 mod fresh;
@@ -34,9 +35,12 @@ pub mod view;
 pub use alias::Alias;
 pub use announce::{Announce, TgmState};
 pub use config::Config;
+pub use desired::{Desired, GnssPin};
 pub use event::{Cause, Event, EventKind, TimeSource};
 pub use ids::{Instance, Port};
 pub use node::{Core, Now};
 pub use observation::{GnssEpoch, Observation, Origin, Reading};
-pub use status::{Antenna, ClockClass, ClockState, DpllKind, GnssFix, GnssState, Jamming, LockStatus, Spoofing};
+pub use status::{
+    Antenna, ClockClass, ClockState, DpllKind, GnssFix, GnssState, InputQuality, Jamming, LockStatus, Spoofing,
+};
 pub use view::{CardView, InstanceView, Names, NodeView, Picture};

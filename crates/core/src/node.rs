@@ -2,9 +2,10 @@
 
 use tgm_time::{Mono, Nanos, Seconds, Time, Utc};
 
-use crate::announce::{Announce, TgmState};
+use crate::announce::{Announce, Basis, TgmState};
 use crate::card::{Card, Statuses, Taken};
-use crate::config::{Config, InstanceConfig, Judge};
+use crate::config::{Compat, Config, InstanceConfig, Judge, OnFault, Policy};
+use crate::desired::Desired;
 use crate::dpll::D;
 use crate::event::{Cause, Event, EventKind, TimeSource};
 use crate::gnss::G;
@@ -29,6 +30,7 @@ pub struct Now {
 #[derive(Debug, Clone, Copy)]
 struct InstanceState {
     config: InstanceConfig,
+    policy: Policy,
     relay: Relay,
     lock_state: Option<ClockState>,
     class: Option<ClockClass>,
@@ -42,6 +44,8 @@ struct CardState {
     told: Option<Statuses>,
     /// It has just changed its state; the new one may have to be left at once, so it is judged again.
     unsettled: bool,
+    /// It was told isolated.
+    isolated: bool,
 }
 
 /// The event core. Fixed size, no clock, no I/O.
@@ -106,28 +110,35 @@ impl Core {
             next: Time::ZERO,
             checked: Time::from_nanos(i64::MIN),
         };
-        for (slot, config) in core.instances.iter_mut().zip(config.instances()) {
+        let instances = config.instances().zip(config.policies());
+        for (slot, (instance, policy)) in core.instances.iter_mut().zip(instances) {
             *slot = Some(InstanceState {
-                config: *config,
+                config: *instance,
+                policy: *policy,
                 relay: Relay::default(),
                 lock_state: None,
                 class: None,
                 contradictory: false,
             });
         }
-        let owner = |instance| config.instances().find(|candidate| candidate.instance == instance);
-        let cards = config.cards().filter_map(|card| Some((card, owner(card.instance)?)));
+        let owner = |instance| {
+            let mut instances = config.instances().zip(config.policies());
+            instances.find(|(candidate, _)| candidate.instance == instance)
+        };
+        let cards = config.cards().zip(config.card_policies());
+        let cards = cards.filter_map(|(card, choice)| Some((card, choice, owner(card.instance)?)));
         let slots = core.cards.iter_mut().zip(&mut core.keys).zip(0u8..);
-        for (((slot, name), index), (card, instance)) in slots.zip(cards) {
+        for (((slot, name), index), (card, choice, (instance, policy))) in slots.zip(cards) {
             *name = key(card.instance, card.port);
             core.count += 1;
             if let Some(hint) = core.hints.get_mut(usize::from(card.port.0) % HINTS) {
                 *hint = index;
             }
             *slot = Some(CardState {
-                card: Card::new(*card, instance, config.fallback_utc_offset),
+                card: Card::new(*card, *choice, instance, *policy, config.fallback_utc_offset),
                 told: None,
                 unsettled: false,
+                isolated: false,
             });
         }
         core
@@ -235,11 +246,15 @@ impl Core {
             return;
         };
         let instance = state.card.config.instance;
+        let quality = state.card.quality;
         let transition = state.card.evaluate(now.mono);
+        let requalified = state.card.quality != quality;
         state.unsettled = transition.is_some();
         self.tell_card(now, at, index, sink);
         if let Some((_, cause)) = transition {
             self.conclude(now, at, instance, Some(cause), sink);
+        } else if requalified {
+            self.conclude(now, at, instance, Some(Cause::Reported), sink);
         }
     }
 
@@ -324,10 +339,12 @@ impl Core {
         let (instance, port) = (card.config.instance, card.config.port);
         let gnss_silent = !card.gnss.is_fresh(now.mono);
         let t_acc = card.gnss.t_acc(now.mono);
+        let detached = card.detached();
         let before = old.map(Statuses::values);
         for (n, (kind, value)) in EventKind::OF_CARD.into_iter().zip(new.values()).enumerate() {
             let old = before.and_then(|values| values.get(n).copied());
-            if old == Some(value) || (old.is_none() && value < 0) {
+            let dull = old.is_none() && (value < 0 || (kind == EventKind::Flapping && value == 0));
+            if old == Some(value) || dull {
                 continue;
             }
             let of_gnss = matches!(kind, EventKind::GnssState | EventKind::GnssFix);
@@ -336,10 +353,12 @@ impl Core {
                 EventKind::Pps => new.pps == 0 && new.phase < 0,
                 EventKind::Phase => new.phase < 0,
                 EventKind::Frequency => new.frequency < 0,
+                EventKind::Flapping | EventKind::GnssPin => false,
                 _ => gnss_silent,
             };
             let cause = match old {
                 None => Cause::Start,
+                Some(_) if kind == EventKind::GnssPin => detached.unwrap_or(Cause::Reported),
                 Some(_) if silent => Cause::Stale,
                 Some(_) => Cause::Reported,
             };
@@ -412,9 +431,65 @@ impl Core {
                 sink,
             );
         }
+        self.tell_isolated(now, at, instance, cause, sink);
         if view.lock_state != was_lock {
             self.conclude_node(now, at, Cause::Composite, sink);
         }
+    }
+
+    /// Events of followers that leave the worst-of, or come back to it.
+    fn tell_isolated(
+        &mut self,
+        now: Now,
+        at: Time<Mono>,
+        instance: Instance,
+        cause: Cause,
+        sink: &mut impl FnMut(&Event),
+    ) {
+        let leader = self.leader(instance);
+        for index in 0..self.count {
+            let Some(state) = self.cards.get_mut(index).and_then(Option::as_mut) else {
+                continue;
+            };
+            let isolated = is_isolated(state, leader);
+            if state.card.config.instance != instance || state.isolated == isolated {
+                continue;
+            }
+            let was = core::mem::replace(&mut state.isolated, isolated);
+            let port = state.card.config.port;
+            let edge = Edge {
+                kind: EventKind::Isolated,
+                cause,
+                instance,
+                port,
+                old: Some(i64::from(was)),
+                new: i64::from(isolated),
+                offset: None,
+            };
+            self.tell(now, at, edge, sink);
+        }
+    }
+
+    /// The first card of an instance.
+    fn leader(&self, instance: Instance) -> Option<(Port, TgmState)> {
+        let mut cards = self.cards.iter().flatten().map(|state| &state.card);
+        cards
+            .find(|card| card.config.instance == instance)
+            .map(|card| (card.config.port, card.state))
+    }
+
+    /// What is desired of each card, in the order of the configuration.
+    pub fn desired(&self, now: Time<Mono>) -> impl Iterator<Item = Desired> {
+        self.cards.iter().flatten().map(move |state| {
+            let instance = state.card.config.instance;
+            Desired {
+                instance,
+                port: state.card.config.port,
+                announce: self.instance_view(instance, now).and_then(|view| view.announce),
+                pins: state.card.pin(),
+                isolated: is_isolated(state, self.leader(instance)),
+            }
+        })
     }
 
     /// Events E3 and E4.
@@ -521,7 +596,7 @@ impl Core {
             .iter()
             .flatten()
             .find(|state| state.config.instance == instance)?;
-        let mut cards = self
+        let cards = self
             .cards
             .iter()
             .flatten()
@@ -539,19 +614,38 @@ impl Core {
                 announce: None,
             });
         }
-        let worst = leader.map_or(TgmState::FreeRun, |_| {
-            cards
-                .clone()
-                .map(|card| card.card.state)
-                .fold(TgmState::Locked, TgmState::worst)
+        let leads = leader.map(|leader| (leader.card.config.port, leader.card.state));
+        let counted = cards.filter(|card| !is_isolated(card, leads));
+        let states = counted.clone().map(|card| card.card.state);
+        let worst = leader.map_or(TgmState::FreeRun, |leader| {
+            let worst = states.fold(TgmState::Locked, TgmState::worst);
+            let follows = leader.card.state != TgmState::Locked || worst == TgmState::Locked;
+            if follows || state.policy.compat == Compat::None {
+                worst
+            } else {
+                TgmState::FreeRun
+            }
         });
-        let offset = cards
+        // Only of those whose state it is: a card in Locked has no need of a frequency's quality.
+        let qualities = counted
+            .clone()
+            .filter(|card| card.card.state == worst)
+            .map(|card| card.card.quality);
+        let offset = counted
+            .clone()
             .find(|card| card.card.state == worst)
             .and_then(|card| match worst {
                 TgmState::HoldoverInSpec | TgmState::HoldoverOutOfSpec => card.card.estimate(now),
                 TgmState::Locked | TgmState::FreeRun => card.card.phc_offset(now),
             });
-        let announce = Announce::of(worst, state.config.out_of_spec, self.utc_offset());
+        let announce = Announce::by(&Basis {
+            state: worst,
+            profile: state.policy.profile,
+            out_of_spec: state.config.out_of_spec,
+            quality: qualities.min().unwrap_or_default(),
+            estimate: offset.filter(|_| state.policy.accuracy_from_estimate),
+            utc_offset: self.utc_offset(),
+        });
         Some(InstanceView {
             instance,
             port,
@@ -588,6 +682,13 @@ impl Core {
             simulated: self.simulated,
         }
     }
+}
+
+/// A follower that is worse than its leader and shall not take its node with it.
+fn is_isolated(state: &CardState, leader: Option<(Port, TgmState)>) -> bool {
+    let Some((port, leader)) = leader else { return false };
+    let follows = state.card.config.port != port && state.card.choice.on_fault == OnFault::Isolate;
+    follows && state.card.state.trust() < leader.trust()
 }
 
 /// An edge before it gets its number and its time.

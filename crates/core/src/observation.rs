@@ -3,7 +3,9 @@
 use tgm_time::{Femtos, Mono, Nanos, Seconds, Time, Utc};
 
 use crate::ids::{Instance, Port};
-use crate::status::{Antenna, ClockClass, ClockState, DpllKind, GnssFix, GnssState, Jamming, LockStatus, Spoofing};
+use crate::status::{
+    Antenna, ClockClass, ClockState, DpllKind, GnssFix, GnssState, InputQuality, Jamming, LockStatus, Spoofing,
+};
 
 /// One thing that one source saw at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +52,14 @@ pub enum Reading {
     DpllInput {
         /// True while an input pin is the active one.
         active: bool,
+        /// Asked or told.
+        origin: Origin,
+    },
+    /// How good the clock is that the EEC follows (the kernel's `clock-quality-level`, or what ESMC says of the port it came from).
+    /// It counts only while the EEC is seen to be locked.
+    EecQuality {
+        /// Its quality.
+        quality: InputQuality,
         /// Asked or told.
         origin: Origin,
     },

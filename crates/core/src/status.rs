@@ -67,6 +67,40 @@ pub enum DpllKind {
     Pps,
 }
 
+/// How good the clock is that an EEC follows, as far as a class out of specification depends on it (G.8275.1 table 2). Ordered: a
+/// larger one is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[repr(u8)]
+pub enum InputQuality {
+    /// Nobody said, or a quality that no class is made for (QL-EEC1, QL-DNU).
+    #[default]
+    Unknown = 0,
+    /// Category 3: QL-SSU-B.
+    Category3 = 1,
+    /// Category 2: QL-SSU-A.
+    Category2 = 2,
+    /// Category 1: QL-PRC, QL-PRTC, QL-ePRTC, QL-ePRC.
+    Category1 = 3,
+}
+
+impl InputQuality {
+    /// The word in recordings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            InputQuality::Unknown => "unknown",
+            InputQuality::Category3 => "category3",
+            InputQuality::Category2 => "category2",
+            InputQuality::Category1 => "category1",
+        }
+    }
+
+    /// Back from the word; `None` for any other.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let all = [Self::Unknown, Self::Category3, Self::Category2, Self::Category1];
+        all.into_iter().find(|quality| quality.name() == name)
+    }
+}
+
 /// State of a clock, with the numbers of `openshift_ptp_clock_state`. Larger is *not* better: see [`ClockState::worst`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[repr(u8)]

@@ -29,7 +29,7 @@ pub enum T {
     ReceiverFault,
     /// Disagrees; the PHC's second jumped.
     PhcFault,
-    /// Disagrees, and has done so from the start.
+    /// Disagrees though neither jumped: from the start, or because TAI − UTC changed.
     Disagrees,
     /// One side or the UTC offset is missing.
     #[default]
@@ -115,8 +115,8 @@ impl TimeOfDay {
             return T::Unknown;
         }
         match self.verdict {
-            T::Disagrees if self.receiver.jumped && !self.phc.jumped => T::ReceiverFault,
-            T::Disagrees if self.phc.jumped && !self.receiver.jumped => T::PhcFault,
+            T::Disagrees if self.phc.jumped => T::PhcFault, // whatever the receiver did beside
+            T::Disagrees if self.receiver.jumped => T::ReceiverFault,
             verdict => verdict,
         }
     }
@@ -169,6 +169,8 @@ mod tests {
         assert_eq!(run(9, |_| 0, |s| if s >= 4 { -1 } else { 0 }), T::ReceiverFault);
         assert_eq!(run(9, |s| if s >= 4 { 3_600 } else { 0 }, |_| 0), T::PhcFault);
         assert_eq!(run(9, |_| 1, |_| 0), T::Disagrees);
+        let both = run(9, |s| if s >= 4 { 3_600 } else { 0 }, |s| if s >= 4 { -1 } else { 0 });
+        assert_eq!(both, T::PhcFault, "a PHC that jumped is at fault, whoever else did");
     }
 
     #[test]

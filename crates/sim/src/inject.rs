@@ -141,7 +141,11 @@ fn corrupt(what: Reading, rng: &mut Rng) -> Reading {
             state,
             class: Some(ClockClass(u8::try_from(rng.between(0, 256)).unwrap_or(0))),
         },
-        same @ (Reading::DpllGone { .. } | Reading::Nmea | Reading::GnssGone | Reading::PhcGone) => same,
+        same @ (Reading::DpllGone { .. }
+        | Reading::EecQuality { .. }
+        | Reading::Nmea
+        | Reading::GnssGone
+        | Reading::PhcGone) => same,
     }
 }
 

@@ -8,8 +8,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use tgm_core::{
-    Antenna, ClockClass, ClockState, DpllKind, GnssEpoch, GnssFix, GnssState, Instance, Jamming, LockStatus,
-    Observation, Origin, Port, Reading, Spoofing,
+    Antenna, ClockClass, ClockState, DpllKind, GnssEpoch, GnssFix, GnssState, InputQuality, Instance, Jamming,
+    LockStatus, Observation, Origin, Port, Reading, Spoofing,
 };
 use tgm_time::{Femtos, Mono, Nanos, Seconds, Time, Utc};
 
@@ -49,6 +49,7 @@ impl fmt::Display for Line {
             }
             Reading::DpllPhase { offset, origin } => write!(f, "phase {} {}", offset.0, origin_word(origin)),
             Reading::DpllInput { active, origin } => write!(f, "input {} {}", u8::from(active), origin_word(origin)),
+            Reading::EecQuality { quality, origin } => write!(f, "quality {} {}", quality.name(), origin_word(origin)),
             Reading::DpllGone { dpll } => write!(f, "gone {}", kind(dpll)),
             Reading::Gnss(epoch) => write_epoch(f, &epoch),
             Reading::Nmea => f.write_str("nmea"),
@@ -187,6 +188,10 @@ fn read_short(name: &str, a: &str, b: &str, c: &str) -> Option<Reading> {
         },
         ("input", a, b, "") => Reading::DpllInput {
             active: bit(a)?,
+            origin: origin(b)?,
+        },
+        ("quality", a, b, "") => Reading::EecQuality {
+            quality: InputQuality::from_name(a)?,
             origin: origin(b)?,
         },
         ("gone", a, "", "") => Reading::DpllGone { dpll: dpll(a)? },
