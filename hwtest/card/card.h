@@ -41,6 +41,9 @@
 #define PORTS		2
 #define EXTTS_CHANNELS	4
 #define PEROUT_CHANNELS	4
+/* and one for the kernel's PPS */
+#define KERNEL_PPS	PEROUT_CHANNELS
+#define OUTPUTS		(PEROUT_CHANNELS + 1)
 #define PHC_PINS	5
 /* TAI - GPS time, seconds; fixed since 1980 */
 #define TAI_GPS_S	19
@@ -71,15 +74,41 @@ struct oscillator {
 	u64 random;
 };
 
-/* The PTP hardware clock: a line from an anchor on. */
+/* Something that counts: a line from an anchor on. */
+struct line {
+	u64 anchor_raw;		/* MONOTONIC_RAW, ns */
+	s64 anchor_ns;
+	u64 anchor_frac;	/* 2^-60 ns */
+	u64 rate;		/* its ns for a ns of MONOTONIC_RAW, 2^-60 */
+};
+
+/* A periodic signal that the PHC makes; its times are the PHC's. */
+struct output {
+	bool on;
+	bool once;
+	s64 first_ns;		/* a rising edge; none comes before */
+	u64 period_ns;
+	u64 high_ns;
+	s64 told_ns;		/* its edges up to here are over */
+};
+
+/* What an E810's PHC has not, and this one may have. */
+enum offer {
+	OFFER_COUNTER = 1,	/* a counter that nobody steers */
+	OFFER_CROSS = 2,	/* both clocks latched at one instant */
+	OFFER_PPS = 4,		/* pulses for the kernel's PPS */
+	OFFER_DUTY = 8,		/* outputs with a duty cycle */
+	OFFER_ONCE = 16,	/* outputs of a single pulse */
+};
+
+/* The PTP hardware clock. */
 struct phc {
 	struct ptp_clock_info info;
 	struct ptp_clock *clock;
 	struct ptp_pin_desc pin[PHC_PINS];
-	u64 anchor_raw;		/* MONOTONIC_RAW, ns */
-	s64 anchor_ns;
-	u64 anchor_frac;	/* 2^-60 ns */
-	u64 rate;		/* clock ns for a ns of MONOTONIC_RAW, 2^-60 */
+	struct line time;
+	struct line counter;
+	u32 offers;		/* enum offer; holds from the next phc_start on */
 	s64 adjust_ppt;		/* what adjfine asked for */
 	s64 slew_left_ns;	/* what adjphase still owes */
 	s64 drift_ppt;		/* a fault: nobody has asked for it */
@@ -88,8 +117,8 @@ struct phc {
 	u32 read_ns;		/* how long a read of the register takes */
 	u32 extts_flags[EXTTS_CHANNELS];	/* 0: off */
 	bool extts_from_dpll;	/* what the pin GNSS/SDP21/SDP23 carries */
-	bool perout_on[PEROUT_CHANNELS];
-	struct ptp_perout_request perout[PEROUT_CHANNELS];
+	struct output output[OUTPUTS];
+	bool looped;		/* a cable from SMA1 to SMA2, or SDP20 to SDP21 */
 	u64 edges;
 };
 
@@ -249,7 +278,7 @@ struct card {
 	struct oscillator oscillator;
 	struct phc phc;
 	struct pulse source[SOURCES];
-	struct hrtimer edge;
+	struct hrtimer edge, output_edge;
 	u64 edge_raw;		/* the edge that comes next */
 	bool edge_falls;
 	struct dpll dpll[DPLLS];
@@ -291,6 +320,12 @@ s64 oscillator_ppt(const struct card *c, u64 raw);
 u32 random_u32(struct card *c);
 s64 random_within(struct card *c, u64 amplitude);
 
+/* line.c */
+u64 line_factor(s64 ppt);
+s64 line_at(const struct line *l, u64 raw);
+u64 line_raw(const struct line *l, s64 ns);
+void line_move(struct line *l, u64 raw);
+
 /* phc.c; these need card.lock except for init, start and stop */
 void phc_init(struct card *c, s64 offset_ns);
 int phc_start(struct card *c, struct device *parent);
@@ -299,7 +334,16 @@ s64 phc_at(const struct card *c, u64 raw);
 void phc_move(struct card *c, u64 raw);
 void phc_rate(struct card *c);
 void phc_step(struct card *c, s64 ns);
+s64 phc_counter(const struct card *c, u64 raw);
 bool phc_feeds(const struct card *c, enum pin_kind kind);
+
+/* output.c; all but init and stop need card.lock */
+void output_init(struct card *c);
+void output_stop(struct card *c);
+int output_start(struct card *c, const struct ptp_perout_request *rq);
+void output_kernel_pps(struct card *c, bool on);
+void output_anew(struct card *c);
+bool output_into(const struct card *c, int pin);
 
 /* pulse.c */
 void pulse_init(struct card *c);

@@ -76,6 +76,7 @@ static void hardware_off(void)
 		if (!cards[i])
 			continue;
 		pulse_stop(cards[i]);
+		output_stop(cards[i]);
 		gnss_exit(cards[i]);
 		pins_exit(cards[i]);
 	}

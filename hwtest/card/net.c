@@ -7,6 +7,8 @@
 #include <linux/ethtool.h>
 #include <linux/etherdevice.h>
 #include <linux/rtnetlink.h>
+#include <net/busy_poll.h>
+#include <net/sock.h>
 #include "card.h"
 
 #define WIRE_MAX	1000
@@ -16,15 +18,36 @@ static struct port *port_of(struct net_device *dev)
 	return *(struct port **)netdev_priv(dev);
 }
 
-static ktime_t stamp(struct card *c, u64 raw)
+static ktime_t stamp(struct card *c, u64 raw, bool cycles)
 {
 	unsigned long flags;
 	s64 ns;
 
 	spin_lock_irqsave(&c->lock, flags);
-	ns = phc_at(c, raw);
+	ns = cycles ? phc_counter(c, raw) : phc_at(c, raw);
 	spin_unlock_irqrestore(&c->lock, flags);
 	return ns_to_ktime(ns);
+}
+
+static bool has_counter(const struct card *c)
+{
+	return READ_ONCE(c->phc.offers) & OFFER_COUNTER;
+}
+
+/* Who reads a virtual clock gets the counter, which the core converts. */
+static bool wants_cycles(const struct card *c, const struct sk_buff *skb)
+{
+	return has_counter(c) && skb->sk && sk_fullsock(skb->sk) &&
+	       READ_ONCE(skb->sk->sk_tsflags) & SOF_TIMESTAMPING_BIND_PHC;
+}
+
+/* The stamp of a received frame, by the clock of the socket that it came to. */
+static ktime_t port_get_tstamp(struct net_device *dev, const struct skb_shared_hwtstamps *at,
+			       bool cycles)
+{
+	struct card *c = port_of(dev)->card;
+
+	return stamp(c, (unsigned long)at->netdev_data, cycles && has_counter(c));
 }
 
 static bool connected(const struct port *port)
@@ -60,8 +83,15 @@ static void send_to(struct port *from, struct port *to, struct sk_buff *skb, u64
 		return;
 	skb_scrub_packet(copy, true);
 	memset(skb_hwtstamps(copy), 0, sizeof(*skb_hwtstamps(copy)));
-	if (to->stamp.rx_filter != HWTSTAMP_FILTER_NONE)
-		skb_hwtstamps(copy)->hwtstamp = stamp(to->card, raw + cable_ns(from, to));
+	if (to->stamp.rx_filter != HWTSTAMP_FILTER_NONE) {
+		raw += cable_ns(from, to);
+		if (has_counter(to->card)) {
+			skb_shinfo(copy)->tx_flags |= SKBTX_HW_TSTAMP_NETDEV;
+			skb_hwtstamps(copy)->netdev_data = (void *)(unsigned long)raw;
+		} else {
+			skb_hwtstamps(copy)->hwtstamp = stamp(to->card, raw, false);
+		}
+	}
 	skb_queue_tail(&to->wire, copy);
 	napi_schedule(&to->napi);
 }
@@ -76,7 +106,9 @@ static netdev_tx_t port_xmit(struct sk_buff *skb, struct net_device *dev)
 		port->card->stamps_lost--;
 	} else if (skb_shinfo(skb)->tx_flags & SKBTX_HW_TSTAMP &&
 		   port->stamp.tx_type == HWTSTAMP_TX_ON) {
-		struct skb_shared_hwtstamps when = { .hwtstamp = stamp(port->card, raw) };
+		struct skb_shared_hwtstamps when = {
+			.hwtstamp = stamp(port->card, raw, wants_cycles(port->card, skb)),
+		};
 
 		skb_shinfo(skb)->tx_flags |= SKBTX_IN_PROGRESS;
 		skb_tstamp_tx(skb, &when);
@@ -99,6 +131,7 @@ static int port_receive(struct napi_struct *napi, int budget)
 	while (done < budget && (skb = skb_dequeue(&port->wire))) {
 		dev_sw_netstats_rx_add(napi->dev, skb->len);
 		skb->protocol = eth_type_trans(skb, napi->dev);
+		skb_mark_napi_id(skb, napi);
 		netif_receive_skb(skb);
 		done++;
 	}
@@ -219,6 +252,7 @@ static const struct net_device_ops operations = {
 	.ndo_open = port_open,
 	.ndo_stop = port_stop,
 	.ndo_start_xmit = port_xmit,
+	.ndo_get_tstamp = port_get_tstamp,
 	.ndo_hwtstamp_get = port_hwtstamp_get,
 	.ndo_hwtstamp_set = port_hwtstamp_set,
 	.ndo_set_mac_address = eth_mac_addr,

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The PTP hardware clock. It is a line over CLOCK_MONOTONIC_RAW: an anchor and
- * a rate. The rate is the clock signal's (the EEC's output or the crystal)
- * times what adjfine asked for; whenever one of them changes, the anchor moves
- * up to that instant.
+ * The PTP hardware clock and the counter below it. The counter's rate is the
+ * clock signal's (the EEC's output or the crystal), the clock's is that times
+ * what adjfine asked for.
  */
 #include <linux/delay.h>
 #include "card.h"
 
-#define ONE		(1ULL << 60)
-#define PPT		1000000000000ULL
 #define MAX_ADJ_PPB	100000000
 #define MAX_PHASE_NS	1000000
 /* adjphase slews by this much: 10 us in a second */
@@ -20,59 +17,43 @@ static struct card *info_card(struct ptp_clock_info *info)
 	return container_of(info, struct card, phc.info);
 }
 
-/* 1 + ppt in units of 2^-60 */
-static u64 factor(s64 ppt)
-{
-	u64 part = mul_u64_u64_div_u64(abs(ppt), ONE, PPT);
-
-	return ppt < 0 ? ONE - part : ONE + part;
-}
-
 s64 phc_at(const struct card *c, u64 raw)
 {
-	const struct phc *p = &c->phc;
-	unsigned __int128 way;
-
-	if (raw >= p->anchor_raw) {
-		way = (unsigned __int128)(raw - p->anchor_raw) * p->rate + p->anchor_frac;
-		return p->anchor_ns + (s64)(way >> 60);
-	}
-	/* an edge that was due shortly before the anchor */
-	way = (unsigned __int128)(p->anchor_raw - raw) * p->rate;
-	return p->anchor_ns - (s64)(way >> 60);
+	return line_at(&c->phc.time, raw);
 }
 
-/* Moves the anchor up to raw without changing what the clock shows. */
+s64 phc_counter(const struct card *c, u64 raw)
+{
+	return line_at(&c->phc.counter, raw);
+}
+
+/* Moves both up to raw without changing what they show. */
 void phc_move(struct card *c, u64 raw)
 {
-	struct phc *p = &c->phc;
-	unsigned __int128 way;
-
-	if (raw <= p->anchor_raw)
-		return;
-	way = (unsigned __int128)(raw - p->anchor_raw) * p->rate + p->anchor_frac;
-	p->anchor_ns += (s64)(way >> 60);
-	p->anchor_frac = (u64)way & (ONE - 1);
-	p->anchor_raw = raw;
+	line_move(&c->phc.time, raw);
+	line_move(&c->phc.counter, raw);
 }
 
-/* The rate from what makes it; phc_move to the present comes before. */
+/* The rates from what makes them; phc_move to the present comes before. */
 void phc_rate(struct card *c)
 {
 	struct phc *p = &c->phc;
-	s64 ppt = p->coupled ? c->dpll[EEC].freq_ppt : oscillator_ppt(c, p->anchor_raw);
-	s64 adjust = p->adjust_ppt + p->drift_ppt;
+	s64 ppt = p->coupled ? c->dpll[EEC].freq_ppt : oscillator_ppt(c, p->time.anchor_raw);
+	s64 adjust = p->adjust_ppt;
 	unsigned __int128 rate;
 
 	if (p->slew_left_ns)
 		adjust += clamp_t(s64, p->slew_left_ns * 1000, -SLEW_PPT, SLEW_PPT);
-	rate = (unsigned __int128)factor(ppt) * factor(adjust);
-	p->rate = (u64)(rate >> 60);
+	rate = (unsigned __int128)line_factor(ppt) * line_factor(p->drift_ppt);
+	p->counter.rate = (u64)(rate >> 60);
+	rate = (unsigned __int128)p->counter.rate * line_factor(adjust);
+	p->time.rate = (u64)(rate >> 60);
 }
 
 void phc_step(struct card *c, s64 ns)
 {
-	c->phc.anchor_ns += ns;
+	c->phc.time.anchor_ns += ns;
+	output_anew(c);
 }
 
 static int phc_adjfine(struct ptp_clock_info *info, long scaled_ppm)
@@ -118,10 +99,10 @@ static s32 phc_getmaxphase(struct ptp_clock_info *info)
 	return MAX_PHASE_NS;
 }
 
-static int phc_gettimex(struct ptp_clock_info *info, struct timespec64 *ts,
-			struct ptp_system_timestamp *sts)
+/* A register is read, with the system's clock before and after. */
+static int read_line(struct card *c, const struct line *line, struct timespec64 *ts,
+		     struct ptp_system_timestamp *sts)
 {
-	struct card *c = info_card(info);
 	unsigned long flags;
 	u32 wait;
 	u64 raw;
@@ -140,10 +121,26 @@ static int phc_gettimex(struct ptp_clock_info *info, struct timespec64 *ts,
 	if (wait)
 		ndelay(wait);
 	ptp_read_system_postts(sts);
-	ns = phc_at(c, raw);
+	ns = line_at(line, raw);
 	spin_unlock_irqrestore(&c->lock, flags);
 	*ts = ns_to_timespec64(ns);
 	return 0;
+}
+
+static int phc_gettimex(struct ptp_clock_info *info, struct timespec64 *ts,
+			struct ptp_system_timestamp *sts)
+{
+	struct card *c = info_card(info);
+
+	return read_line(c, &c->phc.time, ts, sts);
+}
+
+static int phc_getcyclesx(struct ptp_clock_info *info, struct timespec64 *ts,
+			  struct ptp_system_timestamp *sts)
+{
+	struct card *c = info_card(info);
+
+	return read_line(c, &c->phc.counter, ts, sts);
 }
 
 static int phc_settime(struct ptp_clock_info *info, const struct timespec64 *ts)
@@ -153,15 +150,16 @@ static int phc_settime(struct ptp_clock_info *info, const struct timespec64 *ts)
 
 	spin_lock_irqsave(&c->lock, flags);
 	phc_move(c, now_raw());
-	c->phc.anchor_ns = timespec64_to_ns(ts);
-	c->phc.anchor_frac = 0;
+	c->phc.time.anchor_ns = timespec64_to_ns(ts);
+	c->phc.time.anchor_frac = 0;
+	output_anew(c);
 	spin_unlock_irqrestore(&c->lock, flags);
 	return 0;
 }
 
-static int phc_crosststamp(struct ptp_clock_info *info, struct system_device_crosststamp *cts)
+static int latch_line(struct card *c, const struct line *line,
+		      struct system_device_crosststamp *cts)
 {
-	struct card *c = info_card(info);
 	struct system_time_snapshot both;
 	unsigned long flags;
 
@@ -175,9 +173,29 @@ static int phc_crosststamp(struct ptp_clock_info *info, struct system_device_cro
 	cts->sys_monoraw = both.raw;
 #endif
 	spin_lock_irqsave(&c->lock, flags);
-	cts->device = ns_to_ktime(phc_at(c, ktime_to_ns(cts->sys_monoraw)));
+	cts->device = ns_to_ktime(line_at(line, ktime_to_ns(cts->sys_monoraw)));
 	spin_unlock_irqrestore(&c->lock, flags);
 	return 0;
+}
+
+static int phc_crosststamp(struct ptp_clock_info *info, struct system_device_crosststamp *cts)
+{
+	struct card *c = info_card(info);
+
+	return latch_line(c, &c->phc.time, cts);
+}
+
+static int phc_crosscycles(struct ptp_clock_info *info, struct system_device_crosststamp *cts)
+{
+	struct card *c = info_card(info);
+
+	return latch_line(c, &c->phc.counter, cts);
+}
+
+static u32 perout_flags(const struct card *c)
+{
+	return PTP_PEROUT_PHASE | (c->phc.offers & OFFER_DUTY ? PTP_PEROUT_DUTY_CYCLE : 0) |
+	       (c->phc.offers & OFFER_ONCE ? PTP_PEROUT_ONE_SHOT : 0);
 }
 
 static int phc_enable(struct ptp_clock_info *info, struct ptp_clock_request *rq, int on)
@@ -200,14 +218,20 @@ static int phc_enable(struct ptp_clock_info *info, struct ptp_clock_request *rq,
 			on ? rq->extts.flags | PTP_ENABLE_FEATURE : 0;
 		break;
 	case PTP_CLK_REQ_PEROUT:
-		if (rq->perout.index >= PEROUT_CHANNELS) {
+		if (rq->perout.index >= PEROUT_CHANNELS)
 			err = -EINVAL;
-		} else if (rq->perout.flags & ~PTP_PEROUT_PHASE) {
+		else if (!on)
+			c->phc.output[rq->perout.index].on = false;
+		else if (rq->perout.flags & ~perout_flags(c))
 			err = -EOPNOTSUPP;
-		} else {
-			c->phc.perout_on[rq->perout.index] = on;
-			c->phc.perout[rq->perout.index] = rq->perout;
-		}
+		else
+			err = output_start(c, &rq->perout);
+		break;
+	case PTP_CLK_REQ_PPS:
+		if (c->phc.offers & OFFER_PPS)
+			output_kernel_pps(c, on);
+		else
+			err = -EOPNOTSUPP;
 		break;
 	default:
 		err = -EOPNOTSUPP;
@@ -254,8 +278,8 @@ bool phc_feeds(const struct card *c, enum pin_kind kind)
 
 	if (!card_sdp || (kind != IN_SDP20 && kind != IN_SDP22))
 		return false;
-	return d->func == PTP_PF_PEROUT && c->phc.perout_on[d->chan] &&
-	       c->phc.perout[d->chan].period.sec == 1;
+	return d->func == PTP_PF_PEROUT && c->phc.output[d->chan].on &&
+	       c->phc.output[d->chan].period_ns == NSEC_PER_SEC;
 }
 
 void phc_init(struct card *c, s64 offset_ns)
@@ -263,11 +287,12 @@ void phc_init(struct card *c, s64 offset_ns)
 	struct phc *p = &c->phc;
 	int i;
 
-	p->anchor_raw = now_raw();
-	p->anchor_ns = tai_at(c, p->anchor_raw) + offset_ns;
+	p->time.anchor_raw = p->counter.anchor_raw = now_raw();
+	p->time.anchor_ns = tai_at(c, p->time.anchor_raw) + offset_ns;
 	p->coupled = card_coupled;
 	p->extts_from_dpll = card_sdp;
 	phc_rate(c);
+	output_init(c);
 	p->info = (struct ptp_clock_info) {
 		.max_adj = MAX_ADJ_PPB,
 		.n_ext_ts = EXTTS_CHANNELS,
@@ -282,12 +307,12 @@ void phc_init(struct card *c, s64 offset_ns)
 		.verify = phc_verify,
 #ifdef KERNEL_HAS_EXTTS_FLAGS
 		.supported_extts_flags = PTP_RISING_EDGE | PTP_FALLING_EDGE | PTP_STRICT_FLAGS,
-		.supported_perout_flags = PTP_PEROUT_PHASE,
 #endif
 	};
 	if (card_crosststamp)
-		p->info.getcrosststamp = phc_crosststamp;
+		p->offers |= OFFER_CROSS;
 	if (card_extras) {
+		p->offers |= OFFER_COUNTER | OFFER_PPS | OFFER_DUTY | OFFER_ONCE;
 		p->info.adjphase = phc_adjphase;
 		p->info.getmaxphase = phc_getmaxphase;
 	}
@@ -300,11 +325,28 @@ void phc_init(struct card *c, s64 offset_ns)
 	p->pin[card_sdp ? 1 : 0].func = PTP_PF_EXTTS;
 }
 
+/* The core fills what is missing with its own, which must not stay. */
+static void phc_offer(struct card *c)
+{
+	struct ptp_clock_info *info = &c->phc.info;
+	bool counter = c->phc.offers & OFFER_COUNTER, cross = c->phc.offers & OFFER_CROSS;
+
+	info->pps = !!(c->phc.offers & OFFER_PPS);
+	info->getcrosststamp = cross ? phc_crosststamp : NULL;
+	info->getcycles64 = NULL;
+	info->getcyclesx64 = counter ? phc_getcyclesx : NULL;
+	info->getcrosscycles = counter && cross ? phc_crosscycles : NULL;
+#ifdef KERNEL_HAS_EXTTS_FLAGS
+	info->supported_perout_flags = perout_flags(c);
+#endif
+}
+
 int phc_start(struct card *c, struct device *parent)
 {
 	struct ptp_clock *clock;
 	unsigned long flags;
 
+	phc_offer(c);
 	c->phc.info.owner = THIS_MODULE;
 	snprintf(c->phc.info.name, sizeof(c->phc.info.name), "tgmcard-%d-clk", c->index);
 	clock = ptp_clock_register(&c->phc.info, parent);
@@ -327,7 +369,7 @@ void phc_stop(struct card *c)
 	spin_lock_irqsave(&c->lock, flags);
 	c->phc.clock = NULL;
 	memset(c->phc.extts_flags, 0, sizeof(c->phc.extts_flags));
-	memset(c->phc.perout_on, 0, sizeof(c->phc.perout_on));
+	memset(c->phc.output, 0, sizeof(c->phc.output));
 	spin_unlock_irqrestore(&c->lock, flags);
 	ptp_clock_unregister(clock);
 }

@@ -45,7 +45,7 @@ static void tell_edges(struct card *c, u64 due, bool falls)
 		s64 offset_fs;
 
 		if (d->func != PTP_PF_EXTTS || d->chan >= EXTTS_CHANNELS ||
-		    !(c->phc.extts_flags[d->chan] & want) ||
+		    !(c->phc.extts_flags[d->chan] & want) || output_into(c, i) ||
 		    !pin_edge(c, d->name, due, &offset_fs))
 			continue;
 		event.index = d->chan;

@@ -18,9 +18,24 @@ static void show_clock(struct seq_file *m, const struct card *c, u64 raw)
 	seq_printf(m, "utc_ns %lld\n", tai - (TAI_GPS_S + c->receiver.leap_s) * NSEC_PER_SEC);
 	seq_printf(m, "phc_ns %lld\n", phc);
 	seq_printf(m, "phc_minus_tai_ns %lld\n", phc - tai);
+	seq_printf(m, "counter_ns %lld\n", phc_counter(c, raw));
 	seq_printf(m, "adj_ppt %lld\n", c->phc.adjust_ppt);
 	seq_printf(m, "osc_ppt %lld\n", oscillator_ppt(c, raw));
 	seq_printf(m, "extts_edges %llu\n", c->phc.edges);
+}
+
+static void show_outputs(struct seq_file *m, const struct card *c)
+{
+	int i;
+
+	for (i = 0; i < OUTPUTS; i++) {
+		const struct output *o = &c->phc.output[i];
+
+		if (o->on)
+			seq_printf(m, "output%d first_ns=%lld period_ns=%llu high_ns=%llu once=%d\n",
+				   i, o->first_ns, o->period_ns, o->high_ns, o->once);
+	}
+	seq_printf(m, "looped %d\n", c->phc.looped);
 }
 
 static void show_dpll(struct seq_file *m, const struct card *c, u64 raw)
@@ -55,6 +70,7 @@ static int state_show(struct seq_file *m, void *unused)
 	spin_lock_irqsave(&c->lock, flags);
 	raw = now_raw();
 	show_clock(m, c, raw);
+	show_outputs(m, c);
 	show_dpll(m, c, raw);
 	spin_unlock_irqrestore(&c->lock, flags);
 	seq_printf(m, "gnss fix=%d antenna=%s silent=%d open=%d jamming=%u spoofing=%u survey_s=%u survey_valid=%d\n",

@@ -455,6 +455,21 @@ RUN(phc_extts_run)
 	return 0;
 }
 
+/* The core looks at these only when a clock is registered. */
+RUN(phc_offer_run)
+{
+	u32 what = BIT(a->choice[0]);
+
+	HARDWARE(c, c->phc.offers = a->choice[1] ? c->phc.offers & ~what : c->phc.offers | what);
+	return function_reload(c);
+}
+
+RUN(loop_perout_run)
+{
+	HARDWARE(c, c->phc.looped = !a->choice[0]; output_anew(c));
+	return 0;
+}
+
 RUN(osc_run)
 {
 	if (outside(a, a->number[0], -100000000LL, 100000000LL))
@@ -643,6 +658,9 @@ const struct command commands[] = {
 	{ "phc read NS", phc_read_run },
 	{ "phc coupled on|off", phc_coupled_run },
 	{ "phc extts gnss|dpll", phc_extts_run },
+	/* in the order of enum offer */
+	{ "phc offer counter|cross|pps|duty|once on|off", phc_offer_run },
+	{ "loop perout on|off", loop_perout_run },
 	{ "osc PPT", osc_run },
 	{ "osc walk PPT", osc_walk_run },
 	{ "osc aging PPT_PER_DAY", osc_aging_run },

@@ -180,16 +180,21 @@ pub fn rig(test: &str, needs: &[&str]) -> Option<Rig> {
         Ok(rig) => rig,
         Err(why) if settings.required => panic!("{test}: {why}, and TGM_HW_REQUIRED=1"),
         Err(why) => {
-            say(&format!("SKIPPED {test}: {why}"));
+            skipped(test, &why);
             return None;
         }
     };
     let missing = needs.iter().find_map(|need| Need::parse(need).missing(&rig, &settings));
     if let Some(missing) = missing {
-        say(&format!("SKIPPED {test}: {missing}"));
+        skipped(test, &missing);
         return None;
     }
     Some(rig)
+}
+
+/// Says `SKIPPED test: reason`, for what shows only in the middle of a test: what its kernel does not have.
+pub fn skipped(test: &str, why: &str) {
+    say(&format!("SKIPPED {test}: {why}"));
 }
 
 /// A line that libtest does not swallow: it captures what the printing macros write, and nothing else.

@@ -5,6 +5,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // tests: stop where it breaks
 
 mod cost;
+mod counter;
+mod kernel_pps;
+mod looped;
 mod map;
 mod offsets;
 mod outputs;
@@ -14,7 +17,7 @@ mod virtuals;
 
 use std::process::Command;
 
-use tgm_hwtest::rig::Rig;
+use tgm_hwtest::rig::{Rig, Undo};
 use tgm_phc::{OffsetMeter, Phc, Ppt, SAMPLES_MAX, SysOffset};
 
 /// The first card's clock, for reading.
@@ -42,6 +45,15 @@ impl Drop for Owned {
 
 fn offset(phc: &Phc) -> SysOffset {
     OffsetMeter::new(SAMPLES_MAX).measure(phc).unwrap()
+}
+
+/// Makes the first card offer what an E810 does not, while the result lives. Each `on` and its `off` of the control `phc offer`.
+///
+/// The card is registered anew for it, so clocks are to be opened after this, and closed before the result is dropped.
+fn offering<'a>(rig: &'a Rig, on: &str, off: &'a str) -> Undo<'a> {
+    let undo = rig.temporarily(on, off).unwrap();
+    assert!(rig.card().phc.exists(), "the clock has another number now");
+    undo
 }
 
 /// What a program says, which must succeed.

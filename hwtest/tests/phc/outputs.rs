@@ -1,13 +1,10 @@
-//! Pins by name, periodic outputs, the kernel's PPS subsystem.
+//! Pins by name, periodic outputs as they are asked for. What comes out of them is in `looped`.
 
 use std::fs;
-use std::os::fd::AsFd;
 
-use nix::errno::Errno;
 use tgm_hwtest::rig::{Kind, Rig, rig};
-use tgm_phc::{OnePps, OpenError, Perout, PeroutStart, PhcError, PinFunction, PpsDevice, PpsEdge};
-use tgm_sys::{clock, pps, ptp};
-use tgm_time::{Mono, Nanos, Time};
+use tgm_phc::{Perout, PeroutStart, PhcError, PinFunction};
+use tgm_time::{Nanos, Time};
 
 use crate::{clock, owned};
 
@@ -157,59 +154,4 @@ fn a_periodic_output_starts_and_stops_as_the_card_sees_it() {
         Err(PhcError::Period)
     );
     phc.set_pin_named("SMA1", PinFunction::None, 0).unwrap();
-}
-
-fn now() -> Time<Mono> {
-    let reading = clock::system(clock::SystemClock::Boottime).unwrap();
-    Time::from_parts(reading.sec, reading.nsec)
-}
-
-#[test]
-fn the_kernels_pps_is_there_where_the_clock_feeds_it() {
-    let Some(rig) = rig("the_kernels_pps_is_there_where_the_clock_feeds_it", &["writes"]) else {
-        return;
-    };
-    let owned = owned(&rig);
-    if !owned.phc.caps().pps {
-        assert_eq!(owned.phc.enable_kernel_pps(true), Err(PhcError::Unsupported));
-        assert_eq!(ptp::enable_pps(owned.phc.as_fd(), false), Err(Errno::EOPNOTSUPP));
-        return;
-    }
-    owned.phc.enable_kernel_pps(true).unwrap();
-    let mut device = OnePps::from_pps(PpsDevice::open("/dev/pps0", PpsEdge::Assert).unwrap());
-    let mut present = false;
-    for _ in 0..20 {
-        std::thread::sleep(std::time::Duration::from_millis(200));
-        present |= device.poll(now()).unwrap().present;
-    }
-    owned.phc.enable_kernel_pps(false).unwrap();
-    assert!(present);
-}
-
-/// For a machine with any `/dev/pps0`, whatever feeds it: a serial line whose carrier never changes is enough.
-#[test]
-fn a_pulse_source_answers_and_tells_that_there_is_no_pulse() {
-    let Some(_rig) = rig("a_pulse_source_answers_and_tells_that_there_is_no_pulse", &[]) else {
-        return;
-    };
-    let device = match PpsDevice::open("/dev/pps0", PpsEdge::Assert) {
-        Ok(device) => device,
-        Err(error) => {
-            assert_eq!(error, OpenError::NoSuchDevice("/dev/pps0".into()));
-            println!("no /dev/pps0");
-            return;
-        }
-    };
-    let params = pps::params(device.as_fd()).unwrap();
-    println!("{params:?}, last {:?}", device.last());
-    assert_eq!(params.api_version, 1);
-    let capabilities = pps::capabilities(device.as_fd()).unwrap();
-    assert_ne!(capabilities & pps::PPS_CANWAIT, 0, "{capabilities:#x}");
-    let before = now();
-    let pulse = device.wait(Nanos::from_millis(1_500)).unwrap();
-    if pulse.is_none() {
-        assert!(now() - before >= Nanos::from_millis(1_400), "it did not wait");
-        let mut signal = OnePps::from_pps(device);
-        assert!(!signal.poll(now()).unwrap().present);
-    }
 }
