@@ -14,7 +14,7 @@
 #define PAUSE_LEAST_NS	(50 * NSEC_PER_USEC)
 #define PAUSE_MOST_NS	NSEC_PER_SEC
 /* Edges of an output in one run; it loses what is more. */
-#define EDGES_MOST	32
+#define EDGES_MOST	64
 #define PERIOD_LEAST_NS	1000
 #define PERIOD_MOST_S	1000000
 #define START_MOST_S	8000000000LL
