@@ -1,6 +1,6 @@
 //! Sampling and reading pulses allocate nothing, whether they succeed or fail.
 //!
-//! The clock is a scripted one (a real one is in tests/device.rs); pulses come through a pipe in the kernel's format.
+//! The clock is a scripted one (real ones are in the hardware tests); pulses come through a pipe in the kernel's format.
 #![allow(clippy::unwrap_used)] // clippy's leave for tests does not reach their helpers
 
 use nix::errno::Errno;

@@ -12,6 +12,7 @@ mod map;
 mod offsets;
 mod outputs;
 mod pulses;
+mod source;
 mod steer;
 mod virtuals;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tgm_hwtest::rig::rig;
 use tgm_phc::{ClockId, SysRoot};
+use tgm_sys::ethtool;
 
 use crate::output;
 
@@ -49,7 +50,12 @@ fn every_interface_leads_to_its_clock_receiver_and_dpll_and_back() {
             assert_eq!(root.card_of_gnss(*index).as_ref(), Some(&card));
         }
         assert_eq!(root.interfaces_of_phc(expected.phc_index), card.interfaces);
+        assert!(card.gnss.iter().all(|index| root.gnss_type(*index).is_some()));
         for interface in &card.interfaces {
+            // Each way by itself, so that neither hides the other's failure.
+            assert_eq!(SysRoot::new("/sys/..").phc_of(interface), Ok(Some(expected.phc_index)));
+            let told = ethtool::ts_info(interface).unwrap().phc_index;
+            assert_eq!(u32::try_from(told).ok(), Some(expected.phc_index));
             assert_eq!(root.phc_of(interface), Ok(card.phc));
             assert_eq!(root.driver_of(interface), Ok(card.driver.clone()));
         }

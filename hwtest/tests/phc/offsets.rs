@@ -4,11 +4,11 @@ use std::os::fd::AsFd;
 
 use nix::errno::Errno;
 use tgm_hwtest::rig::rig;
-use tgm_phc::{CrossMeter, Method, PairMeter, Phc, PhcError, Stamper, SystemSide, measure_cycles};
+use tgm_phc::{CrossMeter, Method, OffsetMeter, PairMeter, Phc, PhcError, Stamper, SystemSide, measure_cycles};
 use tgm_sys::{clock, ptp};
 use tgm_time::{Nanos, Phc as PhcScale, Time};
 
-use crate::{clock, number_after, offset, output};
+use crate::{clock, number_after, offering, offset, output};
 
 #[test]
 fn capabilities_are_those_that_phc_ctl_tells() {
@@ -107,6 +107,77 @@ fn every_request_for_an_offset_answers_or_says_that_it_is_not_there() {
             Err(error) => assert_eq!(error, PhcError::Unsupported),
         }
     }
+}
+
+/// Leaves out the methods that are better than this one.
+struct Only<'a>(&'a Phc, Method);
+
+impl Stamper for Only<'_> {
+    fn precise(&self) -> Result<ptp::SysOffsetPrecise, Errno> {
+        Err(Errno::EOPNOTSUPP)
+    }
+    fn extended(&self, samples: u32) -> Result<ptp::SysOffsetExtended, Errno> {
+        if self.1 == Method::Extended {
+            self.0.extended(samples)
+        } else {
+            Err(Errno::EOPNOTSUPP)
+        }
+    }
+    fn basic(&self, samples: u32) -> Result<ptp::SysOffset, Errno> {
+        self.0.basic(samples)
+    }
+}
+
+/// They agree within their windows and what the clocks move against each other from one to the next.
+fn methods_agree(phc: &Phc) {
+    let mut meter = OffsetMeter::default();
+    let best = meter.measure(phc).unwrap();
+    println!("{best:?}");
+    assert_eq!(meter.method(), Some(best.method));
+    if phc.caps().cross_timestamping {
+        assert_eq!((best.method, best.delay), (Method::Precise, Nanos::ZERO));
+    } else {
+        assert_eq!(phc.precise(), Err(Errno::EOPNOTSUPP));
+        assert_ne!(best.method, Method::Precise);
+    }
+    for method in [Method::Extended, Method::Basic] {
+        let Ok(other) = OffsetMeter::new(25).measure(&Only(phc, method)) else {
+            assert_eq!(method, Method::Extended, "the basic request every clock has");
+            continue;
+        };
+        println!("{other:?}");
+        let apart = (other.offset - best.offset).abs();
+        assert!(
+            apart <= other.uncertainty() + best.uncertainty() + Nanos(1_000),
+            "{apart}"
+        );
+        assert!(other.at >= best.at);
+    }
+}
+
+#[test]
+fn the_best_method_is_what_the_clock_says_it_has_and_all_agree() {
+    let Some(rig) = rig("the_best_method_is_what_the_clock_says_it_has_and_all_agree", &[]) else {
+        return;
+    };
+    methods_agree(&clock(&rig));
+}
+
+#[test]
+fn a_clock_that_latches_is_measured_without_a_window() {
+    let Some(rig) = rig(
+        "a_clock_that_latches_is_measured_without_a_window",
+        &["writes", "phc offer cross"],
+    ) else {
+        return;
+    };
+    let _cross = offering(&rig, "phc offer cross on", "phc offer cross off");
+    let phc = clock(&rig);
+    assert!(phc.caps().cross_timestamping);
+    methods_agree(&phc);
+    let mut meter = CrossMeter::new(SystemSide::MonotonicRaw, 5);
+    let latched = meter.measure(&phc).unwrap();
+    assert_eq!((meter.method(), latched.delay), (Some(Method::Precise), Nanos::ZERO));
 }
 
 /// What the clocks show when they are read one after the other; the PHC between.

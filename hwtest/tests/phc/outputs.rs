@@ -30,6 +30,7 @@ fn pins_are_told_by_name_as_sysfs_tells_them() {
         assert_eq!(phc.pin_named(&pin.name).as_ref(), Ok(pin));
     }
     assert_eq!(phc.pin_named("no such pin"), Err(PhcError::NoSuchPin));
+    assert_eq!(phc.pin(phc.caps().pins), Err(PhcError::NoSuchPin));
 }
 
 #[test]

@@ -18,9 +18,9 @@ use tgm_time::{Mono, Nanos, Time};
 use crate::owned;
 
 /// Channel that the receiver's pulse comes in on.
-const GNSS: u32 = 0;
+pub const GNSS: u32 = 0;
 
-fn listen(path: &Path) -> ExttsReader {
+pub fn listen(path: &Path) -> ExttsReader {
     ExttsReader::open(path, GNSS, SharedQueue::Refuse).unwrap()
 }
 
@@ -81,8 +81,13 @@ fn masks_are_per_open_file() {
     let (mut first, mut second) = (listen(&rig.card().phc), listen(&rig.card().phc));
     owned.phc.request_extts(GNSS, Edge::Rising).unwrap();
     let seen = collect(&mut first, 2);
-    assert_eq!((seen.len(), collect(&mut second, 2)), (2, seen));
+    assert_eq!((seen.len(), collect(&mut second, 2)), (2, seen.clone()));
     assert!(!wait(&deaf, 0) && !wait(&other, 0));
+    // And the owner's own queue, which nobody masked, as ts2phc would read it.
+    let mut own = ExttsReader::over(owned.phc.as_fd().try_clone_to_owned().unwrap(), GNSS);
+    assert_eq!(collect(&mut own, 2), seen);
+    assert!(seen.iter().all(|event| event.channel == GNSS));
+    assert_eq!((first.stats().missed, first.stats().irregular), (0, 0));
     // What was masked can be had again, from then on.
     ptp::mask_enable(deaf.as_fd(), GNSS).unwrap();
     assert!(wait(&deaf, 2_000));
@@ -260,4 +265,6 @@ fn overflow_of_the_queue_is_counted() {
     println!("{late} stamps were left, {:?}", reader.stats());
     assert_eq!(late, ptp::EXTTS_QUEUE);
     assert!(reader.stats().missed >= 6);
+    let all = reader.stats().stamps + reader.stats().missed;
+    assert!((135..=138).contains(&all), "{all}");
 }
