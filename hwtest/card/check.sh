@@ -127,7 +127,25 @@ is "a cut cable takes the link down" sh -c "ip link show ens2f0 | grep -q NO-CAR
 kill $TS2PHC $SERVER $CLIENT
 tail -n 1 $T/ts2phc.log; tail -n 1 $T/client.log
 
-is "it unloads" remove tgmcard
+echo "-- outputs, the kernel's PPS, the counter"
+outputs_on() {
+	P=/sys/class/ptp/$(ls /sys/class/net/ens1f0/device/ptp)
+	echo 1 > $P/pps_enable
+	echo "2 1" > $P/pins/SMA1; echo "1 2" > $P/pins/SMA2; echo "2 1" > $P/extts_enable
+	echo "1 0 0 0 250000000" > $P/period
+}
+say "phc offer pps on; phc offer counter on; phc offer cross on; loop perout on"
+is "outputs are switched on" outputs_on
+sleep 2.5
+is "/dev/pps0 has pulses" grep -q '#[1-9]' /sys/class/pps/pps0/assert
+is "an edge comes back, on its grid" grep -q '^2 [0-9]* \(0\|250000000\|500000000\|750000000\)$' $P/fifo
+is "a reload while they are on" say reload
+is "virtual clocks" sh -c "echo 2 > $P/n_vclocks"
+is "a reload under virtual clocks" say reload
+is "outputs are switched on" outputs_on
+sleep 1.2
+
+is "it unloads with all of it on" remove tgmcard
 isnt "and leaves no complaint" sh -c 'dmesg | grep -E "WARNING:|BUG:|Oops|Call Trace"'
 rm -r $T
 [ $failed = 0 ] && echo "PASS" || echo "FAIL: $failed"

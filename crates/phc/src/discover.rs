@@ -154,7 +154,7 @@ impl SysRoot {
         self.phc_attribute(index, "clock_name")
     }
 
-    /// Virtual clocks that ride on a PHC; above 0 it runs free and cannot be steered. [`SysRoot::vclocks`] tells more.
+    /// Virtual clocks that ride on a PHC; above 0 most run free and cannot be steered. [`SysRoot::vclocks`] tells more.
     pub fn phc_vclocks(&self, index: u32) -> Option<u32> {
         self.phc_attribute(index, "n_vclocks")?.parse().ok()
     }

@@ -34,8 +34,10 @@
 //!   one pulse per second; a clock that was set by less than a second and a half looks like a loss.
 //! * Before Linux 6.7 all readers of a clock share one queue; [`ExttsReader::open`] refuses there unless told otherwise.
 //! * A signal counts as a pulse per second ([`PulseStatus::present`]) from the second pulse on; after the clock was set it takes one more.
-//! * A PHC that carries virtual clocks cannot be set or steered ([`PhcError::Vclocks`]).
-//! * Most drivers, an E810's among them, put out neither duty cycle nor single pulses and have no counter apart from the clock.
+//! * A PHC that carries virtual clocks cannot be set or steered ([`PhcError::Vclocks`]), unless its driver has a counter apart from the clock.
+//! * Most drivers, an E810's among them, put out neither duty cycle nor single pulses, feed no kernel PPS and have no counter apart from the
+//!   clock. All of these are tried on a real kernel, but with a simulated card below it.
+//! * Linux 6.12 has no request for counters ([`measure_cycles`] is unsupported there whatever the driver has), 7.2 has.
 //! * Whether a driver moves the first edge of a periodic output that lies in the past, or refuses it, is the driver's choice.
 //! * The card's clock id is its PCI serial number only to root; else [`TimingCard::clock_id_among`] needs a dump of the dpll family.
 //! * Offsets beyond ±292 years saturate.

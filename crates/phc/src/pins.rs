@@ -73,8 +73,11 @@ impl From<PinDesc> for Pin {
 }
 
 impl Phc {
-    /// The pin `index`, below [`crate::Caps::pins`].
+    /// The pin `index`, below [`crate::Caps::pins`]; [`PhcError::NoSuchPin`] if it is not.
     pub fn pin(&self, index: u32) -> Result<Pin, PhcError> {
+        if index >= self.caps().pins {
+            return Err(PhcError::NoSuchPin);
+        }
         Ok(Pin::from(unless_interrupted(|| ptp::pin(self.as_fd(), index))?))
     }
 

@@ -1,7 +1,8 @@
 //! Virtual clocks: several clocks on one PHC, each with a time of its own (Documentation/ABI/testing/sysfs-ptp, `n_vclocks`).
 //!
 //! While a PHC carries virtual clocks it runs free: the kernel refuses to set or steer it, and each virtual clock is steered by
-//! itself. A virtual clock is a `/dev/ptpM` of its own whose parent in sysfs is the PHC.
+//! itself. Only if the driver has a counter apart from the clock (see [`crate::measure_cycles`]) do virtual clocks ride on that, and the
+//! PHC can be set and steered as before. A virtual clock is a `/dev/ptpM` of its own whose parent in sysfs is the PHC.
 
 use std::fs;
 use std::io;
@@ -46,7 +47,7 @@ impl SysRoot {
     }
 
     /// Sets how many virtual clocks a PHC carries. **Changes the hardware**: above 0 the PHC runs free, and whoever steers it
-    /// (ts2phc, ptp4l, the DPLL's owner) can no longer.
+    /// (ts2phc, ptp4l, the DPLL's owner) can no longer, unless it has a counter for them.
     ///
     /// [`PhcError::Unsupported`]: no such PHC, or it cannot have any; [`PhcError::VclockRange`]: more than `max_vclocks`.
     pub fn set_vclocks(&self, index: u32, count: u32) -> Result<(), PhcError> {

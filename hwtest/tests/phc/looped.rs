@@ -211,10 +211,11 @@ fn a_single_pulse_comes_once() {
 fn what_a_driver_does_not_offer_is_refused_and_the_signal_goes_on() {
     let Some(rig) = rig(
         "what_a_driver_does_not_offer_is_refused_and_the_signal_goes_on",
-        &["writes", "loop perout", "phc offer duty"],
+        &["writes", "loop perout", "phc offer duty", "phc offer once"],
     ) else {
         return;
     };
+    rig.control("phc offer duty off; phc offer once off").unwrap(); // it may have been loaded with them
     let mut cable = Loop::new(&rig);
     let period = Nanos::from_millis(200);
     let signal = Perout::new(period, PeroutStart::Phase(Nanos::ZERO));
