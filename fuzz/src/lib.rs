@@ -245,3 +245,28 @@ pub fn fanout(data: &[u8]) {
     let kept = small.head().len() as u64;
     assert_eq!(kept + small.lost().bytes, read.len() as u64);
 }
+
+/// Lines of linuxptp and its daemon: the same ones however the stream is cut, and each a line or an error inside it.
+pub fn lines(data: &[u8]) {
+    use tgm_linuxptp::lines::{Line, LineSplitter};
+
+    let run = |size: usize| {
+        let (mut splitter, mut seen) = (LineSplitter::new(), Vec::new());
+        let mut each = |line: Result<&[u8], _>| {
+            if let Ok(bytes) = line {
+                match Line::parse(bytes) {
+                    Ok(line) => _ = (line.metric(), line.port_event()),
+                    Err(error) => assert!(error.offset <= bytes.len(), "an error behind its line"),
+                }
+            }
+            seen.push(line.map(<[u8]>::to_vec));
+        };
+        for chunk in data.chunks(size) {
+            splitter.feed(chunk, &mut each);
+        }
+        splitter.finish(&mut each);
+        (seen, splitter.counters())
+    };
+    let whole = run(data.len().max(1));
+    assert!(whole == run(1) && whole == run(61), "cuts make a difference");
+}

@@ -19,6 +19,7 @@ const TARGETS: &[Target] = &[
     ("wire", tgm_fuzz::wire),
     ("receiver_setup", tgm_fuzz::receiver_setup),
     ("fanout", tgm_fuzz::fanout),
+    ("lines", tgm_fuzz::lines),
 ];
 
 #[test]

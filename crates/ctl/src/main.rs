@@ -3,6 +3,7 @@
 
 mod dpll_decode;
 mod gnss_decode;
+mod lines;
 mod scenario;
 mod status;
 
@@ -42,6 +43,11 @@ enum Command {
         #[command(subcommand)]
         command: Dpll,
     },
+    /// Lines of linuxptp's programs and of the OpenShift linuxptp-daemon.
+    Lines {
+        #[command(subcommand)]
+        command: Lines,
+    },
     /// Numbered scenarios on the simulated card.
     Scenario {
         #[command(subcommand)]
@@ -63,6 +69,16 @@ enum Gnss {
 enum Dpll {
     /// Decode lines `device HEX` and `pin HEX` (attributes after the generic-netlink header) from standard input to JSON lines.
     Decode,
+}
+
+#[derive(Debug, Subcommand)]
+enum Lines {
+    /// Read lines: one JSON object each.
+    Parse {
+        /// A log; `-`: standard input.
+        #[arg(default_value = "-")]
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -106,6 +122,12 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
             ExitCode::SUCCESS
         }
         Command::Dpll { command: Dpll::Decode } => dpll_decode::run(io::stdin().lock(), &mut out)?,
+        Command::Lines {
+            command: Lines::Parse { file },
+        } => {
+            lines::run(open(&file)?, &mut out)?;
+            ExitCode::SUCCESS
+        }
         Command::Scenario {
             command: ScenarioCommand::Run { file, json },
         } => {

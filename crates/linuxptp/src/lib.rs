@@ -6,6 +6,7 @@
 //!   [`Client`] both together, for tools.
 //! * [`Reconciler`] holds the desired Announce settings against what ptp4l says; [`Link`] gives it a socket.
 //! * [`announce`] and [`frame`] decode Announce and Sync as captured, for a witness beside ptp4l.
+//! * [`lines`] reads what linuxptp's programs and the OpenShift linuxptp-daemon print.
 //!
 //! ptp4l answers only messages of its own domain and its own `transportSpecific`: both are configuration.
 #![forbid(unsafe_code)]
@@ -17,6 +18,7 @@ mod counters;
 mod error;
 pub mod frame;
 pub mod header;
+pub mod lines;
 mod link;
 pub mod management;
 mod reconcile;

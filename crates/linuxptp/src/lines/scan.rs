@@ -1,0 +1,110 @@
+//! Words of a line, one behind the other, with their places for errors.
+
+use super::error::{LineError, LineErrorKind};
+
+/// What is left of a line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Words<'a> {
+    rest: &'a str,
+    at: usize,
+}
+
+impl<'a> Words<'a> {
+    pub fn new(line: &'a str) -> Self {
+        let mut words = Words { rest: line, at: 0 };
+        words.blanks();
+        words
+    }
+
+    /// Everything that is left, without blanks before it.
+    pub fn rest(&self) -> &'a str {
+        self.rest
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// An error here.
+    pub fn error(&self, kind: LineErrorKind) -> LineError {
+        LineError::new(kind, self.at)
+    }
+
+    /// Takes `length` bytes and the blanks behind them; nothing where that is no border of characters.
+    pub fn take(&mut self, length: usize) -> &'a str {
+        let (taken, rest) = self.rest.split_at_checked(length).unwrap_or(("", self.rest));
+        self.at += taken.len();
+        self.rest = rest;
+        self.blanks();
+        taken
+    }
+
+    fn blanks(&mut self) {
+        let rest = self.rest.trim_ascii_start();
+        self.at += self.rest.len() - rest.len();
+        self.rest = rest;
+    }
+
+    /// The next word.
+    pub fn next(&mut self) -> Option<&'a str> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let length = self.rest.bytes().position(|byte| byte == b' ' || byte == b'\t');
+        Some(self.take(length.unwrap_or(self.rest.len())))
+    }
+
+    /// The next word, left where it is.
+    pub fn peek(&self) -> Option<&'a str> {
+        let mut words = *self;
+        words.next()
+    }
+
+    /// The next word, which is `what`.
+    pub fn need(&mut self, what: &'static str) -> Result<&'a str, LineError> {
+        let missing = self.error(LineErrorKind::Missing(what));
+        self.next().ok_or(missing)
+    }
+
+    /// Takes `word` if it is next.
+    pub fn accept(&mut self, word: &str) -> bool {
+        let next = self.peek() == Some(word);
+        if next {
+            self.next();
+        }
+        next
+    }
+
+    /// Takes `word`, which has to be next.
+    pub fn expect(&mut self, word: &'static str) -> Result<(), LineError> {
+        self.read(word, |found| (found == word).then_some(()))
+    }
+
+    /// The next word as `parse` understands it.
+    pub fn read<T>(&mut self, what: &'static str, parse: impl FnOnce(&'a str) -> Option<T>) -> Result<T, LineError> {
+        let wrong = self.error(LineErrorKind::Not(what));
+        parse(self.need(what)?).ok_or(wrong)
+    }
+
+    /// A whole number with or without a sign.
+    pub fn number<N: std::str::FromStr>(&mut self, what: &'static str) -> Result<N, LineError> {
+        self.read(what, |word| word.parse().ok())
+    }
+
+    /// Nothing may be left.
+    pub fn end(&self) -> Result<(), LineError> {
+        if self.rest.is_empty() {
+            return Ok(());
+        }
+        Err(self.error(LineErrorKind::Trailing))
+    }
+}
+
+/// The byte that `0x1f` or `31` is.
+pub(super) fn byte(word: &str) -> Option<u8> {
+    match word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")) {
+        Some(digits) if digits.bytes().all(|digit| digit.is_ascii_hexdigit()) => u8::from_str_radix(digits, 16).ok(),
+        Some(_) => None,
+        None => word.parse().ok(),
+    }
+}
