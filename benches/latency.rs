@@ -3,7 +3,7 @@
 //! The way is the real one: hardware thread, shared memory, pipe, publisher process, HTTP. Beside it, in turn with it, runs a bare
 //! probe: a thread that waits in epoll for the same frame and writes as many bytes to the same subscriber over a kept connection.
 //! Nothing that tells a subscriber over TCP can be faster than that on the machine at hand. Then: time from start to service, memory,
-//! and the program's size.
+//! and the program's size; the word `latency` as an argument leaves these out.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // a bench stops where it breaks
 
@@ -404,8 +404,11 @@ fn footprint(tgmd: &Path, folder: &Path) {
     println!("program: {} KiB", fs::metadata(tgmd).unwrap().len() / 1024);
 }
 
-/// The program, built as it is released.
+/// The program, built as it is released; or the one that `TGMD` names, to compare two builds.
 fn tgmd() -> PathBuf {
+    if let Some(named) = std::env::var_os("TGMD") {
+        return named.into();
+    }
     let bench = std::env::current_exe().unwrap();
     let folder = bench.parent().unwrap().parent().unwrap();
     let mut build = Command::new(env!("CARGO"));
@@ -421,6 +424,8 @@ fn main() {
     let folder = std::env::temp_dir().join(format!("tgm-latency-{}", std::process::id()));
     fs::create_dir(&folder).unwrap();
     latency(&tgmd, &folder);
-    footprint(&tgmd, &folder);
+    if std::env::args().all(|word| word != "latency") {
+        footprint(&tgmd, &folder);
+    }
     let _ = fs::remove_dir_all(&folder);
 }

@@ -1,5 +1,7 @@
 //! Delivery to one consumer: one queue, one task, one connection, so that no consumer waits for another.
 //!
+//! * While nothing waits for a consumer, its idle connection lies beside its queue, and an event is on the socket before [`Subscriber::push`]
+//!   returns. Its task waits for the answer, and delivers what came meanwhile.
 //! * Order is kept per resource. An older state may be skipped once a newer one of the same resource waits; the newest never is.
 //! * What a consumer did not take is tried again after 50 ms, 100 ms … 5 s, each a little off by chance, with the same bytes: id and
 //!   time stay, so a consumer can tell a repetition.
@@ -13,13 +15,14 @@ use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use crate::endpoint::Endpoint;
-use crate::link::{Link, LinkError};
+use crate::link::{self, Link, LinkError};
 use crate::queue::{Item, Queue};
 use crate::resource::{Resource, Resources};
 use crate::stats::Counters;
@@ -48,6 +51,16 @@ impl Default for Timing {
     }
 }
 
+/// What is on its way to one consumer.
+#[derive(Debug, Default)]
+struct Lane {
+    queue: Queue,
+    /// The connection, while the task has nothing to do; the queue is empty then, or `begun` is there.
+    idle: Option<Link>,
+    /// The event whose POST was begun on it. It is in the queue too.
+    begun: Option<Item>,
+}
+
 /// One consumer: an endpoint and what it gets.
 #[derive(Debug)]
 pub struct Subscriber {
@@ -59,7 +72,7 @@ pub struct Subscriber {
     wanted: AtomicU16,
     /// The resources whose present state it has to be told although nothing changed.
     owed: AtomicU16,
-    queue: Mutex<Queue>,
+    lane: Mutex<Lane>,
     wake: Notify,
     serial: AtomicU64,
     suspended: AtomicBool,
@@ -74,7 +87,7 @@ impl Subscriber {
             endpoint,
             wanted: AtomicU16::new(0),
             owed: AtomicU16::new(0),
-            queue: Mutex::default(),
+            lane: Mutex::default(),
             wake: Notify::new(),
             serial: AtomicU64::new(0),
             suspended: AtomicBool::new(false),
@@ -93,6 +106,7 @@ impl Subscriber {
         if let Some(task) = lock(&self.task).take() {
             task.abort();
         }
+        self.lane().idle = None;
     }
 
     /// The resources it gets.
@@ -103,7 +117,7 @@ impl Subscriber {
     /// Sets the resources it gets; what waits of others goes.
     pub fn want(&self, wanted: Resources) {
         self.wanted.store(wanted.bits(), Relaxed);
-        self.queue().restrict(wanted);
+        self.lane().queue.restrict(wanted);
     }
 
     /// The resources whose present state it has to be told although nothing changed.
@@ -116,7 +130,7 @@ impl Subscriber {
         self.owed.store(owed.bits(), Relaxed);
     }
 
-    /// Hands it an event. The number of older ones that this made superfluous.
+    /// Hands it an event, which is on its way at once if nothing else is. The number of older ones that this made superfluous.
     pub fn push(
         &self,
         resource: Resource,
@@ -125,22 +139,32 @@ impl Subscriber {
         queued: Instant,
         age: Option<Duration>,
     ) -> usize {
-        let dropped = self.queue().push(Item {
+        let item = Item {
             serial: self.serial.fetch_add(1, Relaxed),
             resource,
             body,
             simulated,
             queued,
             age,
-        });
+        };
+        let mut lane = self.lane();
+        let Lane { queue, idle, begun } = &mut *lane;
+        if let Some(idle) = idle
+            && begun.is_none()
+        {
+            idle.begin(&item.body, item.simulated);
+            *begun = Some(item.clone());
+        }
+        let dropped = queue.push(item);
+        drop(lane);
         self.wake.notify_one();
         dropped
     }
 
     /// How many events wait, and since when the oldest does.
     pub fn backlog(&self) -> (usize, Option<Instant>) {
-        let queue = self.queue();
-        (queue.len(), queue.oldest())
+        let lane = self.lane();
+        (lane.queue.len(), lane.queue.oldest())
     }
 
     /// Whether it has failed for long.
@@ -148,8 +172,8 @@ impl Subscriber {
         self.suspended.load(Relaxed)
     }
 
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        lock(&self.queue)
+    fn lane(&self) -> MutexGuard<'_, Lane> {
+        lock(&self.lane)
     }
 }
 
@@ -172,28 +196,32 @@ pub enum AttemptError {
     Link(#[from] LinkError),
 }
 
-/// One attempt: over `link` if it is open, else over a new connection, which `link` holds afterwards.
+/// One attempt: over `link` if there is one, else over a new connection; `link` holds it afterwards if it takes another POST. A POST
+/// that was begun on `link` is this one.
 pub async fn attempt(
     link: &mut Option<Link>,
     endpoint: &Endpoint,
-    body: &Bytes,
+    body: &[u8],
     simulated: bool,
     limit: Duration,
 ) -> Result<(), AttemptError> {
     let work = async {
-        let mut open = match link.take().filter(Link::is_open) {
+        let mut open = match link.take() {
             Some(open) => open,
             None => Link::open(endpoint).await?,
         };
-        let was_idle = open.was_used();
-        let mut answer = open.post(endpoint, body.clone(), simulated).await;
-        if answer.is_err() && was_idle {
+        if !open.has_begun() {
+            open.begin(body, simulated);
+        }
+        let mut answer = open.finish().await;
+        if matches!(answer, Err(LinkError::Broken(_) | LinkError::Closed)) && open.has_answered() {
             // The consumer may have closed an idle connection just now: that is no failure of its own.
             open = Link::open(endpoint).await?;
-            answer = open.post(endpoint, body.clone(), simulated).await;
+            open.begin(body, simulated);
+            answer = open.finish().await;
         }
-        let status = answer?;
-        *link = Some(open);
+        let (status, keep) = answer?;
+        *link = keep.then_some(open);
         Ok::<_, LinkError>(status)
     };
     match timeout(limit, work).await {
@@ -228,7 +256,7 @@ async fn run(subscriber: Arc<Subscriber>, timing: Timing, counters: Arc<Counters
         Counters::add(&counters.failed, 1);
         failures = failures.saturating_add(1);
         if matches!(error, AttemptError::Refused(_)) {
-            Counters::add(&counters.coalesced, subscriber.queue().postpone(item.serial));
+            Counters::add(&counters.coalesced, subscriber.lane().queue.postpone(item.serial));
         }
         if failures == 1 {
             tracing::warn!(endpoint = %subscriber.endpoint.text, %error, "delivery failed, trying again");
@@ -236,7 +264,7 @@ async fn run(subscriber: Arc<Subscriber>, timing: Timing, counters: Arc<Counters
         if failures == timing.suspend_after {
             tracing::warn!(endpoint = %subscriber.endpoint.text, %error, "consumer suspended: it keeps its subscriptions");
             subscriber.suspended.store(true, Relaxed);
-            Counters::add(&counters.coalesced, subscriber.queue().keep_latest_only(true));
+            Counters::add(&counters.coalesced, subscriber.lane().queue.keep_latest_only(true));
         }
         sleep(wait(&timing, failures, chance.next())).await;
     }
@@ -247,32 +275,51 @@ fn delivered(subscriber: &Subscriber, counters: &Counters, item: &Item) {
     if let Some(age) = item.age {
         counters.took(age.saturating_add(item.queued.elapsed()));
     }
-    let mut queue = subscriber.queue();
-    queue.done(item.serial);
+    let mut lane = subscriber.lane();
+    lane.queue.done(item.serial);
     if subscriber.suspended.swap(false, Relaxed) {
-        queue.keep_latest_only(false);
+        lane.queue.keep_latest_only(false);
     }
 }
 
-/// The next event, as soon as there is one; meanwhile a connection that the consumer closes is let go.
+/// The next event, as soon as there is one. Meanwhile the connection lies where `push` finds it, and is let go if the consumer closes it.
 async fn next(subscriber: &Subscriber, link: &mut Option<Link>) -> Item {
     loop {
-        let front = subscriber.queue().front();
-        if let Some(item) = front {
-            return item;
-        }
-        let closed = async {
-            match link.as_mut() {
-                Some(link) => link.closed().await,
-                None => pending().await,
+        let idle = {
+            let mut lane = subscriber.lane();
+            if let Some(item) = lane.begun.take().or_else(|| lane.queue.front()) {
+                *link = lane.idle.take().or_else(|| link.take());
+                return item;
             }
+            if let Some(link) = link.take() {
+                lane.idle = Some(link);
+            }
+            lane.idle.as_ref().map(Link::stream)
         };
         tokio::select! {
             biased;
             () = subscriber.wake.notified() => {}
-            () = closed => *link = None,
+            () = drop_ended(subscriber, idle.as_deref()) => {}
         }
     }
+}
+
+/// Waits until the consumer closes its idle connection, and lets go of it. Pending for ever once a POST was begun on it: what comes then
+/// is the answer.
+async fn drop_ended(subscriber: &Subscriber, idle: Option<&TcpStream>) {
+    let Some(idle) = idle else { return pending().await };
+    loop {
+        let readable = idle.readable().await;
+        let mut lane = subscriber.lane();
+        if lane.begun.is_some() {
+            break;
+        }
+        if readable.is_err() || !link::is_quiet(idle) {
+            lane.idle = None;
+            return;
+        }
+    }
+    pending().await
 }
 
 /// The wait after so many failures: doubled each time, then between half and all of it by `chance` (0…1).
@@ -303,6 +350,50 @@ impl Chance {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    /// Takes nothing in until it is told to, then answers each POST, which it knows by its body. The bytes it took.
+    async fn late(listener: TcpListener, go: Arc<Notify>, bodies: &[&[u8]]) -> usize {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        go.notified().await;
+        let mut taken = Vec::new();
+        for body in bodies {
+            while !taken.ends_with(body) {
+                assert!(stream.read_buf(&mut taken).await.unwrap() > 0);
+            }
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+        }
+        taken.len()
+    }
+
+    #[tokio::test]
+    async fn what_the_socket_does_not_take_at_once_follows_and_the_next_event_after_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let text = format!("http://{}/", listener.local_addr().unwrap());
+        let subscriber = Arc::new(Subscriber::new(Uuid::nil(), Endpoint::parse(&text).unwrap()));
+        let link = Link::open(&subscriber.endpoint).await.unwrap();
+        let (counters, go) = (Arc::new(Counters::default()), Arc::new(Notify::new()));
+        subscriber.start(Timing::default(), counters.clone(), Some(link));
+        while subscriber.lane().idle.is_none() {
+            tokio::task::yield_now().await;
+        }
+        // More than the buffers of both ends hold.
+        let (much, little) = (Bytes::from(vec![b'x'; 64 << 20]), Bytes::from_static(b"little"));
+        for (resource, body) in [(Resource::Gnss, &much), (Resource::LockState, &little)] {
+            subscriber.push(resource, body.clone(), false, Instant::now(), None);
+        }
+        assert!(subscriber.lane().idle.as_ref().is_some_and(Link::is_held_up));
+        tokio::task::yield_now().await;
+        go.notify_one();
+        let taken = late(listener, go, &[&much, &little]).await;
+        assert!(taken > much.len() + little.len());
+        while subscriber.backlog().0 > 0 {
+            tokio::task::yield_now().await;
+        }
+        let stats = counters.read(crate::stats::Live::default());
+        assert_eq!((stats.delivered, stats.failed), (2, 0));
+    }
 
     #[test]
     fn waits_double_up_to_the_cap_and_stay_off_each_other() {

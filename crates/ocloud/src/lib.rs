@@ -1,11 +1,12 @@
 //! O-RAN O-Cloud notification API v2: resources, events, subscriptions, delivery queues, store.
 //!
-//! Follow an event: [`Hub::on_event`] → `model` (what was told last) → `encode` (CloudEvents JSON, once) → `queue` (per consumer)
-//! → `delivery` (its task) → `link` (its connection). Follow a request: [`Api::handle`] → `address`, `endpoint` → `subscribe` → `store`.
+//! Follow an event: [`Hub::on_event`] → `model` (what was told last) → `encode` (CloudEvents JSON, once) → `link` (a consumer's
+//! idle connection, written to at once) or `queue`; `delivery` (its task) waits for the `answer` and sends what is queued. Follow a request: [`Api::handle`] → `address`, `endpoint` → `subscribe` → `store`.
 //! The present truth is read through [`Truth`], never from what was delivered.
 #![forbid(unsafe_code)]
 
 pub mod address;
+mod answer;
 pub mod api;
 mod delivery;
 mod encode;
@@ -24,6 +25,7 @@ mod subscribe;
 mod testing;
 mod text;
 
+pub use answer::AnswerError;
 pub use api::{Api, Request};
 pub use delivery::{AttemptError, Subscriber, Timing};
 pub use hub::{Config, Hub, Subscription, Truth};

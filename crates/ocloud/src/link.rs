@@ -1,25 +1,18 @@
-//! One HTTP/1.1 connection to a consumer, driven by whoever waits for its answer: no task of its own, so an event is on the socket
-//! after a single hand-over.
+//! One HTTP/1.1 connection to a consumer. A POST is begun without waiting, by whoever has something to tell: head and body are put
+//! together in one buffer and on the socket in one call. Its end – what did not fit, the answer – is waited for by the consumer's task.
 
-use std::future::poll_fn;
+use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::sync::Arc;
 
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::{Body, Bytes};
-use hyper::client::conn::http1::{self, Connection, SendRequest};
-use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT};
-use hyper::{Method, Request, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper::StatusCode;
 use tokio::net::{TcpStream, lookup_host};
 
+use crate::answer::{self, AnswerError, Seen};
 use crate::endpoint::{self, Endpoint, EndpointError};
 
-/// Most of an answer's body that is read; a longer one costs the consumer its connection.
-const ANSWER_LIMIT: usize = 4096;
-/// Read buffer per connection, in bytes; hyper's least.
-const BUFFER: usize = 8192;
+/// Room that is made for each piece of an answer, in bytes; most answers are one piece and shorter.
+const PIECE: usize = 512;
 /// Marks what is not from a real clock.
 pub const SIMULATED_HEADER: &str = "x-tgm-simulated";
 
@@ -34,22 +27,29 @@ pub enum LinkError {
     #[error("{0}")]
     Connect(#[from] std::io::Error),
     /// The connection broke before the answer.
-    #[error("{0}")]
-    Broken(#[from] hyper::Error),
+    #[error("the connection broke before the answer: {0}")]
+    Broken(std::io::Error),
     /// The consumer closed the connection before the answer.
     #[error("the consumer closed the connection without an answer")]
     Closed,
+    /// The consumer speaks something else.
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
 }
-
-type Wire = Connection<TokioIo<TcpStream>, Full<Bytes>>;
 
 /// A connection that is kept between events.
 #[derive(Debug)]
 pub struct Link {
-    sender: SendRequest<Full<Bytes>>,
-    wire: Pin<Box<Wire>>,
-    used: bool,
-    spent: bool,
+    stream: Arc<TcpStream>,
+    /// The head as far as all POSTs have it in common.
+    head: Vec<u8>,
+    /// The POST under way; empty while there is none.
+    request: Vec<u8>,
+    /// How much of it is on the socket.
+    sent: usize,
+    /// What came of the answer.
+    answer: Vec<u8>,
+    has_answered: bool,
 }
 
 impl Link {
@@ -61,83 +61,108 @@ impl Link {
         }
         let stream = TcpStream::connect(addresses.as_slice()).await?;
         stream.set_nodelay(true)?;
-        let (sender, wire) = http1::Builder::new()
-            .max_buf_size(BUFFER)
-            .handshake(TokioIo::new(stream))
-            .await?;
         Ok(Link {
-            sender,
-            wire: Box::pin(wire),
-            used: false,
-            spent: false,
+            stream: Arc::new(stream),
+            head: head(endpoint),
+            request: Vec::new(),
+            sent: 0,
+            answer: Vec::new(),
+            has_answered: false,
         })
     }
 
-    /// POSTs one event and waits for the answer's status and end.
-    pub async fn post(&mut self, endpoint: &Endpoint, body: Bytes, simulated: bool) -> Result<StatusCode, LinkError> {
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = endpoint.target.clone();
-        let headers = request.headers_mut();
-        headers.insert(HOST, endpoint.authority.clone());
-        headers.insert(
-            USER_AGENT,
-            HeaderValue::from_static(concat!("tgmd/", env!("CARGO_PKG_VERSION"))),
-        );
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    /// Begins a POST: what the socket takes at once is sent. An error shows in [`Self::finish`].
+    pub fn begin(&mut self, body: &[u8], simulated: bool) {
+        let request = &mut self.request;
+        request.clear();
+        request.extend_from_slice(&self.head);
         if simulated {
-            headers.insert(
-                HeaderName::from_static(SIMULATED_HEADER),
-                HeaderValue::from_static("true"),
-            );
+            request.extend_from_slice(SIMULATED_HEADER.as_bytes());
+            request.extend_from_slice(b": true\r\n");
         }
-        self.used = true;
-        let Link { sender, wire, .. } = self;
-        let answer = drive(wire, sender.send_request(request)).await??;
-        let status = answer.status();
-        let body = answer.into_body();
-        if !body.is_end_stream() {
-            let rest = drive(wire, Limited::new(body, ANSWER_LIMIT).collect()).await;
-            // The answer counts even if its body is too long or breaks off; the connection does not outlive that.
-            self.spent = !matches!(rest, Ok(Ok(_)));
+        let length = write!(request, "content-length: {}\r\n\r\n", body.len());
+        debug_assert!(length.is_ok(), "a Vec takes everything");
+        request.extend_from_slice(body);
+        self.sent = self.stream.try_write(request).unwrap_or(0);
+    }
+
+    /// Whether a POST is under way.
+    pub fn has_begun(&self) -> bool {
+        !self.request.is_empty()
+    }
+
+    /// Whether the socket has not taken all of the POST yet.
+    #[cfg(test)]
+    pub fn is_held_up(&self) -> bool {
+        self.sent < self.request.len()
+    }
+
+    /// Waits for the end of the POST that was begun: the answer's status, and whether the connection takes another.
+    pub async fn finish(&mut self) -> Result<(StatusCode, bool), LinkError> {
+        while let Some(rest) = self.request.get(self.sent..).filter(|rest| !rest.is_empty()) {
+            match self.stream.try_write(rest) {
+                Ok(sent) => self.sent += sent,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.stream.writable().await.map_err(LinkError::Broken)?;
+                }
+                Err(error) => return Err(LinkError::Broken(error)),
+            }
         }
-        Ok(status)
+        let end = self.answered().await?;
+        self.request.clear();
+        self.answer.clear();
+        self.has_answered = true;
+        Ok(end)
     }
 
-    /// Waits until the consumer closes the idle connection.
-    pub async fn closed(&mut self) {
-        let wire = &mut self.wire;
-        poll_fn(|context| wire.as_mut().poll(context).map(|_| ())).await;
+    async fn answered(&mut self) -> Result<(StatusCode, bool), LinkError> {
+        let mut status = None;
+        loop {
+            self.stream.readable().await.map_err(LinkError::Broken)?;
+            self.answer.reserve(PIECE);
+            match self.stream.try_read_buf(&mut self.answer) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+                Ok(1..) => {}
+                // The answer counts even if its body breaks off; a body without a length ends like that.
+                ended => match (status, ended) {
+                    (Some(status), _) => return Ok((status, false)),
+                    (None, Ok(_)) => return Err(LinkError::Closed),
+                    (None, Err(error)) => return Err(LinkError::Broken(error)),
+                },
+            }
+            match answer::look(&self.answer)? {
+                Seen::Part(so_far) => status = so_far,
+                Seen::Whole { status, keep } => return Ok((status, keep)),
+            }
+        }
     }
 
-    /// Whether a POST has gone over it: one that fails then may just have met the end of an idle connection.
-    pub const fn was_used(&self) -> bool {
-        self.used
+    /// The connection, to see with [`is_quiet`] when it ends.
+    pub fn stream(&self) -> Arc<TcpStream> {
+        self.stream.clone()
     }
 
-    /// Whether it takes another request.
-    pub fn is_open(&self) -> bool {
-        !self.spent && !self.sender.is_closed()
+    /// Whether the consumer has answered over it before: a POST that fails then may just have met the end of an idle connection.
+    pub const fn has_answered(&self) -> bool {
+        self.has_answered
     }
 }
 
-/// Polls `work` and the connection it depends on as one.
-async fn drive<F: Future>(wire: &mut Pin<Box<Wire>>, work: F) -> Result<F::Output, LinkError> {
-    let mut work = pin!(work);
-    poll_fn(|context| {
-        if let Poll::Ready(output) = work.as_mut().poll(context) {
-            return Poll::Ready(Ok(output));
-        }
-        let ended = wire.as_mut().poll(context);
-        // What the connection just did may be what `work` waits for.
-        if let Poll::Ready(output) = work.as_mut().poll(context) {
-            return Poll::Ready(Ok(output));
-        }
-        match ended {
-            Poll::Ready(Ok(())) => Poll::Ready(Err(LinkError::Closed)),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(LinkError::Broken(error))),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
+/// Whether nothing has come over an idle connection; its end, and bytes that nobody asked for, are its end.
+pub fn is_quiet(stream: &TcpStream) -> bool {
+    let read = stream.try_read(&mut [0]);
+    read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+}
+
+fn head(endpoint: &Endpoint) -> Vec<u8> {
+    let target = endpoint.target.to_string();
+    [
+        b"POST ",
+        target.as_bytes(),
+        b" HTTP/1.1\r\nhost: ",
+        endpoint.authority.as_bytes(),
+        concat!("\r\nuser-agent: tgmd/", env!("CARGO_PKG_VERSION")).as_bytes(),
+        b"\r\ncontent-type: application/json\r\n",
+    ]
+    .concat()
 }

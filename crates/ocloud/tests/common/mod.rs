@@ -40,6 +40,8 @@ pub enum Manner {
     Redirect,
     /// 200 with more body than anybody wants.
     Flood,
+    /// Just this, piece by piece.
+    Say(&'static [&'static str]),
 }
 
 /// One POST as it came.
@@ -180,6 +182,14 @@ async fn consume(
             }
             Manner::Silence => std::future::pending().await,
             Manner::HangUp => return,
+            Manner::Say(pieces) => {
+                let (last, first) = pieces.split_last().unwrap();
+                for piece in first {
+                    stream.write_all(piece.as_bytes()).await.unwrap();
+                    tokio::time::sleep(Duration::from_millis(2)).await; // so that it is read before the next
+                }
+                (*last).to_owned()
+            }
         };
         if stream.write_all(answer.as_bytes()).await.is_err() || manner == Manner::AnswerAndClose {
             return;
