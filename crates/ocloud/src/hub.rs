@@ -100,6 +100,8 @@ pub(crate) struct State {
     /// The last event that a picture already told.
     known: u64,
     node_died: Option<Instant>,
+    /// The next event's id, drawn ahead: asking the kernel for chance takes as long as encoding.
+    id: Uuid,
     buffer: Vec<u8>,
 }
 
@@ -133,6 +135,7 @@ impl Hub {
                 model: Model::default(),
                 known: 0,
                 node_died: None,
+                id: Uuid::new_v4(),
                 buffer: Vec::with_capacity(1024),
             }),
         }));
@@ -268,7 +271,13 @@ impl Hub {
             return None;
         }
         let simulated = picture.node.simulated;
-        encode(out, &self.envelope(now(), simulated), resource, &rows, picture.names);
+        encode(
+            out,
+            &self.envelope(Uuid::new_v4(), now(), simulated),
+            resource,
+            &rows,
+            picture.names,
+        );
         Some(simulated)
     }
 
@@ -315,6 +324,7 @@ impl Hub {
             subscribers,
             buffer,
             model,
+            id,
             ..
         } = state;
         let rows = rows.unwrap_or_else(|| model.rows(told.resource));
@@ -328,7 +338,7 @@ impl Hub {
         buffer.clear();
         encode(
             buffer,
-            &self.envelope(told.time, told.simulated),
+            &self.envelope(*id, told.time, told.simulated),
             told.resource,
             rows,
             picture.names,
@@ -342,12 +352,13 @@ impl Hub {
             let dropped = subscriber.push(told.resource, body.clone(), told.simulated, told.queued, told.age);
             Counters::add(&counters.coalesced, dropped);
         }
+        *id = Uuid::new_v4();
     }
 
-    fn envelope(&self, time: Time<Utc>, simulated: bool) -> Envelope<'_> {
+    fn envelope(&self, id: Uuid, time: Time<Utc>, simulated: bool) -> Envelope<'_> {
         Envelope {
             node: &self.0.config.node,
-            id: Uuid::new_v4(),
+            id,
             time,
             simulated,
         }

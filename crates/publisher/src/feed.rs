@@ -62,7 +62,7 @@ impl Feed {
 
     /// A copy of the present, or of the last there was.
     pub fn snapshot(&self) -> Option<Result<Snapshot, ReaderError>> {
-        self.state().reader.as_ref().map(Reader::snapshot)
+        self.state().reader.as_mut().map(Reader::snapshot)
     }
 
     /// Counters of each card's sources.
@@ -101,23 +101,12 @@ impl Feed {
     /// Takes everything from the ring and tells the hub. Logging is for afterwards, when the events are on their way: they are put
     /// into `told`, up to its capacity.
     pub fn drain(&self, hub: &Hub, told: &mut Vec<Event>) {
-        loop {
-            let (next, snapshot) = {
-                let mut state = self.state();
-                let Some(reader) = &mut state.reader else { return };
-                let next = reader.next_event();
-                if next == Next::Empty {
-                    return;
-                }
-                let snapshot = reader.snapshot();
-                if let Next::Lost(lost) = next {
-                    state.lost += lost;
-                }
-                (next, snapshot)
-            };
-            let snapshot = match snapshot {
-                Ok(snapshot) => snapshot,
-                Err(error) => return warn!(%error, "the present state cannot be read"),
+        let mut present = None;
+        while let Some(next) = self.next(&mut present) {
+            let snapshot = match &present {
+                Some(Ok(snapshot)) => snapshot,
+                Some(Err(error)) => return warn!(%error, "the present state cannot be read"),
+                None => return,
             };
             match next {
                 Next::Event(event) => {
@@ -137,11 +126,34 @@ impl Feed {
             }
         }
     }
+
+    /// What the ring has next, and in `present` a snapshot that knows of it: the one that is there if it does, else a new one.
+    fn next(&self, present: &mut Option<Result<Snapshot, ReaderError>>) -> Option<Next> {
+        let mut state = self.state();
+        let State { reader, lost, .. } = &mut *state;
+        let reader = reader.as_mut()?;
+        let next = reader.next_event();
+        let seq = match next {
+            Next::Event(event) => event.seq,
+            Next::Lost(more) => {
+                *lost += more;
+                u64::MAX
+            }
+            Next::Empty => return None,
+        };
+        if !matches!(present, Some(Ok(snapshot)) if snapshot.node.seq >= seq) {
+            *present = Some(reader.snapshot());
+        }
+        Some(next)
+    }
 }
 
 impl Feed {
     /// One line per event, with the names of now.
     pub fn log(&self, told: &mut Vec<Event>) {
+        if told.is_empty() {
+            return;
+        }
         let Some(Ok(snapshot)) = self.snapshot() else { return };
         for event in told.drain(..) {
             log_event(&event, &snapshot.picture());

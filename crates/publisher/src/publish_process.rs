@@ -1,6 +1,7 @@
 //! `tgmd publish`: the unprivileged process that speaks HTTP. It reads the node's shared memory and can write nothing of it.
 
 use std::fs::Permissions;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -71,10 +72,10 @@ fn become_user(user: u32, group: u32) -> Result<(), Fatal> {
 async fn bind(what: &str, address: SocketAddr) -> Result<TcpListener, Fatal> {
     TcpListener::bind(address).await.map_err(|error| {
         let advice = match error.kind() {
-            std::io::ErrorKind::AddrInUse => {
+            ErrorKind::AddrInUse => {
                 "another program listens there (cloud-event-proxy? another tgmd?); choose another address"
             }
-            std::io::ErrorKind::PermissionDenied => "ports below 1024 need a capability; choose another address",
+            ErrorKind::PermissionDenied => "ports below 1024 need a capability; choose another address",
             _ => "choose an address of this machine",
         };
         Fatal::CannotServe(format!("{what} cannot listen on {address}: {error}: {advice}"))
@@ -126,7 +127,7 @@ struct Publisher<'a> {
 impl Publisher<'_> {
     /// One node after the other, until one says stop or none comes for long.
     async fn meet_nodes(&self, nodes: UnixListener) -> Result<(), Fatal> {
-        let mut current: Option<(UnixStream, Receiver)> = None;
+        let mut current: Option<Node> = None;
         let patience = Duration::from_secs(self.args.orphan_timeout);
         let mut alone = Instant::now();
         let mut check = tokio::time::interval(CHECK);
@@ -139,6 +140,9 @@ impl Publisher<'_> {
                 biased;
                 heard = listen(current.as_mut()) => match heard {
                     Heard::Events => {
+                        self.feed.drain(&self.hub, &mut told);
+                        // Only now: events do not wait for the pipe to be read. One that came meanwhile is not waited for twice.
+                        current.as_mut().map(Node::empty_pipe);
                         self.feed.drain(&self.hub, &mut told);
                         tokio::task::yield_now().await; // to the deliveries: the log has time
                         self.feed.log(&mut told);
@@ -185,7 +189,7 @@ impl Publisher<'_> {
         Ok(())
     }
 
-    async fn meet(&self, link: UnixStream, shared: Shared, busy: bool) -> Option<(UnixStream, Receiver)> {
+    async fn meet(&self, link: UnixStream, shared: Shared, busy: bool) -> Option<Node> {
         match self.attach(link, shared, busy).await {
             Ok(attached) => attached,
             Err(error) => {
@@ -195,12 +199,7 @@ impl Publisher<'_> {
         }
     }
 
-    async fn attach(
-        &self,
-        mut link: UnixStream,
-        shared: Shared,
-        busy: bool,
-    ) -> Result<Option<(UnixStream, Receiver)>, AttachError> {
+    async fn attach(&self, mut link: UnixStream, shared: Shared, busy: bool) -> Result<Option<Node>, AttachError> {
         if busy {
             link.write_all(&[handover::BUSY]).await?;
             return Ok(None);
@@ -219,7 +218,11 @@ impl Publisher<'_> {
         }
         link.write_all(&[handover::READY]).await?;
         info!("attached to a node");
-        Ok(Some((link, wake)))
+        Ok(Some(Node {
+            link,
+            wake,
+            is_silent: false,
+        }))
     }
 }
 
@@ -241,10 +244,28 @@ async fn greeting(link: &UnixStream) -> Result<Shared, AttachError> {
     handover::check_peer(link, getuid().as_raw())?;
     // Being told that the socket is readable does not mean that it is: reading decides.
     let read = link.async_io(Interest::READABLE, || match handover::receive(link) {
-        Err(HandoverError::Socket(Errno::EAGAIN)) => Err(std::io::ErrorKind::WouldBlock.into()),
+        Err(HandoverError::Socket(Errno::EAGAIN)) => Err(ErrorKind::WouldBlock.into()),
         received => Ok(received),
     });
     Ok(timeout(GREETS_WITHIN, read).await.map_err(std::io::Error::from)???)
+}
+
+/// The node that is attached.
+struct Node {
+    link: UnixStream,
+    wake: Receiver,
+    /// The pipe has ended: the hardware thread is gone, and its process will say more.
+    is_silent: bool,
+}
+
+impl Node {
+    /// How many bytes lie in the pipe does not matter: the ring tells.
+    fn empty_pipe(&mut self) {
+        self.is_silent = match self.wake.try_read(&mut [0; 64]) {
+            Ok(read) => read == 0,
+            Err(error) => error.kind() != ErrorKind::WouldBlock,
+        };
+    }
 }
 
 enum Heard {
@@ -253,23 +274,22 @@ enum Heard {
     Gone,
 }
 
-/// What the node says next: events by its pipe, its end by the socket. The pipe may end first: the hardware thread is gone then, and
-/// its process will say more.
-async fn listen(node: Option<&mut (UnixStream, Receiver)>) -> Heard {
-    let Some((link, wake)) = node else {
+/// What the node says next: events by its pipe, its end by the socket.
+async fn listen(node: Option<&mut Node>) -> Heard {
+    let Some(node) = node else {
         return std::future::pending().await;
     };
-    let (mut byte, mut wakes) = ([0], [0; 64]);
+    let mut byte = [0];
     let told = async {
-        match wake.read(&mut wakes).await {
-            Ok(1..) => Heard::Events, // how many bytes does not matter: the ring tells
-            _ => std::future::pending().await,
+        if node.is_silent || node.wake.readable().await.is_err() {
+            return std::future::pending().await;
         }
+        Heard::Events
     };
     tokio::select! {
         biased;
         heard = told => heard,
-        read = link.read(&mut byte) => match read {
+        read = node.link.read(&mut byte) => match read {
             Ok(1) if byte == [handover::STOP] => Heard::Stop,
             Ok(1) => Heard::Events,
             _ => Heard::Gone,

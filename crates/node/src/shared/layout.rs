@@ -49,8 +49,6 @@ pub const AT_NODE: usize = AT_SIZES + 1;
 pub const AT_INSTANCES: usize = AT_NODE + NODE_WORDS;
 /// The cards.
 pub const AT_CARDS: usize = AT_INSTANCES + MAX_INSTANCES * INSTANCE_WORDS;
-/// The guarded part's length.
-pub const GUARDED: usize = AT_CARDS + MAX_CARDS * CARD_WORDS - AT_SIZES;
 /// The names.
 pub const AT_NAME_TABLE: usize = AT_CARDS + MAX_CARDS * CARD_WORDS;
 /// Words of the whole snapshot area.

@@ -1,6 +1,7 @@
 //! The publisher's side: reads the snapshot, follows the ring, and knows when the node is gone.
 
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use nix::errno::Errno;
@@ -11,7 +12,7 @@ use tgm_time::{Mono, Time};
 
 use super::announce_words::AnnounceRead;
 use super::card_words::{self, CardRead};
-use super::layout::{self, CARD_WORDS, COUNTERS, GUARDED, INSTANCE_WORDS, NAME_BYTES, NAME_WORDS, NODE_WORDS};
+use super::layout::{self, CARD_WORDS, COUNTERS, INSTANCE_WORDS, NAME_BYTES, NAME_WORDS};
 use super::node_words;
 use super::ring::{self, Found};
 use super::seqlock::{self, WriterDied};
@@ -57,8 +58,8 @@ pub struct Snapshot {
     pub instances: Vec<InstanceView>,
     /// Their cards.
     pub cards: Vec<CardView>,
-    names: Vec<String>,
-    instance_names: Vec<Option<Port>>,
+    names: Arc<Vec<String>>,
+    instance_names: [Option<Port>; MAX_INSTANCES],
 }
 
 impl Snapshot {
@@ -91,6 +92,8 @@ pub struct Reader {
     snapshot: SharedReader,
     ring: SharedReader,
     next: u64,
+    /// The names known so far, which all snapshots share: a name never changes.
+    names: Arc<Vec<String>>,
 }
 
 impl Reader {
@@ -108,7 +111,12 @@ impl Reader {
             }
         }
         let next = ring::head(ring.words()).saturating_add(1);
-        Ok(Reader { snapshot, ring, next })
+        Ok(Reader {
+            snapshot,
+            ring,
+            next,
+            names: Arc::default(),
+        })
     }
 
     fn word(&self, at: usize) -> u64 {
@@ -174,39 +182,27 @@ impl Reader {
         seqlock::read(lock, body)
     }
 
-    /// Reads everything of one moment.
-    pub fn snapshot(&self) -> Result<Snapshot, ReaderError> {
-        let words: [u64; GUARDED] = self.guarded(layout::AT_SIZES)?;
-        let part = |at: usize, length: usize| {
-            words
-                .get(at - layout::AT_SIZES..at - layout::AT_SIZES + length)
-                .unwrap_or_default()
-        };
-        let sizes = part(layout::AT_SIZES, 1).first().copied().unwrap_or(0);
+    /// Reads everything of one moment: no more words than are in use, since most of them come from another processor's cache.
+    pub fn snapshot(&mut self) -> Result<Snapshot, ReaderError> {
+        self.learn_names();
+        let words = self.snapshot.words();
+        let lock = words.get(layout::AT_LOCK).ok_or(WriterDied)?;
         let count = |n: u64, most: usize| usize::try_from(n & 0xffff_ffff).unwrap_or(0).min(most);
-        let instances = part(layout::AT_INSTANCES, MAX_INSTANCES * INSTANCE_WORDS)
-            .as_chunks::<INSTANCE_WORDS>()
-            .0;
-        let cards = part(layout::AT_CARDS, MAX_CARDS * CARD_WORDS)
-            .as_chunks::<CARD_WORDS>()
-            .0;
-        let node = part(layout::AT_NODE, NODE_WORDS)
-            .first_chunk::<NODE_WORDS>()
-            .and_then(node_words::unpack_node);
+        let (node, instances, cards) = seqlock::read_with(lock, || {
+            let [sizes] = load(words, layout::AT_SIZES);
+            let instances = (0..count(sizes, MAX_INSTANCES))
+                .map(|n| node_words::unpack_instance(&load(words, layout::AT_INSTANCES + n * INSTANCE_WORDS)));
+            let cards = (0..count(sizes >> 32, MAX_CARDS))
+                .filter_map(|n| card_words::unpack(&load(words, layout::AT_CARDS + n * CARD_WORDS)));
+            let node = node_words::unpack_node(&load(words, layout::AT_NODE));
+            (node, instances.collect(), cards.collect())
+        })?;
         Ok(Snapshot {
-            node: node.ok_or(ReaderError::WriterDied(WriterDied))?,
-            instances: instances
-                .iter()
-                .take(count(sizes, MAX_INSTANCES))
-                .map(node_words::unpack_instance)
-                .collect(),
-            cards: cards
-                .iter()
-                .take(count(sizes >> 32, MAX_CARDS))
-                .filter_map(card_words::unpack)
-                .collect(),
-            names: self.names(),
-            instance_names: (0..MAX_INSTANCES).map(|n| self.instance_name(n)).collect(),
+            node: node.ok_or(WriterDied)?,
+            instances,
+            cards,
+            names: self.names.clone(),
+            instance_names: std::array::from_fn(|n| self.instance_name(n)),
         })
     }
 
@@ -215,20 +211,25 @@ impl Reader {
         u16::try_from(stored.checked_sub(1)?).ok().map(Port)
     }
 
-    fn names(&self) -> Vec<String> {
-        let known = usize::try_from(self.word(layout::AT_NAMES))
-            .unwrap_or(0)
-            .min(layout::MAX_NAMES);
-        let name = |n: usize| {
-            let at = layout::AT_NAME_TABLE + n * NAME_WORDS;
-            let mut bytes = [0; NAME_BYTES];
-            for (offset, chunk) in bytes.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-                *chunk = self.word(at + offset).to_le_bytes();
-            }
-            let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
-            String::from_utf8_lossy(text).into_owned()
-        };
-        (0..known).map(name).collect()
+    fn learn_names(&mut self) {
+        let interned = usize::try_from(self.word(layout::AT_NAMES)).unwrap_or(0);
+        let new = self.names.len()..interned.min(layout::MAX_NAMES);
+        if new.is_empty() {
+            return;
+        }
+        let mut names = Vec::clone(&self.names);
+        names.extend(new.map(|n| self.name(n)));
+        self.names = Arc::new(names);
+    }
+
+    fn name(&self, n: usize) -> String {
+        let at = layout::AT_NAME_TABLE + n * NAME_WORDS;
+        let mut bytes = [0; NAME_BYTES];
+        for (offset, chunk) in bytes.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+            *chunk = self.word(at + offset).to_le_bytes();
+        }
+        let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+        String::from_utf8_lossy(text).into_owned()
     }
 
     /// Takes the next event, or says that some were lost; then it goes on with the oldest that is still there.
@@ -251,6 +252,11 @@ impl Reader {
             }
         }
     }
+}
+
+/// The `N` words at `at`, of whatever moments; zeros beyond the area.
+fn load<const N: usize>(words: Words<'_>, at: usize) -> [u64; N] {
+    words.slice(at..at + N).map_or([0; N], seqlock::load)
 }
 
 #[cfg(test)]
@@ -292,7 +298,7 @@ mod tests {
 
     #[test]
     fn the_snapshot_is_the_cores_truth_with_its_names() {
-        let (mut writer, reader) = pair();
+        let (mut writer, mut reader) = pair();
         let config = writer.intern("ts2phc.0.config").unwrap();
         assert_eq!(writer.intern("ens1f0").unwrap(), Port(1));
         writer.name_instance(Instance(0), config);
@@ -312,6 +318,19 @@ mod tests {
         assert_eq!(reader.card(MAX_CARDS).unwrap().view(), None);
         assert_eq!(reader.node().unwrap(), Some(snapshot.node));
         assert_eq!(reader.writer(), (7, Time::from_nanos(9)));
+    }
+
+    #[test]
+    fn a_name_that_was_interned_later_is_known_too() {
+        let (mut writer, mut reader) = pair();
+        writer.intern("ens1f0").unwrap();
+        writer.store(&core(), Time::ZERO);
+        let before = reader.snapshot().unwrap();
+        assert_eq!((before.port(Port(0)), before.port(Port(1))), ("ens1f0", "unknown"));
+        writer.intern("ens2f0").unwrap();
+        let after = reader.snapshot().unwrap();
+        assert_eq!((after.port(Port(0)), after.port(Port(1))), ("ens1f0", "ens2f0"));
+        assert!(Arc::ptr_eq(&after.names, &reader.snapshot().unwrap().names));
     }
 
     #[test]

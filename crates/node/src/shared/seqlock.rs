@@ -30,32 +30,45 @@ pub fn write<'a>(lock: &AtomicU64, body: impl Iterator<Item = (&'a AtomicU64, u6
 /// Loads the `N` words of `body` under `lock`.
 #[inline]
 pub fn read<const N: usize>(lock: ReadOnly<'_>, body: Words<'_>) -> Result<[u64; N], WriterDied> {
-    match once(lock, body) {
-        Some(words) => Ok(words),
-        None => again(lock, body),
+    read_with(lock, || load(body))
+}
+
+/// Loads words, of whatever moments.
+#[inline]
+pub fn load<const N: usize>(body: Words<'_>) -> [u64; N] {
+    let mut words = [0; N];
+    for (value, word) in words.iter_mut().zip(body.iter()) {
+        *value = word.load(Ordering::Relaxed);
+    }
+    words
+}
+
+/// What `load` loads under `lock`. It may see words of two moments; what it makes of them is thrown away then, and it is called again.
+#[inline]
+pub fn read_with<T>(lock: ReadOnly<'_>, load: impl Fn() -> T) -> Result<T, WriterDied> {
+    match once(lock, &load) {
+        Some(read) => Ok(read),
+        None => again(lock, load),
     }
 }
 
 /// Loads once; `None` if the writer was at it.
 #[inline]
-pub fn once<const N: usize>(lock: ReadOnly<'_>, body: Words<'_>) -> Option<[u64; N]> {
-    let mut words = [0; N];
+fn once<T>(lock: ReadOnly<'_>, load: impl Fn() -> T) -> Option<T> {
     let before = lock.load(Ordering::Acquire);
-    for (value, word) in words.iter_mut().zip(body.iter()) {
-        *value = word.load(Ordering::Relaxed);
-    }
+    let read = load();
     fence(Ordering::Acquire);
-    (before & 1 == 0 && lock.load(Ordering::Relaxed) == before).then_some(words)
+    (before & 1 == 0 && lock.load(Ordering::Relaxed) == before).then_some(read)
 }
 
 /// The rare case, apart from the usual one so that that stays short.
 #[cold]
 #[inline(never)]
-fn again<const N: usize>(lock: ReadOnly<'_>, body: Words<'_>) -> Result<[u64; N], WriterDied> {
+fn again<T>(lock: ReadOnly<'_>, load: impl Fn() -> T) -> Result<T, WriterDied> {
     for _ in 1..TRIES {
         std::hint::spin_loop();
-        if let Some(words) = once(lock, body) {
-            return Ok(words);
+        if let Some(read) = once(lock, &load) {
+            return Ok(read);
         }
     }
     Err(WriterDied)
