@@ -16,19 +16,20 @@
 //! Every value is a string. An offset that is not known is left out: no number stands in for it. While anything behind the event is
 //! simulated, the extension attribute `simulated` says `"true"`, between `time` and `data`.
 
-use core::fmt;
+//!
+//! The text is put together from its constant parts by hand: between the node's word and the consumer's socket lies little else, and what
+//! a general serializer executes for it has left the processor's caches when the next event comes.
 
-use serde::Serialize;
-use serde::ser::Serializer;
-use tgm_core::{ClockState, GnssState, Names};
+use core::fmt::Write;
+
+use tgm_core::{Alias, ClockState, GnssState, Names};
 use tgm_time::civil::Civil;
 use tgm_time::{Time, Utc};
 use uuid::Uuid;
 
 use crate::model::Row;
 use crate::resource::Resource;
-use crate::text::Text;
-use tgm_core::Alias;
+use crate::text::{Quoted, digits, number};
 
 /// What an event says beside its rows.
 #[derive(Debug, Clone, Copy)]
@@ -43,103 +44,93 @@ pub struct Envelope<'a> {
     pub simulated: bool,
 }
 
-/// Appends the event to `out`. Allocates nothing beyond what `out` needs to grow.
+/// Appends the event to `out`. Allocates nothing beyond what `out` needs to grow, as long as the names are as the kernel's are.
 pub fn encode(out: &mut Vec<u8>, envelope: &Envelope<'_>, resource: Resource, rows: &[Row], names: &dyn Names) {
-    let event = CloudEvent {
-        specversion: "1.0",
-        id: envelope.id,
-        source: resource.path(),
-        kind: resource.event_type(),
-        time: Text(Civil::from(envelope.time).rfc3339()),
-        simulated: envelope.simulated.then_some("true"),
-        data: Data {
-            version: "1.0",
-            values: Values {
-                node: envelope.node,
-                resource,
-                rows,
-                names,
-            },
-        },
-    };
-    // Writing to a Vec cannot fail, and these types have no other way to.
-    let written = serde_json::to_writer(out, &event);
-    debug_assert!(written.is_ok());
+    let mut id = Uuid::encode_buffer();
+    for part in [
+        r#"{"specversion":"1.0","id":""#,
+        envelope.id.hyphenated().encode_lower(&mut id),
+        r#"","source":""#,
+        resource.path(),
+        r#"","type":""#,
+        resource.event_type(),
+        r#"","time":""#,
+    ] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    time(out, envelope.time);
+    if envelope.simulated {
+        out.extend_from_slice(br#"","simulated":"true"#);
+    }
+    out.extend_from_slice(br#"","data":{"version":"1.0","values":["#);
+    for row in rows {
+        values(out, envelope.node, resource, row, names);
+    }
+    if out.last() == Some(&b',') {
+        out.pop();
+    }
+    out.extend_from_slice(b"]}}");
 }
 
-#[derive(Serialize)]
-struct CloudEvent<'a> {
-    specversion: &'static str,
-    #[serde(with = "crate::text::uuid")]
-    id: Uuid,
-    source: &'static str,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    time: Text<tgm_time::civil::Rfc3339>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    simulated: Option<&'static str>,
-    data: Data<'a>,
-}
-
-#[derive(Serialize)]
-struct Data<'a> {
-    version: &'static str,
-    values: Values<'a>,
-}
-
-struct Values<'a> {
-    node: &'a str,
-    resource: Resource,
-    rows: &'a [Row],
-    names: &'a dyn Names,
-}
-
-impl Serialize for Values<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.rows.iter().flat_map(|row| self.of(row)).flatten())
+/// RFC 3339 with nine fractional digits and `Z`.
+fn time(out: &mut Vec<u8>, time: Time<Utc>) {
+    let civil = Civil::from(time);
+    let parts = [
+        (civil.year.unsigned_abs(), 4, b'-'),
+        (civil.month.into(), 2, b'-'),
+        (civil.day.into(), 2, b'T'),
+        (civil.hour.into(), 2, b':'),
+        (civil.minute.into(), 2, b':'),
+        (civil.second.into(), 2, b'.'),
+        (civil.nanos, 9, b'Z'),
+    ];
+    for (value, width, end) in parts {
+        digits(out, value.into(), width);
+        out.push(end);
     }
 }
 
-impl<'a> Values<'a> {
-    /// The values of one row, in their order.
-    fn of(&self, row: &Row) -> [Option<Value<'a>>; 3] {
-        let place = match self.resource {
-            Resource::SyncState => Place::Path("/sync/sync-status/sync-state"),
-            Resource::OsClock => Place::Path("/CLOCK_REALTIME"),
-            _ => Place::Master(Alias(self.names.port(row.port)), ""),
+/// The values of one row, in their order, each with a comma after it.
+fn values(out: &mut Vec<u8>, node: &str, resource: Resource, row: &Row, names: &dyn Names) {
+    let mut value = |shown: Shown, what: &str| {
+        out.extend_from_slice(br#"{"ResourceAddress":"/cluster/node/"#);
+        let mut address = Quoted(out);
+        // Writing to a Vec cannot fail.
+        let _ = match resource {
+            Resource::SyncState => write!(address, "{node}/sync/sync-status/sync-state"),
+            Resource::OsClock => write!(address, "{node}/CLOCK_REALTIME"),
+            _ => write!(address, "{node}/{}/master{what}", Alias(names.port(row.port))),
         };
-        let value = |place, value| {
-            Some(Value {
-                address: Text(Address { node: self.node, place }),
-                data_type: if matches!(value, Shown::Word(_)) {
-                    "notification"
-                } else {
-                    "metric"
-                },
-                value_type: if matches!(value, Shown::Word(_)) {
-                    "enumeration"
-                } else {
-                    "decimal64.3"
-                },
-                value: Text(value),
-            })
+        let (kind, unit) = match shown {
+            Shown::Word(_) => ("notification", "enumeration"),
+            Shown::Number(_) => ("metric", "decimal64.3"),
         };
-        let state = match self.resource {
-            Resource::SyncState | Resource::OsClock | Resource::LockState => word(row.value, clock_state),
-            Resource::Gnss => word(row.value, gnss_state),
-            _ => Shown::Number(row.value),
-        };
-        let fix = match place {
-            Place::Master(alias, _) => row
-                .fix
-                .and_then(|fix| value(Place::Master(alias, "/gpsFix"), Shown::Number(i64::from(fix)))),
-            Place::Path(_) => None,
-        };
-        [
-            value(place, state),
-            row.offset.and_then(|offset| value(place, Shown::Number(offset.get()))),
-            fix,
-        ]
+        for part in [
+            r#"","data_type":""#,
+            kind,
+            r#"","value_type":""#,
+            unit,
+            r#"","value":""#,
+        ] {
+            out.extend_from_slice(part.as_bytes());
+        }
+        match shown {
+            Shown::Word(word) => out.extend_from_slice(word.as_bytes()),
+            Shown::Number(value) => number(out, value),
+        }
+        out.extend_from_slice(br#""},"#);
+    };
+    let state = match resource {
+        Resource::SyncState | Resource::OsClock | Resource::LockState => word(row.value, clock_state),
+        Resource::Gnss => word(row.value, gnss_state),
+        _ => Shown::Number(row.value),
+    };
+    value(state, "");
+    if let Some(offset) = row.offset {
+        value(Shown::Number(offset.get()), "");
+    }
+    if let Some(fix) = row.fix {
+        value(Shown::Number(i64::from(fix)), "/gpsFix");
     }
 }
 
@@ -158,51 +149,10 @@ fn gnss_state(number: u8) -> Option<&'static str> {
     GnssState::from_number(number).map(GnssState::name)
 }
 
-#[derive(Serialize)]
-struct Value<'a> {
-    #[serde(rename = "ResourceAddress")]
-    address: Text<Address<'a>>,
-    data_type: &'static str,
-    value_type: &'static str,
-    value: Text<Shown>,
-}
-
-#[derive(Clone, Copy)]
-enum Place<'a> {
-    /// Below the node.
-    Path(&'static str),
-    /// A card, and what of it.
-    Master(Alias<'a>, &'static str),
-}
-
-struct Address<'a> {
-    node: &'a str,
-    place: Place<'a>,
-}
-
-impl fmt::Display for Address<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "/cluster/node/{}", self.node)?;
-        match self.place {
-            Place::Path(path) => f.write_str(path),
-            Place::Master(alias, what) => write!(f, "/{alias}/master{what}"),
-        }
-    }
-}
-
 #[derive(Clone, Copy)]
 enum Shown {
     Word(&'static str),
     Number(i64),
-}
-
-impl fmt::Display for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Shown::Word(word) => f.write_str(word),
-            Shown::Number(number) => write!(f, "{number}"),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -270,6 +220,24 @@ mod tests {
         assert!(!told(&scene, Resource::SyncState).contains("simulated"));
         scene.node.simulated = true;
         assert!(told(&scene, Resource::SyncState).contains(r#"Z","simulated":"true","data":"#));
+    }
+
+    #[test]
+    fn a_time_is_written_as_everywhere_else() {
+        for nanos in [
+            0,
+            1,
+            -1,
+            1_795_354_794_867_203_429,
+            951_782_400_000_000_000,
+            i64::MAX,
+            i64::MIN,
+        ] {
+            let at = Time::from_nanos(nanos);
+            let mut out = Vec::new();
+            time(&mut out, at);
+            assert_eq!(String::from_utf8(out).unwrap(), Civil::from(at).rfc3339().to_string());
+        }
     }
 
     #[test]

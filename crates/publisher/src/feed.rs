@@ -151,9 +151,6 @@ impl Feed {
 impl Feed {
     /// One line per event, with the names of now.
     pub fn log(&self, told: &mut Vec<Event>) {
-        if told.is_empty() {
-            return;
-        }
         let Some(Ok(snapshot)) = self.snapshot() else { return };
         for event in told.drain(..) {
             log_event(&event, &snapshot.picture());

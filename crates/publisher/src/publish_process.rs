@@ -144,8 +144,10 @@ impl Publisher<'_> {
                         // Only now: events do not wait for the pipe to be read. One that came meanwhile is not waited for twice.
                         current.as_mut().map(Node::empty_pipe);
                         self.feed.drain(&self.hub, &mut told);
-                        tokio::task::yield_now().await; // to the deliveries: the log has time
-                        self.feed.log(&mut told);
+                        if !told.is_empty() {
+                            tokio::task::yield_now().await; // to the deliveries: the log has time
+                            self.feed.log(&mut told);
+                        }
                     }
                     Heard::Stop => return self.end("the node says stop"),
                     Heard::Gone => {
