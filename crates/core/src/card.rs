@@ -11,6 +11,7 @@
 //!   that can happen.
 //! * In Locked, a second that disagrees though neither clock jumped (TAI − UTC changed) is T4a as well; in a holdover the PHC has
 //!   proven that it did not jump, and stays.
+//! * A Φ that walks away faster than an oscillator can is out (`walk`): requirements 3 allow a spoofed pulse 100 ns of true error.
 //! * Out of specification without a class any more is Free-Run at once (T9).
 
 use tgm_time::{Mono, Nanos, Seconds, Time, Utc};
@@ -28,6 +29,7 @@ use crate::observation::{GnssEpoch, Observation, Reading};
 use crate::soonest::Soonest;
 use crate::status::{GnssState, InputQuality, UNKNOWN};
 use crate::tod::{T, TimeOfDay, utc_offset};
+use crate::walk::Walk;
 
 /// Losses of Locked that are remembered to recognise flapping.
 const LOSSES: usize = 8;
@@ -68,6 +70,7 @@ pub struct Card {
     phase: OffsetJudge,
     phc: OffsetJudge,
     rss: OffsetJudge,
+    walk: Walk,
     /// P and when it was measured.
     pulse: Option<(Nanos, Time<Mono>)>,
     /// Until when it counts.
@@ -119,6 +122,7 @@ impl Card {
             phase: OffsetJudge::default(),
             phc: OffsetJudge::default(),
             rss: OffsetJudge::default(),
+            walk: Walk::default(),
             pulse: None,
             pulse_fresh: Fresh::NEVER,
             state: TgmState::FreeRun,
@@ -207,13 +211,13 @@ impl Card {
         let timed = trusted | !self.config.has_gnss;
         if (self.state == TgmState::FreeRun) & !(locked & timed) {
             // Not good whatever the offsets are, and no state to lose: the runs that lose one begin with the next good sample.
-            (self.phc, self.phase, self.rss) = Default::default();
+            (self.phc, self.phase, self.rss, self.walk) = Default::default();
             self.good = 0;
             return unseen;
         }
         self.sample(at, offset, locked, timed);
         // A sample changes nothing by itself unless it completes a loss or a lock.
-        let out = self.phc.is_out() || self.phase.is_out() || self.rss.is_out();
+        let out = self.phc.is_out() || self.phase.is_out() || self.rss.is_out() || self.walk.is_out();
         self.complete = self.state != TgmState::Locked && self.all_locked(at);
         let jumped = self.state != TgmState::FreeRun && matches!(self.t(at), T::PhcFault | T::Disagrees);
         unseen || out || self.complete || jumped
@@ -241,17 +245,24 @@ impl Card {
         let phi = if locked { self.phase_offset(now) } else { None };
         let phc_good = self.phc.sample(offset, limits.offset);
         let phi_good = phi.is_some_and(|phi| self.phase.sample(phi, limits.offset));
-        if phi.is_none() {
-            self.phase.reset(); // judged only while D is locked
+        match phi {
+            Some(phi) => self.walk.sample(now, phi, limits.offset),
+            None => {
+                self.phase.reset(); // judged only while D is locked
+                self.walk = Walk::default();
+            }
         }
+        // An accuracy beyond the limit by itself is the loss of GNSS, and no fault of the PHC.
         let t_acc = self.gnss.t_acc(now).unwrap_or(Nanos::ZERO);
-        let rss = within_rss([offset, phi.unwrap_or(Nanos::ZERO), t_acc], limits.offset);
+        let accurate = t_acc.abs() <= limits.offset;
+        let share = if accurate { t_acc } else { Nanos::ZERO };
+        let rss = within_rss([offset, phi.unwrap_or(Nanos::ZERO), share], limits.offset);
         if rss {
             self.rss.reset();
         } else {
             self.rss.sample(limits.offset + Nanos(1), limits.offset);
         }
-        let good = locked && timed && phc_good && phi_good && rss;
+        let good = locked && timed && phc_good && phi_good && rss && accurate;
         if !good {
             self.good = 0;
             return;
@@ -418,7 +429,9 @@ impl Card {
         Some(match () {
             () if d == D::Free => (TgmState::FreeRun, Cause::DpllFreerun), // T4a
             () if self.phc.is_out() => (TgmState::FreeRun, Cause::PhcOffset),
-            () if self.phase.is_out() && d == D::Locked => (TgmState::FreeRun, Cause::PhaseOffset),
+            () if (self.phase.is_out() || self.walk.is_out()) && d == D::Locked => {
+                (TgmState::FreeRun, Cause::PhaseOffset)
+            }
             () if self.rss.is_out() => (TgmState::FreeRun, Cause::PhcOffset),
             () if matches!(self.t(now), T::PhcFault | T::Disagrees) => (TgmState::FreeRun, Cause::TimeOfDay),
             () if d == D::Hold => (TgmState::HoldoverInSpec, Cause::DpllHoldover), // T3a
@@ -587,12 +600,15 @@ impl Card {
             .or(self.dpll.deadline(now))
             .end(self.pulse_fresh)
             .or(self.started.map(|started| started + limits.gnss_stale))
-            .or(self.gnss_lost.map(|at| at + limits.gnss_grace))
-            .or(self.blind.map(|at| at + limits.gnss_grace))
-            .or(self.waiting.map(|at| at + limits.detach))
-            .or(self.flapping_until());
-        if self.detached.is_some() {
-            soonest = soonest.or(self.gnss_ok.map(|at| at + limits.gnss_trust));
+            .or(self.gnss_lost.map(|at| at + limits.gnss_grace));
+        if self.blind.is_some() | self.detached.is_some() {
+            soonest = soonest
+                .or(self.blind.map(|at| at + limits.gnss_grace))
+                .or(self.waiting.map(|at| at + limits.detach))
+                .or(self.gnss_ok.map(|at| at + limits.gnss_trust));
+        }
+        if let Some(until) = self.flapping_until() {
+            soonest = soonest.or(Some(until));
         }
         if let Some(held) = self.held {
             soonest = soonest

@@ -160,7 +160,11 @@ impl DpllJudge {
     }
 
     /// How good the clock is that the EEC is seen to follow; unknown while it follows none, or nobody can prove that it does.
+    #[inline]
     pub fn followed_quality(&self, now: Time<Mono>) -> InputQuality {
+        if self.quality == InputQuality::Unknown {
+            return InputQuality::Unknown; // nobody said: the usual card
+        }
         let locked = self.eec.status.is_some_and(LockStatus::is_locked);
         if locked && self.proven(now) {
             self.quality

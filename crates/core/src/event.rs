@@ -79,7 +79,7 @@ numbered! {
         DpllFreerun = 6, "dpll-freerun";
         /// The PHC is off its reference (T4a, T7, T9).
         PhcOffset = 7, "phc-offset";
-        /// The DPLL's phase offset is beyond its limit (T4a).
+        /// The DPLL's phase offset is beyond its limit, or walks towards it faster than an oscillator can (T4a).
         PhaseOffset = 8, "phase-offset";
         /// The PHC's second is not the receiver's (T4a, T7, T9).
         TimeOfDay = 9, "time-of-day";

@@ -31,6 +31,7 @@ mod soonest;
 pub mod status;
 mod tod;
 pub mod view;
+mod walk;
 
 pub use alias::Alias;
 pub use announce::{Announce, TgmState};

@@ -6,6 +6,7 @@
 //! Simplifications: the PHC shows TAI from the beginning, as ts2phc leaves it; its external timestamps are those of a DPLL output
 //! (as on the real card), so they do not see what the DPLL does in a holdover; nobody puts a PHC back that was stepped.
 
+use tgm_core::config::CardPolicy;
 use tgm_core::{DpllKind, Instance, LockStatus, Observation, Origin, Port, Reading};
 use tgm_time::leap::TAI_MINUS_GPS;
 use tgm_time::{Femtos, Mono, Nanos, Seconds, Time, Utc};
@@ -54,6 +55,8 @@ pub struct CardSetup {
     pub times: Times,
     /// Its PHC is the one that the system clock is compared with.
     pub measures_system_clock: bool,
+    /// What of it is a matter of choice.
+    pub choice: CardPolicy,
 }
 
 impl Default for CardSetup {
@@ -68,6 +71,7 @@ impl Default for CardSetup {
             acquire: Nanos::from_secs(2),
             times: Times::default(),
             measures_system_clock: true,
+            choice: CardPolicy::default(),
         }
     }
 }
@@ -100,6 +104,8 @@ pub struct Card {
     receiver: Option<Receiver>,
     /// The pulse that comes by cable to a card without a receiver.
     cable: PulseMode,
+    /// The pin of its GNSS input is connected in the nests of both DPLLs.
+    attached: bool,
     eec: Dpll,
     pps: Dpll,
     oscillator: Running,
@@ -143,6 +149,7 @@ impl Card {
                 .has_receiver
                 .then(|| Receiver::new(mono, setup.acquire, setup.fixed_position)),
             cable: PulseMode::Auto,
+            attached: true,
             eec: Dpll::new(DpllKind::Eec, setup.times, mono, &mut rng),
             pps: Dpll::new(DpllKind::Pps, setup.times, mono, &mut rng),
             oscillator: Running::new(setup.oscillator, setup.temperature_swing, &mut rng),
@@ -173,6 +180,14 @@ impl Card {
     /// Its setup.
     pub const fn setup(&self) -> &CardSetup {
         &self.setup
+    }
+
+    /// Connects or disconnects the pin of its GNSS input, as whoever owns it would by the dpll family's pin-set.
+    pub fn attach(&mut self, now: Time<Mono>, attached: bool) {
+        if self.attached != attached {
+            self.attached = attached;
+            self.feed(now);
+        }
     }
 
     /// By how much the DPLL's output, and the PHC with it, is away from true time.
@@ -284,7 +299,7 @@ impl Card {
     /// Whether the DPLLs have a pulse at their input now.
     fn feed(&mut self, now: Time<Mono>) -> bool {
         let present = match &self.receiver {
-            Some(receiver) => receiver.pulses(now),
+            Some(receiver) => receiver.pulses(now) && self.attached,
             None => self.cable != PulseMode::Off,
         };
         self.eec.pulse(now, present, &mut self.rng);

@@ -1,7 +1,7 @@
 //! Cards, and a script of what happens to them: the [`Source`] behind `tgmd --simulate` and behind every scenario.
 
-use tgm_core::config::{CardConfig, Config, DoesNotFit, InstanceConfig, Judge, Limits, OutOfSpec};
-use tgm_core::{Core, Event, Instance, Now, Observation, Port, Reading};
+use tgm_core::config::{CardConfig, Config, DoesNotFit, InstanceConfig, Judge, Limits, OutOfSpec, Policy};
+use tgm_core::{Core, Event, GnssPin, Instance, Now, Observation, Port, Reading};
 use tgm_time::{Mono, Nanos, Seconds, Time};
 
 use crate::card::{Card, CardSetup};
@@ -31,6 +31,8 @@ pub struct Setup {
     pub seed: u64,
     /// The instances with their names, such as `ts2phc.0.config`.
     pub instances: Vec<(InstanceConfig, String)>,
+    /// What of them is a matter of choice.
+    pub policy: Policy,
     /// The cards with the names of their interfaces; a card's [`Port`] is its place in this list.
     pub cards: Vec<(CardSetup, String)>,
     /// TAI − UTC while no receiver tells one.
@@ -78,6 +80,7 @@ impl Setup {
         config.fallback_utc_offset = self.fallback_utc_offset;
         for (instance, _) in &self.instances {
             config.instance(*instance)?;
+            config.policy(instance.instance, self.policy)?;
         }
         for (card, _) in &self.cards {
             config.card(CardConfig {
@@ -88,6 +91,7 @@ impl Setup {
                 has_dpll: true,
                 simulated: true,
             })?;
+            config.card_policy(card.instance, card.port, card.choice)?;
         }
         Ok(config)
     }
@@ -150,7 +154,21 @@ impl Simulation {
         if core.deadline().is_some_and(|deadline| deadline <= at) {
             core.tick(self.now(at), &mut sink);
         }
+        self.obey(core, at);
         Some(at)
+    }
+
+    /// Sets the pins that are ours as the core desires. Only [`Simulation::drive`] does: as a [`Source`] it has no way back.
+    fn obey(&mut self, core: &Core, at: Time<Mono>) {
+        if !self.cards.iter().any(|card| card.setup().choice.owns_pins) {
+            return;
+        }
+        for wish in core.desired(at).filter(|wish| wish.pins != GnssPin::NotOurs) {
+            let whose = |card: &&mut Card| (card.setup().instance, card.setup().port) == (wish.instance, wish.port);
+            if let Some(card) = self.cards.iter_mut().find(whose) {
+                card.attach(at, wish.pins == GnssPin::Attached);
+            }
+        }
     }
 
     /// What the clocks of the simulated node show at `mono`.

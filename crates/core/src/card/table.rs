@@ -22,6 +22,9 @@ fn ago(ms: i64) -> Time<Mono> {
     NOW - Nanos::from_millis(ms)
 }
 
+/// A Φ within its limit that got there by walking away from zero.
+const WALKED: i64 = 60;
+
 /// How the receiver is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Receiver {
@@ -150,7 +153,7 @@ fn all_locked(case: &Case) -> bool {
 fn fault(case: &Case) -> bool {
     d(case) == D::Free
         || matches!(case.p, Pulses::Out | Pulses::SumOut)
-        || (case.phi.is_some_and(|phi| phi > 100) && d(case) == D::Locked)
+        || (case.phi.is_some_and(|phi| phi > 100 || phi == WALKED) && d(case) == D::Locked)
         || matches!(case.t, T::PhcFault | T::Disagrees)
 }
 
@@ -408,6 +411,13 @@ fn card(case: &Case, parts: &Parts<'_>) -> Card {
     if case.phi.is_some_and(|phi| phi > 100) {
         card.phase = out();
     }
+    if case.phi == Some(WALKED) {
+        for second in -11i64..0 {
+            let phi = if second < -3 { 0 } else { WALKED };
+            card.walk.sample(NOW + Nanos::from_secs(second), Nanos(phi), Nanos(100));
+        }
+        assert!(card.walk.is_out());
+    }
     let pulse = |card: &mut Card, at| {
         card.pulse = Some((Nanos(3), at));
         card.pulse_fresh = Fresh::at(at, Limits::DEFAULT.phc_stale);
@@ -540,7 +550,7 @@ fn walk(from: TgmState) -> Vec<&'static str> {
     for eec in SAID {
         for pps in SAID {
             for proven in [true, false] {
-                for phi in [None, Some(2), Some(150), Some(1_200), Some(2_000)] {
+                for phi in [None, Some(2), Some(WALKED), Some(150), Some(1_200), Some(2_000)] {
                     let dpll = dplls(eec, pps, proven, phi);
                     for (is, gnss) in &judges {
                         for (t, tod) in &tods {

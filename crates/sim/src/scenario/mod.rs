@@ -23,6 +23,9 @@
 //! lock-state = 1
 //! ```
 //!
+//! What is a matter of choice: `owns_pins = true` (the pin of the GNSS input is the core's to detach), `on_fault` ("node" or
+//! "isolate"), `compat` ("none" or "openshift"), for all cards and instances of the file.
+//!
 //! Besides: `duration` (default: five seconds after the last time mentioned), `port` and `instance` (names), `judge` ("tgm" or
 //! "relay"), `utc_offset`, `out_of_spec_class`, the tables `[limits]`, `[receiver]`, `[dpll]`, `[bound]` and more cards by `[[extra]]`;
 //! `port` in `[[at]]` and `[[expect]]`; in `[[expect]]` also `cause`, and `from` ("lock-state HOLDOVER") to count its window from

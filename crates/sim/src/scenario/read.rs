@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use serde::{Deserialize, Deserializer, de};
-use tgm_core::config::{InstanceConfig, Judge, Limits, OutOfSpec};
+use tgm_core::config::{CardPolicy, Compat, InstanceConfig, Judge, Limits, OnFault, OutOfSpec, Policy};
 use tgm_core::{EventKind, Instance, Port};
 use tgm_time::{Nanos, Seconds};
 use toml::Spanned;
@@ -38,6 +38,12 @@ struct File {
     judge: JudgeWord,
     utc_offset: Option<i64>,
     out_of_spec_class: Option<Spanned<u8>>,
+    #[serde(default)]
+    owns_pins: bool,
+    #[serde(default)]
+    on_fault: OnFaultWord,
+    #[serde(default)]
+    compat: CompatWord,
     #[serde(default)]
     at: Vec<At>,
     #[serde(default)]
@@ -98,6 +104,22 @@ enum JudgeWord {
     Relay,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum OnFaultWord {
+    #[default]
+    Node,
+    Isolate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum CompatWord {
+    #[default]
+    None,
+    Openshift,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct At {
@@ -138,6 +160,7 @@ struct LimitsTable {
     max_holdover_ns: Option<u32>,
     holdover_timeout_s: Option<u32>,
     gnss_grace_ms: Option<u32>,
+    gnss_trust_s: Option<u32>,
     reload_grace_s: Option<u32>,
     verdict_stale_s: Option<u32>,
 }
@@ -157,6 +180,7 @@ impl LimitsTable {
             gnss_grace: self
                 .gnss_grace_ms
                 .map_or(usual.gnss_grace, |ms| Nanos::from_millis(i64::from(ms))),
+            gnss_trust: self.gnss_trust_s.map_or(usual.gnss_trust, s),
             reload_grace: self.reload_grace_s.map_or(usual.reload_grace, s),
             verdict_stale: self.verdict_stale_s.map_or(usual.verdict_stale, s),
             ..usual
@@ -328,8 +352,22 @@ fn setup(file: &File) -> Result<Setup, Wrong> {
         JudgeWord::Tgm => (Judge::Tgm, "ts2phc.0.config"),
         JudgeWord::Relay => (Judge::Relay, "ptp4l.0.config"),
     };
+    let choice = CardPolicy {
+        on_fault: match file.on_fault {
+            OnFaultWord::Node => OnFault::Node,
+            OnFaultWord::Isolate => OnFault::Isolate,
+        },
+        owns_pins: file.owns_pins,
+    };
     let mut setup = Setup {
         seed: file.seed,
+        policy: Policy {
+            compat: match file.compat {
+                CompatWord::None => Compat::None,
+                CompatWord::Openshift => Compat::Openshift,
+            },
+            ..Policy::default()
+        },
         instances: vec![(
             judged(0, judge),
             file.instance.clone().unwrap_or_else(|| name.to_owned()),
@@ -354,6 +392,7 @@ fn setup(file: &File) -> Result<Setup, Wrong> {
             fixed_position,
             acquire,
             times,
+            choice,
             ..CardSetup::default()
         };
         setup
@@ -386,6 +425,7 @@ fn setup(file: &File) -> Result<Setup, Wrong> {
             acquire,
             times,
             measures_system_clock: false,
+            choice,
             ..CardSetup::default()
         };
         setup.cards.push((card, extra.port.get_ref().clone()));
