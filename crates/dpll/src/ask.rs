@@ -1,4 +1,6 @@
-//! Requests over a blocking socket, by neli: one at a time, until its acknowledgement or the end of its dump.
+//! Requests over a blocking socket, one at a time: single ones by neli until their acknowledgement, dumps by [`crate::dump`].
+
+use std::os::fd::AsRawFd;
 
 use neli::attr::Attribute;
 use neli::consts::nl::{NlmF, NlmsgerrAttr};
@@ -11,16 +13,16 @@ use neli::types::{Buffer, GenlBuffer};
 use neli::utils::Groups;
 use nix::errno::Errno;
 
-use crate::attrs::Attrs;
+use crate::attrs::{Attrs, Malformed};
+use crate::dump::{Dump, Dumper};
 use crate::error::Error;
 use crate::names;
+use crate::request::Request;
 
 /// Bytes of a netlink and a generic-netlink header, before the attributes of a request.
 const HEADERS: usize = 20;
 /// Bytes of a generic-netlink header.
 const GENL_HEADER: usize = 4;
-/// NLMSG_DONE.
-const DONE: u16 = 3;
 /// NLMSGERR_ATTR_MISS_TYPE: number of an attribute that the request should have had.
 const MISS_TYPE: u16 = 5;
 
@@ -35,8 +37,6 @@ pub struct Question<'a> {
     pub command: u8,
     /// Its version.
     pub version: u8,
-    /// Everything, not one thing.
-    pub dump: bool,
     /// Attributes.
     pub attributes: &'a [u8],
     /// Names of the attributes.
@@ -47,6 +47,7 @@ pub struct Question<'a> {
 pub struct Asker {
     socket: NlSocketHandle,
     seq: u32,
+    dumper: Dumper,
 }
 
 type Message = Nlmsghdr<u16, Genlmsghdr<u8, u16, NoUserHeader>>;
@@ -56,7 +57,11 @@ impl Asker {
     pub fn open() -> Result<Self, Error> {
         let socket = NlSocketHandle::connect(NlFamily::Generic, None, Groups::empty()).map_err(io("netlink socket"))?;
         socket.enable_ext_ack(true).map_err(io("NETLINK_EXT_ACK"))?;
-        Ok(Asker { socket, seq: 0 })
+        Ok(Asker {
+            socket,
+            seq: 0,
+            dumper: Dumper::new(),
+        })
     }
 
     /// Sends one request and hands the attributes of each answer to `each`.
@@ -70,7 +75,6 @@ impl Asker {
         self.seq = self.seq.wrapping_add(1);
         let request = build(&question, self.seq).map_err(answer)?;
         self.socket.send(&request).map_err(io(what))?;
-        let mut interrupted = false;
         loop {
             let (messages, _) = self.socket.recv::<u16, Buffer>().map_err(io(what))?;
             for message in messages {
@@ -78,12 +82,9 @@ impl Asker {
                 if *message.nl_seq() != self.seq {
                     continue; // the tail of a request that failed half-way
                 }
-                interrupted |= message.nl_flags().contains(NlmF::DUMP_INTR);
                 let end = match message.nl_payload() {
                     NlPayload::Ack(_) => true,
                     NlPayload::Err(error) => return Err(refusal(&question, error)),
-                    NlPayload::DumpExtAck(done) if *done.error() != 0 => return Err(refusal(&question, done)),
-                    _ if *message.nl_type() == DONE => true,
                     NlPayload::Payload(body) => {
                         let attributes = body.as_ref().get(GENL_HEADER..);
                         each(attributes.ok_or_else(|| answer("no header".into()))?).map_err(answer)?;
@@ -91,13 +92,29 @@ impl Asker {
                     }
                     NlPayload::DumpExtAck(_) | NlPayload::Empty => false,
                 };
-                match end {
-                    true if interrupted => return Err(Error::Interrupted { what }),
-                    true => return Ok(()),
-                    false => {}
+                if end {
+                    return Ok(());
                 }
             }
         }
+    }
+
+    /// Sends a request for a dump and hands the attributes of each answer to `each`.
+    pub fn dump(
+        &mut self,
+        what: &'static str,
+        request: Request,
+        family: u16,
+        each: impl FnMut(&[u8]) -> Result<(), Malformed>,
+    ) -> Result<(), Error> {
+        self.seq = self.seq.wrapping_add(1);
+        let dump = Dump {
+            what,
+            request,
+            family,
+            seq: self.seq,
+        };
+        self.dumper.ask(self.socket.as_raw_fd(), dump, each)
     }
 }
 
@@ -119,11 +136,9 @@ fn build(question: &Question<'_>, seq: u32) -> Result<Message, String> {
         .attrs(list)
         .build()
         .map_err(text)?;
-    // A dump ends with NLMSG_DONE; everything else with the acknowledgement that is asked for.
-    let flags = if question.dump { NlmF::DUMP } else { NlmF::ACK };
     NlmsghdrBuilder::default()
         .nl_type(question.family)
-        .nl_flags(NlmF::REQUEST | flags)
+        .nl_flags(NlmF::REQUEST | NlmF::ACK)
         .nl_seq(seq)
         .nl_payload(NlPayload::Payload(body))
         .build()

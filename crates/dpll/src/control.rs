@@ -17,7 +17,7 @@ use crate::family::Family;
 use crate::key::{DeviceKey, PinKey};
 use crate::names;
 use crate::pin::PinMsg;
-use crate::request::REQUEST_LEN;
+use crate::request::{REQUEST_LEN, Request};
 
 /// Number of the controller of generic netlink, of its GETFAMILY and of CTRL_ATTR_FAMILY_NAME.
 const CONTROLLER: (u16, u8, u16) = (16, 3, 2);
@@ -53,21 +53,19 @@ impl Control {
 
     /// Shows every device to `each`. Needs CAP_NET_ADMIN.
     pub fn devices(&mut self, mut each: impl FnMut(&DeviceMsg<'_>)) -> Result<(), Error> {
-        let question = self.question("a dump of the dpll devices", cmd::DEVICE_GET, &[]);
-        self.asker.ask(Question { dump: true, ..question }, |attributes| {
-            DeviceMsg::decode(attributes)
-                .map(|msg| each(&msg))
-                .map_err(|bad| bad.to_string())
+        const WHAT: &str = "a dump of the dpll devices";
+        let family = self.family.id;
+        self.asker.dump(WHAT, Request::DumpDevices, family, |attributes| {
+            DeviceMsg::decode(attributes).map(|msg| each(&msg))
         })
     }
 
     /// Shows every pin to `each`. Needs CAP_NET_ADMIN. The kernel knows no dump of one device's pins: look at their parents.
     pub fn pins(&mut self, mut each: impl FnMut(&PinMsg<'_>)) -> Result<(), Error> {
-        let question = self.question("a dump of the dpll pins", cmd::PIN_GET, &[]);
-        self.asker.ask(Question { dump: true, ..question }, |attributes| {
-            PinMsg::decode(attributes)
-                .map(|msg| each(&msg))
-                .map_err(|bad| bad.to_string())
+        const WHAT: &str = "a dump of the dpll pins";
+        let family = self.family.id;
+        self.asker.dump(WHAT, Request::DumpPins, family, |attributes| {
+            PinMsg::decode(attributes).map(|msg| each(&msg))
         })
     }
 
@@ -194,7 +192,6 @@ impl Control {
             family: self.family.id,
             command,
             version: dpll::FAMILY_VERSION,
-            dump: false,
             attributes,
             names,
         }
@@ -214,7 +211,6 @@ fn resolve(asker: &mut Asker) -> Result<Family, Error> {
         family,
         command,
         version: 2,
-        dump: false,
         attributes: writer.finish().unwrap_or_default(),
         names: &[],
     };

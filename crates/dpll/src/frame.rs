@@ -50,6 +50,8 @@ pub enum Body<'a> {
     Done {
         /// 0, or a positive error number if the dump broke off.
         errno: i32,
+        /// The kernel's words, if it has any.
+        text: Option<Text<'a>>,
     },
     /// NLMSG_OVERRUN: data was lost.
     Overrun,
@@ -110,11 +112,15 @@ impl<'a> Body<'a> {
             NLMSG_OVERRUN => Body::Overrun,
             NLMSG_DONE => Body::Done {
                 errno: payload.first_chunk().map_or(0, errno), // the kernel may leave it out
+                text: payload.get(4..).and_then(|behind| words(flags, behind)),
             },
-            NLMSG_ERROR => Body::Error {
-                errno: errno(payload.first_chunk()?),
-                text: words(flags, payload.get(4..)?),
-            },
+            NLMSG_ERROR => {
+                let request = payload.get(4..)?;
+                Body::Error {
+                    errno: errno(payload.first_chunk()?),
+                    text: behind(flags, request).and_then(|behind| words(flags, behind)),
+                }
+            }
             family => {
                 let attributes = payload.get(GENL_HEADER..)?;
                 let command = GenlHeader::parse(payload).ok()?.cmd; // cannot fail: four bytes are there
@@ -132,18 +138,23 @@ fn errno(code: &[u8; 4]) -> i32 {
     i32::from_ne_bytes(*code).saturating_neg()
 }
 
-/// The extended acknowledgement behind the request's header (and, unless capped, its body).
-fn words(flags: u16, request: &[u8]) -> Option<Text<'_>> {
-    if flags & NLM_F_ACK_TLVS == 0 {
-        return None;
-    }
-    let echoed = match flags & NLM_F_CAPPED {
+/// What follows the request that an error repeats: its header and, unless capped, its body.
+fn behind(flags: u16, request: &[u8]) -> Option<&[u8]> {
+    let repeated = match flags & NLM_F_CAPPED {
         0 => usize::try_from(u32::from_ne_bytes(*request.first_chunk()?))
             .ok()?
             .next_multiple_of(4),
         _ => NETLINK_HEADER,
     };
-    Attrs::new(request.get(echoed..)?)
+    request.get(repeated..)
+}
+
+/// The extended acknowledgement.
+fn words(flags: u16, attributes: &[u8]) -> Option<Text<'_>> {
+    if flags & NLM_F_ACK_TLVS == 0 {
+        return None;
+    }
+    Attrs::new(attributes)
         .map_while(Result::ok)
         .find(|attr| attr.kind == NLMSGERR_ATTR_MSG)
         .map(|attr| attr.text())
@@ -188,7 +199,7 @@ mod tests {
             command: 6,
             attributes: &[4, 0, 1, 0],
         };
-        let done = Body::Done { errno: 0 };
+        let done = Body::Done { errno: 0, text: None };
         assert_eq!(
             bodies(&datagram),
             [Ok(first), Ok(Body::Noop), Ok(Body::Overrun), Ok(done), Ok(done)]
@@ -226,6 +237,16 @@ mod tests {
             &[&(-1i32).to_ne_bytes()[..], &request[..16]].concat(),
         );
         assert_eq!(bodies(&bare), [Ok(Body::Error { errno: 1, text: None })]);
+    }
+
+    #[test]
+    fn a_dump_that_broke_off_carries_them_too() {
+        let payload = [&(-5i32).to_ne_bytes()[..], &[11, 0, 1, 0], b"no bus\0\0"].concat();
+        let bytes = message(NLMSG_DONE, 2 | NLM_F_ACK_TLVS, 4, &payload);
+        let text = Some(Text::new(b"no bus"));
+        assert_eq!(bodies(&bytes), [Ok(Body::Done { errno: 5, text })]);
+        let silent = message(NLMSG_DONE, 2, 4, &payload);
+        assert_eq!(bodies(&silent), [Ok(Body::Done { errno: 5, text: None })]);
     }
 
     #[test]

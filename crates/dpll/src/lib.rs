@@ -30,6 +30,7 @@ pub mod check;
 mod control;
 mod counters;
 pub mod device;
+mod dump;
 pub mod encode;
 mod error;
 mod family;

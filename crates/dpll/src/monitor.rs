@@ -298,7 +298,7 @@ impl Reader<'_> {
                 attributes,
             } => self.controller(command, attributes, step, sink),
             Body::Genl { .. } | Body::Noop => {}
-            Body::Done { errno } => {
+            Body::Done { errno, .. } => {
                 let (ended, request) = self.sync.done(frame.seq, errno, now);
                 step.send = request.or(step.send);
                 self.ended(ended, sink);

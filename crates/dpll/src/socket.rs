@@ -12,7 +12,7 @@ use tgm_sys::netlink;
 use crate::error::Error;
 
 /// Largest datagram: the kernel fills dump replies up to 32 KiB if the reader has shown that it takes as much.
-const DATAGRAM: usize = 32 * 1024;
+pub const DATAGRAM: usize = 32 * 1024;
 
 /// One receive.
 #[derive(Debug)]
