@@ -162,6 +162,20 @@ fn print(status: &Value, out: &mut impl Write) -> io::Result<()> {
                 "spoofing",
             ],
         )?;
+        let receiver = member(card, "receiver");
+        if receiver.is_object() {
+            write!(out, "  receiver")?;
+            let keys = [
+                "setup",
+                "antenna_moved",
+                "readers",
+                "lost_bytes",
+                "lost_frames",
+                "written_frames",
+                "refused_frames",
+            ];
+            line(out, receiver, &keys)?;
+        }
         write!(out, "  offsets")?;
         line(out, card, &["phase_offset_ns", "phc_offset_ns", "holdover_estimate_ns"])?;
     }
@@ -195,7 +209,20 @@ mod tests {
             text.starts_with("SIMULATED") && text.contains("node n1") && text.contains("card ens1f0"),
             "{text}"
         );
+        assert!(!text.contains("receiver"), "no service, no line: {text}");
         assert_eq!(code, ExitCode::FAILURE);
+    }
+
+    #[test]
+    fn what_serves_the_receiver_has_a_line() {
+        let body = "HTTP/1.1 200 OK\r\n\r\n{\"node_alive\":true,\"cards\":[{\"receiver\":{\"setup\":\"done\",\"antenna_moved\":false,\"readers\":2}}]}";
+        let mut out = vec![];
+        run(&answer(body), false, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(
+            text.contains("receiver  setup done  antenna_moved false  readers 2  lost_bytes -"),
+            "{text}"
+        );
     }
 
     #[test]

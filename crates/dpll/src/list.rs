@@ -31,6 +31,11 @@ impl<T: Copy, const N: usize> List<T, N> {
         }
     }
 
+    /// No values any more, and none that found no room.
+    pub const fn clear(&mut self) {
+        (self.len, self.dropped) = (0, 0);
+    }
+
     /// The values, in the order they came.
     pub fn as_slice(&self) -> &[T] {
         self.items.get(..self.len).unwrap_or_default()
@@ -82,6 +87,8 @@ mod tests {
         }
         assert_eq!((list.as_slice(), list.dropped()), ([1, 2].as_slice(), 3));
         assert_eq!(format!("{list:?}"), "[1, 2] (+3)");
+        list.clear();
+        assert_eq!(list, List::new(0));
     }
 
     #[test]

@@ -69,9 +69,9 @@ pub struct Label {
 impl Label {
     fn new(text: &[u8]) -> Self {
         let mut label = Label::default();
-        for (place, byte) in label.bytes.iter_mut().zip(text) {
-            *place = *byte;
-            label.len = label.len.saturating_add(1);
+        label.len = text.len().min(label.bytes.len());
+        if let (Some(place), Some(text)) = (label.bytes.get_mut(..label.len), text.get(..label.len)) {
+            place.copy_from_slice(text);
         }
         label
     }
@@ -158,7 +158,7 @@ impl Table {
             follows: None,
             round: self.round,
         };
-        let device = place(&mut self.devices, MAX_DEVICES, |device| device.id == id, fresh)?;
+        let device = place(&mut self.devices, MAX_DEVICES, |device| device.id == id, || fresh)?;
         if another(device) {
             *device = fresh; // the handle was given to another board
         }
@@ -176,26 +176,27 @@ impl Table {
 
     /// Merges a pin message with handle `id`. A dump's message is complete, so parents it does not list are no longer there.
     pub fn merge_pin(&mut self, id: u32, msg: &PinMsg<'_>, complete: bool) -> Result<&Pin, Full> {
-        let fresh = Pin {
+        let round = self.round;
+        let fresh = || Pin {
             id,
             clock_id: None,
             pin_type: None,
             label: Label::default(),
             parents: List::new(ParentDevice::default()),
-            round: self.round,
+            round,
         };
         let pin = place(&mut self.pins, MAX_PINS, |pin| pin.id == id, fresh)?;
         if msg.clock_id.is_some() && pin.clock_id != msg.clock_id {
-            *pin = fresh; // the handle was given to another board
+            *pin = fresh(); // the handle was given to another board
         }
-        pin.round = self.round;
+        pin.round = round;
         pin.clock_id = msg.clock_id.or(pin.clock_id);
         pin.pin_type = msg.pin_type.or(pin.pin_type);
         if let Some(text) = msg.board_label.or(msg.panel_label).or(msg.package_label) {
             pin.label = Label::new(text.bytes());
         }
         if complete {
-            pin.parents = List::new(ParentDevice::default());
+            pin.parents.clear();
             msg.parent_devices.iter().for_each(|parent| pin.parents.push(parent));
         } else {
             msg.parent_devices
@@ -257,11 +258,11 @@ impl Default for Table {
 }
 
 /// The entry, or a fresh one if there is room. The vector has its capacity already and never grows.
-fn place<T>(all: &mut Vec<T>, most: usize, is: impl Fn(&T) -> bool, fresh: T) -> Result<&mut T, Full> {
+fn place<T>(all: &mut Vec<T>, most: usize, is: impl Fn(&T) -> bool, fresh: impl FnOnce() -> T) -> Result<&mut T, Full> {
     let index = match all.iter().position(is) {
         Some(index) => index,
         None if all.len() < most => {
-            all.push(fresh);
+            all.push(fresh());
             all.len().saturating_sub(1)
         }
         None => return Err(Full),

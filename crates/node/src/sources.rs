@@ -2,9 +2,11 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tgm_core::{Core, DpllKind, Instance, Observation, Port, Reading};
 use tgm_dpll::{Monitor, Options, ReadOutcome, Routes};
+use tgm_gnss::fanout::Tap;
 use tgm_gnss::{GnssSource, OpenError};
 use tgm_phc::{ExttsReader, OffsetMeter, Phc, PhcSource, SharedQueue};
 use tgm_sim::Source;
@@ -399,6 +401,17 @@ impl Sources {
                 set(Counter::GnssChecksum, counters.checksum_errors);
                 set(Counter::GnssOpened, slot.opened);
                 set(Counter::GnssUp, up(slot.up));
+                if let Some(figures) = slot.source.tap().map(Tap::figures) {
+                    let load = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
+                    set(Counter::FanoutUp, up(true));
+                    set(Counter::FanoutReaders, load(&figures.readers));
+                    set(Counter::FanoutTapLost, load(&figures.tap_lost));
+                    set(Counter::FanoutLostFrames, load(&figures.lost_frames));
+                    set(Counter::FanoutWritten, load(&figures.written));
+                    set(Counter::FanoutRefused, load(&figures.refused));
+                    set(Counter::Setup, load(&figures.setup));
+                    set(Counter::SetupMoved, load(&figures.moved));
+                }
             }
             if let Some(slot) = &card.phc {
                 let source = slot.source.as_ref().filter(|source| !source.is_gone());

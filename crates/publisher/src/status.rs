@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 use tgm_core::{Announce, CardView, ClockState, InstanceView, Picture};
-use tgm_node::shared::AnnounceRead;
+use tgm_node::shared::layout::COUNTERS;
+use tgm_node::shared::{AnnounceRead, Counter};
 use tgm_time::civil::Civil;
 use tgm_time::{Nanos, Seconds};
 
@@ -43,7 +44,7 @@ fn describe(picture: &Picture<'_>, feed: &Feed) -> Value {
         "os_clock_offset_ns": nanos(picture.node.os_clock_offset),
         "last_event": picture.node.seq,
         "instances": picture.instances.iter().map(|view| instance(view, picture, feed.announce(view.instance))).collect::<Vec<_>>(),
-        "cards": picture.cards.iter().map(|view| card(view, picture)).collect::<Vec<_>>(),
+        "cards": picture.cards.iter().enumerate().map(|(place, view)| card(view, picture, &feed.counters(place))).collect::<Vec<_>>(),
     })
 }
 
@@ -89,7 +90,7 @@ fn announce(announce: Announce) -> Value {
     })
 }
 
-fn card(view: &CardView, picture: &Picture<'_>) -> Value {
+fn card(view: &CardView, picture: &Picture<'_>, counters: &[u64; COUNTERS]) -> Value {
     // A simulation that runs faster than life has moments of its own: its picture says when it was made.
     let since = picture.node.at.since(view.since).whole_secs();
     let mut out = Map::new();
@@ -125,5 +126,68 @@ fn card(view: &CardView, picture: &Picture<'_>) -> Value {
     put("antenna", view.antenna.name().into());
     put("jamming", view.jamming.name().into());
     put("spoofing", view.spoofing.name().into());
+    put("receiver", receiver(counters));
     Value::Object(out)
+}
+
+/// What the service beside the receiver does; null: there is none.
+fn receiver(counters: &[u64; COUNTERS]) -> Value {
+    let figure = |counter: Counter| counters.get(counter as usize).copied().unwrap_or(0);
+    if figure(Counter::FanoutUp) == 0 {
+        return Value::Null;
+    }
+    let setup = match figure(Counter::Setup) {
+        0 => Value::Null,
+        1 => "under way".into(),
+        2 => "done".into(),
+        3 => "done in part".into(),
+        4 => "receiver unknown".into(),
+        other => format!("unknown ({other})").into(),
+    };
+    json!({
+        "setup": setup,
+        "antenna_moved": figure(Counter::SetupMoved) != 0,
+        "readers": figure(Counter::FanoutReaders),
+        "lost_bytes": figure(Counter::FanoutTapLost),
+        "lost_frames": figure(Counter::FanoutLostFrames),
+        "written_frames": figure(Counter::FanoutWritten),
+        "refused_frames": figure(Counter::FanoutRefused),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receiver_without_a_service_says_nothing_and_one_with_it_all() {
+        let mut counters = [0; COUNTERS];
+        assert_eq!(receiver(&counters), Value::Null);
+        for (counter, value) in [
+            (Counter::FanoutUp, 2),
+            (Counter::FanoutReaders, 3),
+            (Counter::FanoutTapLost, 1024),
+            (Counter::FanoutLostFrames, 5),
+            (Counter::FanoutWritten, 6),
+            (Counter::FanoutRefused, 7),
+        ] {
+            counters[counter as usize] = value;
+        }
+        let told = json!({
+            "setup": null, "antenna_moved": false, "readers": 3, "lost_bytes": 1024, "lost_frames": 5, "written_frames": 6,
+            "refused_frames": 7,
+        });
+        assert_eq!(receiver(&counters), told);
+        (
+            counters[Counter::Setup as usize],
+            counters[Counter::SetupMoved as usize],
+        ) = (3, 1);
+        let told = receiver(&counters);
+        assert_eq!(
+            (&told["setup"], &told["antenna_moved"]),
+            (&json!("done in part"), &json!(true))
+        );
+        counters[Counter::Setup as usize] = 9;
+        assert_eq!(receiver(&counters)["setup"], "unknown (9)");
+    }
 }

@@ -3,7 +3,7 @@
 use tgm_core::ids::{MAX_CARDS, MAX_INSTANCES};
 
 /// First word of both areas: "tgm", and the layout's version in the low byte. Changed whenever anything below changes.
-pub const MAGIC: u64 = 0x74_67_6d_00_00_00_00_03;
+pub const MAGIC: u64 = 0x74_67_6d_00_00_00_00_04;
 
 /// Longest interface or configuration name, in bytes.
 pub const NAME_BYTES: usize = 64;
@@ -21,7 +21,7 @@ pub const NODE_WORDS: usize = 4;
 /// Words of an instance's ptp4l.
 pub const ANNOUNCE_WORDS: usize = 9;
 /// Counters per source slot.
-pub const COUNTERS: usize = 24;
+pub const COUNTERS: usize = 32;
 
 /// Snapshot area: the magic.
 pub const AT_MAGIC: usize = 0;

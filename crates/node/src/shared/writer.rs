@@ -53,6 +53,22 @@ pub enum Counter {
     PhcErrors = 16,
     /// The PHC is open: 0 not configured, 1 no, 2 yes.
     PhcUp = 17,
+    /// The receiver has a service beside the reading thread, for its set-up or for other readers: 0 no, 2 yes.
+    FanoutUp = 18,
+    /// Readers of the receiver's bytes now.
+    FanoutReaders = 19,
+    /// Bytes that the service was too slow to take.
+    FanoutTapLost = 20,
+    /// Frames that readers were too slow to take.
+    FanoutLostFrames = 21,
+    /// Frames of readers that were passed on to the receiver.
+    FanoutWritten = 22,
+    /// Frames of readers that were not passed on.
+    FanoutRefused = 23,
+    /// Set-up of the receiver, as [`tgm_gnss::fanout::Figures::setup`] counts it.
+    Setup = 24,
+    /// The antenna is not where the set-up says: 1.
+    SetupMoved = 25,
 }
 
 /// The shared memory could not be made, or a table is full.

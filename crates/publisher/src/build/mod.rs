@@ -1,11 +1,14 @@
 //! From the configuration to a hardware thread that is ready to run.
 
 mod announce;
+mod boards;
 mod discover;
 mod leap;
 mod real;
 mod receiver;
 mod simulated;
+#[cfg(test)]
+mod testing;
 
 use tgm_core::Core;
 use tgm_node::clock::Clock;

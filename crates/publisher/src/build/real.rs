@@ -7,9 +7,10 @@ use tgm_gnss::{GnssSource, Setup, Spec};
 use tgm_node::clock::{Clock, boottime};
 use tgm_node::shared::Writer;
 use tgm_node::sources::{CardSources, DpllSlot, GnssSlot, PhcSlot, Sources};
-use tgm_phc::{Card as Found, Phc, SysRoot};
+use tgm_phc::{Card as Found, ClockId, Phc, SysRoot, TimingCard};
 use tgm_time::{Mono, Nanos, Time};
 
+use super::boards::{Board, Dplls};
 use super::discover::present;
 use super::{Built, announce, leap};
 use crate::config::{Card, Config, Devices, Instance, OutOfSpecClass};
@@ -31,6 +32,7 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
         sources: Sources::default(),
         receivers: Vec::new(),
         boards: Vec::new(),
+        owners: Vec::new(),
         now: now.mono,
         any: false,
         problems: Vec::new(),
@@ -77,8 +79,10 @@ struct Builder<'a> {
     core: CoreConfig,
     sources: Sources,
     receivers: Vec<(String, tgm_gnss::fanout::Service)>,
-    /// Cards with a DPLL, and the clock id where it is known.
-    boards: Vec<(Option<u64>, Id, Port)>,
+    /// Cards with a DPLL, and the serial number where it can be read.
+    boards: Vec<(Board, Option<ClockId>)>,
+    /// Whose they are.
+    owners: Vec<(Id, Port)>,
     /// The start.
     now: Time<Mono>,
     /// There is at least one device to watch.
@@ -135,10 +139,20 @@ impl Builder<'_> {
                 card.interface
             ));
         }
-        match (&card.dpll, found.clock_id) {
-            (Devices::None, _) => {}
-            (Devices::This(id_given), _) => self.boards.push((Some(id_given.0), id, port)),
-            (Devices::Auto, found) => self.boards.push((found.map(|id| id.0), id, port)),
+        let board = match &card.dpll {
+            Devices::None => None,
+            Devices::This(given) => Some(Board {
+                given: Some(ClockId(given.0)),
+                card: None,
+            }),
+            Devices::Auto => Some(Board {
+                given: None,
+                card: timing_card(&found),
+            }),
+        };
+        if let Some(board) = board {
+            self.boards.push((board, found.clock_id));
+            self.owners.push((id, port));
         }
         let judged = CardConfig {
             instance: id,
@@ -244,30 +258,54 @@ impl Builder<'_> {
 
     /// One monitor for all boards.
     fn dpll(&mut self) {
+        if self.boards.is_empty() {
+            return;
+        }
+        let (boards, serials): (Vec<Board>, Vec<_>) = std::mem::take(&mut self.boards).into_iter().unzip();
+        let dplls = if boards.iter().all(|board| board.given.is_some()) {
+            Ok(Dplls::default())
+        } else {
+            Dplls::read()
+        };
+        let why = dplls
+            .as_ref()
+            .err()
+            .map(|error| format!("; {error}"))
+            .unwrap_or_default();
+        // A serial number that no device has yet may be that of a driver that is loaded later.
+        let found = dplls.unwrap_or_default().clock_ids(&boards).into_iter();
+        let clock_ids: Vec<_> = found.zip(serials).map(|(found, serial)| found.or(serial)).collect();
         let mut routes = Routes::new();
-        match self.boards.as_slice() {
-            [] => return,
-            [(None, id, port)] => routes = Routes::first(*id, *port),
-            several => {
-                for (clock_id, id, port) in several {
-                    let known = clock_id.is_some_and(|clock_id| routes.add(clock_id, *id, *port).is_ok());
+        match (clock_ids.as_slice(), self.owners.as_slice()) {
+            ([None], [(id, port)]) => routes = Routes::first(*id, *port),
+            (clock_ids, owners) => {
+                for (clock_id, (id, port)) in clock_ids.iter().zip(owners) {
+                    let known = clock_id.is_some_and(|clock_id| routes.add(clock_id.0, *id, *port).is_ok());
                     if !known {
                         self.problems.push(format!(
-                            "card {} of instance {}: its DPLL's clock id is not known (reading the PCI serial number needs root); set dpll = \"0x…\"",
+                            "card {} of instance {}: which DPLL is its own is not known: neither its interface nor its driver tells, \
+                             and its PCI serial number can only be read by root{why}; set dpll = \"0x…\"",
                             port.0, id.0
                         ));
                     }
                 }
             }
         }
-        let owners = self.boards.iter().map(|(_, id, port)| (*id, *port)).collect();
-        let mut slot = DpllSlot::new(routes, owners);
+        let mut slot = DpllSlot::new(routes, std::mem::take(&mut self.owners));
         match slot.open_now() {
             Ok(()) => self.any = true,
             Err(error) => self.problems.push(error.to_string()),
         }
         self.sources.dpll = Some(slot);
     }
+}
+
+/// The card that an interface is a port of.
+fn timing_card(found: &Found) -> Option<TimingCard> {
+    let mut cards = SysRoot::new("/").cards();
+    let of =
+        |card: &TimingCard| found.phc.is_some() && card.phc == found.phc || card.interfaces.contains(&found.interface);
+    cards.swap_remove(cards.iter().position(of)?).into()
 }
 
 fn limits(instance: &Instance) -> Limits {

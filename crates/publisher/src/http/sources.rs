@@ -34,7 +34,7 @@ impl Sources for Feed {
 type Row = (Counter, &'static str, &'static str);
 
 /// What is counted, by the counter that says whether its source is configured at all.
-const COUNTED: [(Counter, &[Row]); 3] = [
+const COUNTED: [(Counter, &[Row]); 4] = [
     (
         Counter::GnssUp,
         &[
@@ -117,9 +117,58 @@ const COUNTED: [(Counter, &[Row]); 3] = [
             ),
         ],
     ),
+    (
+        Counter::FanoutUp,
+        &[
+            (
+                Counter::FanoutReaders,
+                "tgm_gnss_fanout_readers",
+                "Other readers of the receiver's bytes now.",
+            ),
+            (
+                Counter::FanoutTapLost,
+                "tgm_gnss_fanout_lost_bytes_total",
+                "Bytes from the receiver that the fan-out was too slow to take.",
+            ),
+            (
+                Counter::FanoutLostFrames,
+                "tgm_gnss_fanout_lost_frames_total",
+                "Frames that other readers were too slow to take.",
+            ),
+            (
+                Counter::FanoutWritten,
+                "tgm_gnss_fanout_written_frames_total",
+                "Frames of other readers that were passed on to the receiver.",
+            ),
+            (
+                Counter::FanoutRefused,
+                "tgm_gnss_fanout_refused_frames_total",
+                "Frames of other readers that were not: not allowed, or no room.",
+            ),
+            (
+                Counter::Setup,
+                "tgm_gnss_setup_state",
+                "Set-up of the receiver: 0 not asked for, 1 under way, 2 done, 3 done in part, 4 the receiver does not say who it is.",
+            ),
+            (
+                Counter::SetupMoved,
+                "tgm_gnss_setup_moved",
+                "1 while the antenna is not where the set-up says.",
+            ),
+        ],
+    ),
 ];
 
-/// Names of the sources, in the order of [`COUNTED`].
+/// What rises only ends so.
+fn kind(name: &str) -> Kind {
+    if name.ends_with("_total") {
+        Kind::Counter
+    } else {
+        Kind::Gauge
+    }
+}
+
+/// Names of the sources, in the order of [`COUNTED`]; the last of those is none.
 const SOURCES: [&str; 3] = ["gnss", "dpll", "phc"];
 /// What an `…Up` counter says of a source that is not configured, and of one that is open.
 const NOT_CONFIGURED: u64 = 0;
@@ -197,7 +246,7 @@ impl<'a> Table<'a> {
         families.extend(counted.iter().map(|(name, help, samples)| Family {
             name,
             help,
-            kind: Kind::Counter,
+            kind: kind(name),
             samples,
         }));
         families.retain(|family| !family.samples.is_empty());

@@ -24,11 +24,15 @@ mod testing;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-struct Node(Scene);
+struct Node {
+    scene: Scene,
+    /// Its receiver has other readers.
+    serves: bool,
+}
 
 impl Truth for Node {
     fn read(&self, look: &mut dyn FnMut(&Picture<'_>)) -> bool {
-        look(&picture(&self.0));
+        look(&picture(&self.scene));
         true
     }
 }
@@ -48,6 +52,12 @@ impl Sources for Node {
         counters[Counter::GnssUp as usize] = 2;
         counters[Counter::GnssBytes as usize] = 4711;
         counters[Counter::DpllUp as usize] = 1;
+        if self.serves {
+            counters[Counter::FanoutUp as usize] = 2;
+            counters[Counter::FanoutReaders as usize] = 3;
+            counters[Counter::FanoutTapLost as usize] = 1024;
+            counters[Counter::Setup as usize] = 2;
+        }
         counters
     }
 
@@ -67,13 +77,16 @@ struct Served {
 }
 
 async fn served() -> Served {
-    served_with(PATIENCE).await
+    served_with(PATIENCE, false).await
 }
 
-async fn served_with(head_timeout: Duration) -> Served {
-    let node = Arc::new(Node(Scene::locked()));
+async fn served_with(head_timeout: Duration, serves: bool) -> Served {
+    let node = Arc::new(Node {
+        scene: Scene::locked(),
+        serves,
+    });
     let hub = Hub::open(Config::new("node1"), node.clone()).unwrap();
-    hub.on_resync(&picture(&node.0));
+    hub.on_resync(&picture(&node.scene));
     let scrape = Scrape {
         hub: hub.clone(),
         truth: node.clone(),
@@ -260,7 +273,7 @@ async fn a_body_has_a_limit_told_or_not() {
 
 #[tokio::test]
 async fn a_head_has_a_limit_in_time_and_size() {
-    let served = served_with(Duration::from_millis(200)).await;
+    let served = served_with(Duration::from_millis(200), false).await;
     let mut slow = TcpStream::connect(served.rest).await.unwrap();
     slow.write_all(b"GET /api/ocloudNotifications/v2/health HTTP/1.1\r\nHost: ")
         .await
@@ -304,6 +317,7 @@ async fn metrics_have_their_own_listener() {
         !body(&scrape).contains("phc_pulses"),
         "a source that is not configured has no series"
     );
+    assert!(!body(&scrape).contains("fanout") && !body(&scrape).contains("setup"));
     for (method, path, status) in [("POST", "/metrics", 405), ("GET", "/", 404), ("GET", BASE, 404)] {
         let answer = ask(served.metrics, method, path, "").await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
@@ -318,4 +332,25 @@ async fn a_dead_nodes_state_leaves_the_metrics() {
     served.hub.node_alive(false, long_ago);
     let scrape = ask(served.metrics, "GET", "/metrics", "").await;
     assert!(!body(&scrape).contains("openshift_ptp_") && body(&scrape).contains("tgm_subscriptions 0"));
+}
+
+#[tokio::test]
+async fn what_serves_the_receiver_is_counted() {
+    let served = served_with(PATIENCE, true).await;
+    let scrape = ask(served.metrics, "GET", "/metrics", "").await;
+    let lines: Vec<&str> = body(&scrape).lines().collect();
+    for line in [
+        "# TYPE tgm_gnss_fanout_readers gauge",
+        r#"tgm_gnss_fanout_readers{iface="ens2f0"} 3"#,
+        "# TYPE tgm_gnss_fanout_lost_bytes_total counter",
+        r#"tgm_gnss_fanout_lost_bytes_total{iface="ens2f0"} 1024"#,
+        r#"tgm_gnss_fanout_refused_frames_total{iface="ens2f0"} 0"#,
+        "# TYPE tgm_gnss_setup_state gauge",
+        r#"tgm_gnss_setup_state{iface="ens2f0"} 2"#,
+        r#"tgm_gnss_setup_moved{iface="ens2f0"} 0"#,
+    ] {
+        assert!(lines.contains(&line), "{line} is not in\n{}", body(&scrape));
+    }
+    let sources = lines.iter().filter(|line| line.starts_with("tgm_source_up{")).count();
+    assert_eq!(sources, 2, "the service is no source");
 }
