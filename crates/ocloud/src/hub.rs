@@ -18,11 +18,12 @@ use tgm_time::{Mono, Time, Utc};
 use uuid::Uuid;
 
 use crate::address::Target;
-use crate::delivery::{Subscriber, Timing};
+use crate::delivery::Subscriber;
 use crate::encode::{Envelope, encode};
 use crate::endpoint::Endpoint;
 use crate::model::{Model, Row, rows_of};
 use crate::resource::{Resource, Resources};
+use crate::retry::Timing;
 use crate::stats::{Counters, Live, Stats};
 use crate::store::{Record, Store, StoreError};
 
