@@ -513,6 +513,7 @@ fn broken_lines_are_errors_with_a_place() {
         ("", Kind::Empty, 0),
         (" \t ", Kind::Empty, 3),
         ("hello", Kind::Head, 0),
+        ("CMD DANCE", Kind::Not("a command"), 4),
         ("[1.5]: hello", Kind::Head, 0),
         ("ptp4l[1.5] hello", Kind::Head, 11),
         ("ptp4l[1.5", Kind::Stamp, 6),

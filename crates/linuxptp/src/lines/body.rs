@@ -266,7 +266,7 @@ fn ts2phc<'a>(mut words: Words<'a>) -> Result<Option<Body<'a>>, LineError> {
 fn tells_frequency(mut words: Words<'_>) -> bool {
     words.next();
     words.next();
-    words.peek() == Some("freq")
+    words.is_next("freq")
 }
 
 fn synce4l<'a>(words: Words<'a>) -> Result<Option<Body<'a>>, LineError> {

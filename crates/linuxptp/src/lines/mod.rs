@@ -82,11 +82,15 @@ impl<'a> Line<'a> {
             return Err(LineError::new(LineErrorKind::TooLong, MAX_LINE));
         }
         let mut words = Words::new(text(line)?);
-        match words.rest().trim_ascii_end() {
-            "CMD RESTART" => return Ok(Line::Restart),
-            "CMD LIVE_START" => return Ok(Line::LiveStart),
-            "" => return Err(words.error(LineErrorKind::Empty)),
-            _ => {}
+        if words.is_empty() {
+            return Err(words.error(LineErrorKind::Empty));
+        }
+        if words.accept("CMD") {
+            return match words.rest().trim_ascii_end() {
+                "RESTART" => Ok(Line::Restart),
+                "LIVE_START" => Ok(Line::LiveStart),
+                _ => Err(words.error(LineErrorKind::Not("a command"))),
+            };
         }
         head::skip_glog(&mut words);
         let head = head::parse(&mut words)?;

@@ -54,10 +54,10 @@ impl<'a> Words<'a> {
         Some(self.take(length.unwrap_or(self.rest.len())))
     }
 
-    /// The next word, left where it is.
-    pub fn peek(&self) -> Option<&'a str> {
-        let mut words = *self;
-        words.next()
+    /// True if `word` is next.
+    pub fn is_next(&self, word: &str) -> bool {
+        let behind = self.rest.strip_prefix(word);
+        behind.is_some_and(|behind| matches!(behind.as_bytes().first(), None | Some(b' ' | b'\t')))
     }
 
     /// The next word, which is `what`.
@@ -68,16 +68,20 @@ impl<'a> Words<'a> {
 
     /// Takes `word` if it is next.
     pub fn accept(&mut self, word: &str) -> bool {
-        let next = self.peek() == Some(word);
+        let next = self.is_next(word);
         if next {
-            self.next();
+            self.take(word.len());
         }
         next
     }
 
     /// Takes `word`, which has to be next.
     pub fn expect(&mut self, word: &'static str) -> Result<(), LineError> {
-        self.read(word, |found| (found == word).then_some(()))
+        match (self.accept(word), self.is_empty()) {
+            (true, _) => Ok(()),
+            (false, true) => Err(self.error(LineErrorKind::Missing(word))),
+            (false, false) => Err(self.error(LineErrorKind::Not(word))),
+        }
     }
 
     /// The next word as `parse` understands it.

@@ -80,7 +80,7 @@ pub(super) fn offset<'a>(
     words.expect("freq")?;
     let frequency = Ppb(words.number("a frequency")?);
     let path = words.accept("path");
-    let delay = if path || words.peek() == Some("delay") {
+    let delay = if path || words.is_next("delay") {
         words.expect("delay")?;
         Some(Nanos(words.number("a delay")?))
     } else {

@@ -61,10 +61,10 @@ pub(super) fn eec<'a>(mut words: Words<'a>) -> Result<Option<Eec<'a>>, LineError
 
 /// A quality level; `None` if the text is none.
 pub(super) fn quality<'a>(mut words: Words<'a>) -> Result<Option<QualityLevel<'a>>, LineError> {
-    while let Some(word) = words.peek() {
-        let (extended, prefix) = if word.starts_with("EXT_QL=") {
+    while !words.is_empty() {
+        let (extended, prefix) = if words.rest().starts_with("EXT_QL=") {
             (true, "EXT_QL=")
-        } else if word.starts_with("QL=") {
+        } else if words.rest().starts_with("QL=") {
             (false, "QL=")
         } else {
             words.next();
