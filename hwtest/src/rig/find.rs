@@ -103,7 +103,12 @@ fn cards(kind: Kind) -> Result<Vec<Card>, String> {
     }
     let mut cards: Vec<Card> = by_phc.into_values().collect();
     // Without a PCI serial number the dump tells: the cards' clock ids in the order of their first device.
-    let known = clock_ids();
+    let mut known = clock_ids();
+    if kind == Kind::Tgmcard {
+        // A card that was registered anew has other numbers; its name and its clock id still are in the cards' order.
+        cards.sort_by_key(|card| system.phc_name(card.phc_index));
+        known.sort_unstable();
+    }
     for (card, id) in cards.iter_mut().zip(&known) {
         let own = card.clock_id.filter(|own| known.contains(own));
         card.clock_id = own.or(if kind.simulated() { Some(*id) } else { None });

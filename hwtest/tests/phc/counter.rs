@@ -233,8 +233,8 @@ impl Drop for Ptp4l {
     }
 }
 
-/// The cable leads from one port of the card to the other. Both have the same PHC, each program its own virtual clock on it, so only frames
-/// that are stamped with the counter, which the kernel makes the socket's virtual clock of, bring one to the other.
+/// The cable leads from one port of the card to the other. One end is told the time of the clock itself, the other is stamped for a virtual
+/// clock, in counts of the counter: the kernel's conversion brings the virtual clock to the clock's time only if they are.
 #[test]
 fn frames_are_stamped_by_the_virtual_clock_of_their_socket() {
     const NAME: &str = "frames_are_stamped_by_the_virtual_clock_of_their_socket";
@@ -250,26 +250,23 @@ fn frames_are_stamped_by_the_virtual_clock_of_their_socket() {
     let _counter = offering(&rig, "phc offer counter on", "phc offer counter off");
     let (root, index) = (SysRoot::default(), rig.card().phc_index);
     let owned = owned(&rig);
-    root.set_vclocks(index, 2).unwrap();
+    root.set_vclocks(index, 1).unwrap();
     let _back = Without(&root, index);
-    let [server, client] = root.vclocks(index).unwrap().clocks[..] else {
-        panic!("{:?}", root.vclocks(index))
-    };
-    let open = |clock| Phc::open_writable(root.phc_node(clock)).unwrap();
-    let (ahead, behind) = (open(server), open(client));
-    ahead.set_time(owned.phc.time().unwrap() + Nanos::from_secs(7)).unwrap();
-    behind.set_time(owned.phc.time().unwrap()).unwrap();
+    let client = root.vclocks(index).unwrap().clocks[0];
+    let behind = Phc::open_writable(root.phc_node(client)).unwrap();
+    let time = owned.phc.time().unwrap();
+    behind.set_time(time - Nanos::from_secs(7)).unwrap();
     for interface in [first, second] {
         output("ip", &["link", "set", interface, "up"]);
     }
     let mut meter = PairMeter::new(SAMPLES_MAX);
-    let before = meter.measure(&ahead, &behind).unwrap();
-    let _server = Ptp4l::start(first, server, "--serverOnly");
+    let before = meter.measure(&owned.phc, &behind).unwrap();
+    let _server = Ptp4l::start(first, index, "--serverOnly");
     let _client = Ptp4l::start(second, client, "--clientOnly");
     let patience = Instant::now() + Duration::from_secs(60);
     let after = loop {
         sleep(Duration::from_millis(500));
-        let now = meter.measure(&ahead, &behind).unwrap();
+        let now = meter.measure(&owned.phc, &behind).unwrap();
         if now.offset.abs() <= now.uncertainty + Nanos(200) {
             break now;
         }
@@ -277,7 +274,4 @@ fn frames_are_stamped_by_the_virtual_clock_of_their_socket() {
     };
     println!("{before:?}\n{after:?}");
     assert!(before.offset.abs() > Nanos::from_secs(6));
-    // The clock below, which nobody asked to be set, was not.
-    let apart = (ahead.time().unwrap() - owned.phc.time().unwrap()).abs();
-    assert!(apart > Nanos::from_secs(6), "{apart}");
 }
