@@ -1,7 +1,9 @@
 //! What the core is told once: who is judged how, and within which limits.
 //!
-//! `tgmd` sets the limits, the class out of specification, `on_fault`, `compat` and `profile`. It does not yet set pins, nor does it
-//! feed the quality of an EEC's input, so with it `owns_pins` stays false and [`OutOfSpec::Auto`] finds no class.
+//! `tgmd` sets the limits and a fixed class out of specification; a [`Policy`] and a [`CardPolicy`] it leaves at their defaults. Part
+//! of what they choose waits for hands and eyes that `tgmd` does not have yet: it sets no pin (`owns_pins`), disables no port
+//! ([`OnFault::Isolate`]: without that, an isolated follower would go on to announce its leader's class), feeds no quality of an
+//! EEC's input ([`OutOfSpec::Auto`]), and does not renew an Announce for its accuracy alone (`accuracy_from_estimate`).
 
 use tgm_time::{Nanos, Seconds};
 
