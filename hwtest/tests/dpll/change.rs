@@ -118,6 +118,9 @@ fn a_device_takes_what_this_kernel_knows() {
             .unwrap()
     };
     let (mode, phase, factor, frequency) = before(&mut control);
+    let listed: Vec<Mode> = control
+        .device(pps, |d| d.mode_supported.iter().copied().collect())
+        .unwrap();
     let mut offered = 0;
     let mut turn = |offers: bool, there: DeviceSet, back: DeviceSet| {
         let taken = control.change_device(&there);
@@ -150,9 +153,12 @@ fn a_device_takes_what_this_kernel_knows() {
         set(&|s| s.phase_offset_avg_factor = Some(4)),
         set(&|s| s.phase_offset_avg_factor = factor),
     );
-    // Linux 7.2 lists both modes; where only one is listed the other is refused here already.
-    let both = phase.is_some();
-    turn(both, set(&|s| s.mode = Some(Mode::Manual)), set(&|s| s.mode = mode));
+    // Where only one mode is listed the other is refused here already.
+    turn(
+        listed.contains(&Mode::Manual),
+        set(&|s| s.mode = Some(Mode::Manual)),
+        set(&|s| s.mode = mode),
+    );
     println!("{offered} of 4 device settings on {}", rig.kernel);
     assert_eq!(before(&mut control), (mode, phase, factor, frequency));
 }

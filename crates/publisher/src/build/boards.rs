@@ -18,6 +18,8 @@ pub struct Dplls {
 /// A card whose DPLL is looked for.
 #[derive(Debug, Default)]
 pub struct Board {
+    /// Its interface, for messages.
+    pub interface: String,
     /// Its clock id as configured.
     pub given: Option<ClockId>,
     /// What the machine knows of it.
@@ -82,6 +84,16 @@ impl Dplls {
     }
 }
 
+/// The first two places that have one clock id: two ports of one card, configured as two cards. What one DPLL does cannot be told
+/// of both.
+pub fn same_board(clock_ids: &[Option<ClockId>]) -> Option<(usize, usize)> {
+    clock_ids.iter().enumerate().find_map(|(later, id)| {
+        let id = (*id)?;
+        let earlier = clock_ids.iter().take(later).position(|other| *other == Some(id))?;
+        Some((earlier, later))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing::Tree;
@@ -99,6 +111,7 @@ mod tests {
 
     fn board(card: TimingCard) -> Board {
         Board {
+            interface: card.interfaces.join(" "),
             given: None,
             card: Some(card),
         }
@@ -154,5 +167,11 @@ mod tests {
         let unknown = ClockId(9);
         boards[1].given = Some(unknown);
         assert_eq!(dplls(&[]).clock_ids(&boards), [None, Some(unknown)]);
+    }
+
+    #[test]
+    fn two_ports_of_one_card_are_noticed() {
+        assert_eq!(same_board(&[Some(A), None, Some(B), None]), None);
+        assert_eq!(same_board(&[Some(A), Some(B), Some(A)]), Some((0, 2)));
     }
 }

@@ -10,7 +10,7 @@ use tgm_node::sources::{CardSources, DpllSlot, GnssSlot, PhcSlot, Sources};
 use tgm_phc::{Card as Found, ClockId, Phc, SysRoot, TimingCard};
 use tgm_time::{Mono, Nanos, Time};
 
-use super::boards::{Board, Dplls};
+use super::boards::{self, Board, Dplls};
 use super::discover::present;
 use super::{Built, announce, leap};
 use crate::config::{Card, Config, Devices, Instance, OutOfSpecClass};
@@ -41,7 +41,7 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
     for (number, instance) in (0..).zip(&config.instances) {
         builder.instance(Id(number), instance)?;
     }
-    builder.dpll();
+    builder.dpll()?;
     if !builder.any {
         let problems = builder.problems.join("; ");
         return Err(Fatal::NoHardware(format!(
@@ -142,10 +142,12 @@ impl Builder<'_> {
         let board = match &card.dpll {
             Devices::None => None,
             Devices::This(given) => Some(Board {
+                interface: card.interface.clone(),
                 given: Some(ClockId(given.0)),
                 card: None,
             }),
             Devices::Auto => Some(Board {
+                interface: card.interface.clone(),
                 given: None,
                 card: timing_card(&found),
             }),
@@ -257,9 +259,9 @@ impl Builder<'_> {
     }
 
     /// One monitor for all boards.
-    fn dpll(&mut self) {
+    fn dpll(&mut self) -> Result<(), Fatal> {
         if self.boards.is_empty() {
-            return;
+            return Ok(());
         }
         let (boards, serials): (Vec<Board>, Vec<_>) = std::mem::take(&mut self.boards).into_iter().unzip();
         let dplls = if boards.iter().all(|board| board.given.is_some()) {
@@ -274,7 +276,17 @@ impl Builder<'_> {
             .unwrap_or_default();
         // A serial number that no device has yet may be that of a driver that is loaded later.
         let found = dplls.unwrap_or_default().clock_ids(&boards).into_iter();
+        let names: Vec<String> = boards.into_iter().map(|board| board.interface).collect();
         let clock_ids: Vec<_> = found.zip(serials).map(|(found, serial)| found.or(serial)).collect();
+        if let Some((earlier, later)) = boards::same_board(&clock_ids) {
+            let name = |place: usize| names.get(place).map_or("", String::as_str);
+            return Err(Fatal::Config(format!(
+                "{} and {} are ports of the same card: they have one DPLL, and what it does cannot be told of both as cards; \
+                 configure one of them (or set dpll = \"0x…\", if they are two cards)",
+                name(earlier),
+                name(later)
+            )));
+        }
         let mut routes = Routes::new();
         match (clock_ids.as_slice(), self.owners.as_slice()) {
             ([None], [(id, port)]) => routes = Routes::first(*id, *port),
@@ -297,6 +309,7 @@ impl Builder<'_> {
             Err(error) => self.problems.push(error.to_string()),
         }
         self.sources.dpll = Some(slot);
+        Ok(())
     }
 }
 
