@@ -14,6 +14,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -29,7 +31,7 @@ use tgm_core::{Core, Instance, Port};
 use tgm_dpll::encode::message;
 use tgm_dpll::{Monitor, Options, Routes};
 use tgm_node::clock::{Clock, boottime};
-use tgm_node::shared::Writer;
+use tgm_node::shared::{Next, Reader as SharedReader, Writer};
 use tgm_node::sources::{CardSources, DpllSlot, Sources};
 use tgm_node::{Hardware, handover};
 use tgm_sys::dpll::{a, cmd};
@@ -139,6 +141,7 @@ impl Kernel {
 /// A node in this process, without its main thread.
 struct Node {
     kernel: Kernel,
+    reader: SharedReader,
     publisher: Child,
     _link: UnixStream,
     _stop: UnixStream,
@@ -181,6 +184,7 @@ impl Node {
         let (stop, stopped) = UnixStream::pair().unwrap();
         let snapshot = writer.snapshot_file().try_clone_to_owned().unwrap();
         let ring = writer.ring_file().try_clone_to_owned().unwrap();
+        let reader = SharedReader::open(snapshot.as_fd(), ring.as_fd()).unwrap();
         let stopped = OwnedFd::from(stopped);
         let clock = Clock::real().unwrap();
         let mut hardware = Hardware::new(Core::new(&config), writer, clock, sources, wake, &stopped).unwrap();
@@ -208,6 +212,7 @@ impl Node {
         assert_eq!(answer, [handover::READY]);
         Node {
             kernel,
+            reader,
             publisher,
             _link: link,
             _stop: stop,
@@ -255,6 +260,64 @@ fn probe(subscriber: SocketAddr, size: usize) -> Kernel {
     kernel
 }
 
+/// Waits in epoll for a frame and counts it.
+fn bare_loop() -> (Kernel, Arc<AtomicU64>) {
+    let (kernel, user) = Kernel::pair();
+    let count = Arc::new(AtomicU64::new(0));
+    let counted = count.clone();
+    std::thread::spawn(move || {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap();
+        epoll.add(&user, EpollEvent::new(EpollFlags::EPOLLIN, 0)).unwrap();
+        let (mut events, mut frame) = ([EpollEvent::empty(); 4], [0; 8192]);
+        loop {
+            match epoll.wait(&mut events, EpollTimeout::NONE) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(errno) => panic!("{errno}"),
+            }
+            match recv(user.as_raw_fd(), &mut frame, MsgFlags::empty()) {
+                Err(Errno::EAGAIN) => continue,
+                Ok(0) | Err(_) => return,
+                Ok(_) => counted.fetch_add(1, Ordering::Release),
+            };
+        }
+    });
+    (kernel, count)
+}
+
+/// From a frame at the socket to the event in the ring, beside a loop that only receives the frame; both are watched without a pause
+/// by this thread, so that nobody has to be woken to see it.
+fn to_the_ring(node: &mut Node) {
+    let (bare, count) = bare_loop();
+    let (mut ours, mut others) = (Vec::new(), Vec::new());
+    let until = |seen: &mut dyn FnMut() -> bool, said: Instant| {
+        while !seen() {
+            assert!(said.elapsed() < PATIENCE, "it never came");
+            std::hint::spin_loop();
+        }
+        said.elapsed()
+    };
+    for change in 0..WARM_UP + CHANGES {
+        std::thread::sleep(PAUSE);
+        node.kernel.answer_dumps();
+        while node.reader.next_event() != Next::Empty {}
+        let said = node.kernel.say(2 + u32::from(change % 2 == 1));
+        let reader = &mut node.reader;
+        let mine = until(&mut || matches!(reader.next_event(), Next::Event(_)), said);
+        std::thread::sleep(PAUSE);
+        let before = count.load(Ordering::Acquire);
+        let said = bare.say(2);
+        let other = until(&mut || count.load(Ordering::Acquire) != before, said);
+        if change >= WARM_UP {
+            ours.push(mine);
+            others.push(other);
+        }
+    }
+    println!("frame to event in the ring, {CHANGES} changes, in turn with a loop that only receives (us):");
+    println!("{:>10} {:>8} {:>8} {:>8} {:>8}", "", "p50", "p90", "p99", "max");
+    row("ring", ours);
+    row("bare", others);
+}
+
 /// The next POST, which has to come.
 fn next(arrivals: &Receiver<Arrived>, probe: bool) -> Arrived {
     let arrived = arrivals.recv_timeout(PATIENCE).unwrap();
@@ -275,7 +338,7 @@ const ROOT: &str = "/api/ocloudNotifications/v2";
 fn latency(tgmd: &Path, folder: &Path) {
     let (address, arrivals) = subscriber();
     let (listen, metrics) = (free_address(), free_address());
-    let node = Node::start(tgmd, folder, listen, metrics);
+    let mut node = Node::start(tgmd, folder, listen, metrics);
     for _ in 0..10 {
         node.kernel.answer_dumps();
         std::thread::sleep(Duration::from_millis(20));
@@ -310,6 +373,7 @@ fn latency(tgmd: &Path, folder: &Path) {
     let own = row("tgmd", ours);
     let bare = row("probe", probes);
     println!("{:>10} {:>8.2}", "ratio", own.as_secs_f64() / bare.as_secs_f64());
+    to_the_ring(&mut node);
 }
 
 /// Prints percentiles; the median.
