@@ -43,7 +43,10 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
     }
     builder.dpll()?;
     if !builder.any {
-        let problems = builder.problems.join("; ");
+        let problems = match builder.problems.as_slice() {
+            [] => "the configuration names no card".to_owned(),
+            some => some.join("; "),
+        };
         return Err(Fatal::NoHardware(format!(
             "nothing to watch: {problems}. Without hardware: tgmd --simulate"
         )));
@@ -330,5 +333,18 @@ fn limits(instance: &Instance) -> Limits {
         max_holdover: Nanos(instance.local_max_holdover_offset_ns),
         holdover_timeout: Nanos::from_secs(instance.local_holdover_timeout_s),
         ..Limits::DEFAULT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_without_a_card_says_so() {
+        let Err(Fatal::NoHardware(text)) = real(&Config::default()) else {
+            panic!("nothing is there to watch");
+        };
+        assert!(text.contains("names no card"), "{text}");
     }
 }
