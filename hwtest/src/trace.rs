@@ -100,6 +100,8 @@ fn send(arguments: &str) -> Option<String> {
     let command = u8::from_str_radix(command, 16).ok()?;
     match kind {
         0x10 if command == GETFAMILY => Some("nlctrl command 3".into()),
+        // rtnetlink, where strace does not know the socket's protocol. No generic family has this number and a command 0.
+        0x12 if command == 0 => Some("RTM_GETLINK".into()),
         0x11.. if DPLL_READS.contains(&command) => Some(format!("dpll command {command}")),
         _ => None,
     }
@@ -150,6 +152,7 @@ mod tests {
             r#"185   ioctl(7</dev/ptp0<char 247:0>>, PTP_MASK_CLEAR_ALL) = 0"#,
             r#"185   sendto(8<NETLINK:[479]>, [{nlmsg_len=20, nlmsg_type=0x14 /* NLMSG_??? */, nlmsg_flags=NLM_F_REQUEST|0x300, nlmsg_seq=1, nlmsg_pid=0}, "\x02\x01\x00\x00"], 20, 0, NULL, 0) = 20"#,
             r#"185   sendto(8<NETLINK:[475]>, [{nlmsg_len=32, nlmsg_type=0x10 /* NLMSG_??? */, nlmsg_flags=0, nlmsg_seq=1, nlmsg_pid=0}, "\x03\x02\x00\x00"], 32, 0, NULL, 0) = 32"#,
+            r#"185   sendto(8<NETLINK:[486]>, [{nlmsg_len=44, nlmsg_type=0x12 /* NLMSG_??? */, nlmsg_flags=NLM_F_REQUEST, nlmsg_seq=0, nlmsg_pid=0}, "\x00\x00\x00\x00"], 44, 0, NULL, 0) = 44"#,
             r#"185   openat(AT_FDCWD, "/dev/gnss0", O_RDONLY|O_NONBLOCK|O_CLOEXEC) = 9</dev/gnss0<char 248:0>>"#,
             r#"185   write(1</tmp/tgmd.log>, "x", 1) = 1"#,
             r#"185   clock_adjtime(0x1 /* FD_TO_CLOCKID(6) */, {modes=0, offset=0}) = 0 (TIME_OK)"#,
@@ -168,6 +171,7 @@ mod tests {
             r#"185   sendto(8<NETLINK:[479]>, [{nlmsg_len=20, nlmsg_type=0x14 /* NLMSG_??? */, nlmsg_flags=0, nlmsg_seq=1, nlmsg_pid=0}, "\x09\x01\x00\x00"], 20, 0, NULL, 0) = 20"#,
             r#"185   sendto(8<NETLINK:[479]>, [{nlmsg_len=20, nlmsg_type=0x14 /* NLMSG_??? */, nlmsg_flags=0, nlmsg_seq=1, nlmsg_pid=0}, "\x03\x01\x00\x00"], 20, 0, NULL, 0) = 20"#,
             r#"185   sendto(8<NETLINK:[479]>, [{nlmsg_len=32, nlmsg_type=RTM_NEWLINK, nlmsg_flags=0}, {}], 32, 0, NULL, 0) = 32"#,
+            r#"185   sendto(8<NETLINK:[479]>, [{nlmsg_len=44, nlmsg_type=0x13 /* NLMSG_??? */, nlmsg_flags=0, nlmsg_seq=1, nlmsg_pid=0}, "\x00\x00\x00\x00"], 44, 0, NULL, 0) = 44"#,
             r#"185   sendto(8, "abc", 3, 0, NULL, 0) = 3"#,
             r#"185   write(9</dev/gnss0<char 248:0>>, "\xb5\x62", 2) = 2"#,
             r#"185   openat(AT_FDCWD, "/dev/gnss0", O_RDWR|O_CLOEXEC) = 9</dev/gnss0<char 248:0>>"#,

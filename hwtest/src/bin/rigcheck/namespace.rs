@@ -4,7 +4,7 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tgm_hwtest::program::Program;
 use tgm_hwtest::report::Report;
@@ -18,6 +18,9 @@ const LATER: Duration = Duration::from_secs(12);
 
 /// A configuration that needs no interface to find anything.
 const NAMED: &str = "[leap]\nutc_offset_s = 37\n[[instance]]\n[[instance.card]]\ninterface = \"ens1f0\"\nphc = \"/dev/ptp0\"\ngnss = \"dev:/dev/gnss0\"\n";
+
+/// Longest wait for the card's lock.
+const LOCKS: Duration = Duration::from_secs(60);
 
 /// Runs it.
 pub fn run(tgmd: &Path, report: &mut Report) -> Result<(), String> {
@@ -47,7 +50,12 @@ pub fn run(tgmd: &Path, report: &mut Report) -> Result<(), String> {
         || why.clone(),
     );
 
-    // With each device named, everything opens and nothing is heard.
+    // With each device named, everything opens and nothing is heard. A DPLL that locked after the first dump would be known as the
+    // dump had it, so it locks before.
+    let begun = Instant::now();
+    while !card.state().contains("locked-ho-acq") && begun.elapsed() < LOCKS {
+        std::thread::sleep(Duration::from_millis(100));
+    }
     let mut named = Command::new(tgmd);
     named
         .env("NODE_NAME", "node1")
