@@ -1,6 +1,6 @@
 //! One function per parser that takes bytes from outside. Each must come back, for any bytes: no panic, no endless loop.
 //!
-//! The same functions run three ways: under a coverage-guided fuzzer (`cargo fuzz run dpll --features libfuzzer`), on their kept
+//! The same functions run three ways: under a coverage-guided fuzzer (`fuzz/guided.sh dpll`), on their kept
 //! corpus, and on random bytes (`cargo test --manifest-path fuzz/Cargo.toml`, stable Rust).
 #![forbid(unsafe_code)]
 
