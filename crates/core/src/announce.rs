@@ -158,6 +158,11 @@ fn accuracy(estimate: Nanos) -> u8 {
     within.map_or(ACCURACY_UNKNOWN, |(_, number)| *number)
 }
 
+/// The class that is told: while nobody announces, none is on the air, and no better one than Free-Run's may be relied upon.
+pub const fn on_the_air(desired: ClockClass, is_silent: bool) -> ClockClass {
+    if is_silent { FREE_RUN } else { desired }
+}
+
 impl Announce {
     /// What follows from `basis`.
     pub fn by(basis: &Basis) -> Self {

@@ -194,7 +194,7 @@ impl Card {
                 self.pulse_fresh = Fresh::NEVER;
                 true
             }
-            Reading::SystemClock { .. } | Reading::Verdict { .. } => return Taken::NotMine,
+            Reading::SystemClock { .. } | Reading::Process { .. } | Reading::Verdict { .. } => return Taken::NotMine,
         };
         if changed { Taken::Changed } else { Taken::Unchanged }
     }

@@ -8,6 +8,7 @@
 use tgm_time::{Nanos, Seconds};
 
 use crate::ids::{Instance, MAX_CARDS, MAX_INSTANCES, Port};
+use crate::process::Downtimes;
 
 /// Limits and times of requirements 1, 3 and 4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,10 @@ pub struct Limits {
     pub gnss_trust: Nanos,
     /// A DPLL whose input was detached must report holdover within this time.
     pub detach: Nanos,
+    /// For how long each process may be down before anything follows (`processDowntimeThresholds`).
+    pub downtimes: Downtimes,
+    /// A system clock whose phc2sys is down holds over for this long, if it is seen to be in range (`holdOverTimeout`).
+    pub os_clock_holdover: Nanos,
 }
 
 impl Limits {
@@ -68,6 +73,8 @@ impl Limits {
         lock_time: Nanos::from_secs(42),
         gnss_trust: Nanos::from_secs(60),
         detach: Nanos::from_secs(3),
+        downtimes: Downtimes::DEFAULT,
+        os_clock_holdover: Nanos::from_secs(5),
     };
 }
 

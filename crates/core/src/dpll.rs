@@ -86,6 +86,8 @@ pub struct DpllJudge {
     proof_fresh: Fresh,
     /// The verdict over the statuses, whatever time and proof say.
     combined: D,
+    /// Nobody listens to the driver any more: what it said last stands for nothing.
+    pub unwatched: bool,
 }
 
 impl DpllJudge {
@@ -210,6 +212,7 @@ impl DpllJudge {
     pub fn judge(&self, now: Time<Mono>) -> D {
         match self.combined {
             D::Locked if !self.proven(now) => D::Unobserved,
+            D::Hold | D::Free if self.unwatched => D::Unobserved,
             D::Free if self.eec.reload.holds(now) || self.pps.reload.holds(now) => self.combine(now),
             combined => combined,
         }
@@ -244,6 +247,7 @@ impl DpllJudge {
     fn observed(&self, dpll: &Dpll, now: Time<Mono>) -> i8 {
         let believed = match dpll.status {
             Some(status) if status.is_locked() => self.proven(now),
+            _ if self.unwatched => false,
             _ => dpll.verdict(now) != D::Unobserved || dpll.status == Some(LockStatus::Unknown(0)),
         };
         if believed { dpll.metric() } else { UNKNOWN }

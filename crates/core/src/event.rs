@@ -57,6 +57,8 @@ numbered! {
         Isolated = 13, "isolated";
         /// The GNSS input of a card whose pins are ours is desired attached, 0/1.
         GnssPin = 14, "gnss-pin";
+        /// Processes of an instance that are down beyond their thresholds: the sum of [`crate::Process::bit`]s, 0 for none.
+        ProcessesDown = 15, "processes-down";
     }
 }
 
@@ -99,6 +101,8 @@ numbered! {
         Gone = 16, "gone";
         /// The EEC is not seen any more to follow a clock that a class out of specification could be had from (T9).
         EecLost = 17, "eec-lost";
+        /// A process has been down for too long.
+        ProcessDown = 18, "process-down";
     }
 }
 

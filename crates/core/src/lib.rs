@@ -26,6 +26,7 @@ mod limit;
 mod node;
 pub mod observation;
 mod osclock;
+pub mod process;
 mod relay;
 mod soonest;
 pub mod status;
@@ -41,6 +42,7 @@ pub use event::{Cause, Event, EventKind, TimeSource};
 pub use ids::{Instance, Port};
 pub use node::{Core, Now};
 pub use observation::{GnssEpoch, Observation, Origin, Reading};
+pub use process::Process;
 pub use status::{
     Antenna, ClockClass, ClockState, DpllKind, GnssFix, GnssState, InputQuality, Jamming, LockStatus, Spoofing,
 };

@@ -6,12 +6,13 @@ use tgm_time::{Mono, Nanos, Seconds, Time, Utc};
 
 use crate::announce::TgmState;
 use crate::card::{Card, Statuses, Taken};
-use crate::config::{Config, InstanceConfig, Judge, OnFault, Policy};
+use crate::config::{Compat, Config, InstanceConfig, Judge, OnFault, Policy};
 use crate::desired::Desired;
 use crate::event::{Cause, Event, EventKind, TimeSource};
 use crate::ids::{Instance, MAX_CARDS, MAX_INSTANCES, Port};
 use crate::observation::{Observation, Reading};
 use crate::osclock::OsClock;
+use crate::process::{Process, Processes};
 use crate::relay::Relay;
 use crate::soonest::Soonest;
 use crate::status::{ClockClass, ClockState};
@@ -31,6 +32,9 @@ struct InstanceState {
     config: InstanceConfig,
     policy: Policy,
     relay: Relay,
+    processes: Processes,
+    /// The processes that were told to be down.
+    down: u8,
     lock_state: Option<ClockState>,
     class: Option<ClockClass>,
     contradictory: bool,
@@ -115,6 +119,8 @@ impl Core {
                 config: *instance,
                 policy: *policy,
                 relay: Relay::default(),
+                processes: Processes::default(),
+                down: 0,
                 lock_state: None,
                 class: None,
                 contradictory: false,
@@ -179,6 +185,7 @@ impl Core {
                 instance.relay.verdict(observation.at, state, class);
                 self.conclude(now, observation.at, observation.instance, None, sink);
             }
+            Reading::Process { process, up } => self.process(now, observation, process, up, sink),
             Reading::SystemClock { offset, .. } => {
                 // The system's clock is held against one PHC, the first card's.
                 let leader = self.cards.first().and_then(Option::as_ref);
@@ -197,6 +204,33 @@ impl Core {
         }
         self.look_up_node(now.mono);
         self.find_next();
+    }
+
+    /// A process is seen up or down. One that was down for less than its threshold leaves no trace.
+    fn process(&mut self, now: Now, seen: &Observation, process: Process, up: bool, sink: &mut impl FnMut(&Event)) {
+        let mut instances = self.instances.iter_mut().flatten();
+        let Some(state) = instances.find(|state| state.config.instance == seen.instance) else {
+            return;
+        };
+        if !state.processes.told(seen.at, process, up) {
+            return;
+        }
+        if process == Process::Phc2sys {
+            self.os_clock.undisciplined = state.processes.down_since(process);
+        }
+        self.tick(now, sink);
+    }
+
+    /// What follows for the cards from processes that are down beyond their thresholds.
+    fn watch_processes(&mut self, now: Time<Mono>) {
+        for state in self.instances.iter().flatten() {
+            let down = state.processes.beyond(now, &state.config.limits.downtimes);
+            let unwatched = down & Process::DpllMonitor.bit() != 0;
+            let cards = self.cards.iter_mut().flatten();
+            for card in cards.filter(|card| card.card.config.instance == state.config.instance) {
+                card.card.dpll.unwatched = unwatched;
+            }
+        }
     }
 
     /// The deadline came. What merely repeats may have put it off since: then nothing is to be done but to look it up anew. Cards
@@ -220,6 +254,7 @@ impl Core {
 
     /// Lets time pass: staleness, holdover limits, waits. Call when [`Core::deadline`] is reached; calling it more often is harmless.
     pub fn tick(&mut self, now: Now, mut sink: impl FnMut(&Event)) {
+        self.watch_processes(now.mono);
         for index in 0..self.count {
             self.changed(now, index, now.mono, &mut sink);
         }
@@ -293,7 +328,10 @@ impl Core {
     fn look_up_node(&mut self, then: Time<Mono>) {
         let relays = self.instances.iter().flatten();
         let soonest = relays.fold(Soonest::after(then), |soonest, state| {
-            soonest.or(state.relay.deadline(then, &state.config.limits))
+            let limits = &state.config.limits;
+            soonest
+                .or(state.relay.deadline(then, limits))
+                .or(state.processes.deadline(then, &limits.downtimes))
         });
         let os_clock = self
             .first_limits()
@@ -313,6 +351,15 @@ impl Core {
             .flatten()
             .next()
             .map(|instance| &instance.config.limits)
+    }
+
+    /// Whose rules hold for the system clock: those of the first instance.
+    fn first_compat(&self) -> Compat {
+        self.instances
+            .iter()
+            .flatten()
+            .next()
+            .map_or(Compat::None, |state| state.policy.compat)
     }
 
     /// TAI − UTC as the first card that knows it says.
@@ -392,11 +439,15 @@ impl Core {
         };
         let relay = state.relay.state(now.mono, &state.config.limits);
         let contradictory = state.relay.is_contradictory();
+        let down = state.processes.beyond(now.mono, &state.config.limits.downtimes);
+        let was_down = core::mem::replace(&mut state.down, down);
         let (was_lock, was_class, was_contradictory) = (state.lock_state, state.class, state.contradictory);
         (state.lock_state, state.class, state.contradictory) = (view.lock_state, view.class, contradictory);
         let cause = match (cause, relay) {
             (_, Some((_, relayed))) => relayed,
             (Some(cause), None) => cause,
+            (None, None) if down != was_down && down != 0 => Cause::ProcessDown,
+            (None, None) if was_class.is_some() => Cause::Reported,
             (None, None) => Cause::Start,
         };
         let edge = |kind, old: Option<i64>, new, offset| Edge {
@@ -420,6 +471,11 @@ impl Core {
         if let Some(new) = view.class.filter(|_| view.class != was_class) {
             let old = was_class.map(|class| i64::from(class.0));
             self.tell(now, at, edge(EventKind::ClockClass, old, i64::from(new.0), None), sink);
+        }
+        if down != was_down {
+            let old = Some(i64::from(was_down));
+            let edge = edge(EventKind::ProcessesDown, old, i64::from(down), None);
+            self.tell(now, at, edge, sink);
         }
         if contradictory != was_contradictory {
             let old = Some(i64::from(was_contradictory));
@@ -498,7 +554,7 @@ impl Core {
             return;
         };
         let e1 = view.lock_state.unwrap_or_default();
-        let (_, os_cause) = self.os_clock.state(now.mono, e1, &limits);
+        let (_, os_cause) = self.os_clock.state(now.mono, e1, &limits, self.first_compat());
         let number = |state: ClockState| i64::from(state.metric());
         let edge = |kind, cause, old: Option<ClockState>, new, offset| Edge {
             kind,

@@ -3,6 +3,7 @@
 use tgm_time::{Femtos, Mono, Nanos, Seconds, Time, Utc};
 
 use crate::ids::{Instance, Port};
+use crate::process::Process;
 use crate::status::{
     Antenna, ClockClass, ClockState, DpllKind, GnssFix, GnssState, InputQuality, Jamming, LockStatus, Spoofing,
 };
@@ -90,6 +91,13 @@ pub enum Reading {
     },
     /// The PHC's device is gone.
     PhcGone,
+    /// A program of the instance was seen to be up or down, by whoever supervises or watches it.
+    Process {
+        /// Which.
+        process: Process,
+        /// It runs.
+        up: bool,
+    },
     /// Another daemon's verdict, for an instance judged by `Relay`.
     Verdict {
         /// Its state, where the message told one.

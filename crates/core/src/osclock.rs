@@ -1,10 +1,15 @@
 //! E3: the operating system's clock, from our own measurement of the PHC against `CLOCK_REALTIME` (requirements 5).
+//!
+//! Nothing follows from a phc2sys that is away for less than its threshold. Beyond it nobody disciplines the clock any more: seen to
+//! be in range, it holds over for a while, and else it runs free.
 
 use tgm_time::{Mono, Nanos, Seconds, Time};
 
-use crate::config::Limits;
+use crate::config::{Compat, Limits};
 use crate::event::Cause;
 use crate::limit::OffsetJudge;
+use crate::process::Process;
+use crate::soonest::Soonest;
 use crate::status::ClockState;
 
 /// What is known of the system clock.
@@ -13,6 +18,8 @@ pub struct OsClock {
     judge: OffsetJudge,
     offset: Option<(Nanos, Time<Mono>)>,
     was_in_range: bool,
+    /// Since when phc2sys is down.
+    pub undisciplined: Option<Time<Mono>>,
 }
 
 impl OsClock {
@@ -37,8 +44,32 @@ impl OsClock {
 
     /// Its state under a grandmaster in state `e1`: never better than that. A measurement that stops is HOLDOVER for as long again
     /// as it took to notice, then FREERUN.
-    pub fn state(&self, now: Time<Mono>, e1: ClockState, limits: &Limits) -> (ClockState, Cause) {
-        let (own, cause) = match self.offset {
+    pub fn state(&self, now: Time<Mono>, e1: ClockState, limits: &Limits, compat: Compat) -> (ClockState, Cause) {
+        let (seen, cause) = self.seen(now, limits);
+        let threshold = match compat {
+            Compat::None => limits.downtimes.of(Process::Phc2sys),
+            Compat::Openshift => Nanos::ZERO,
+        };
+        let beyond = self.undisciplined.map(|since| now.since(since) - threshold);
+        let (own, cause) = match beyond.filter(|beyond| *beyond >= Nanos::ZERO) {
+            Some(beyond) if seen != ClockState::Freerun => {
+                let holds = compat == Compat::None && beyond < limits.os_clock_holdover;
+                let held = if holds {
+                    ClockState::Holdover
+                } else {
+                    ClockState::Freerun
+                };
+                (seen.worst(held), Cause::ProcessDown)
+            }
+            _ => (seen, cause),
+        };
+        let state = own.worst(e1);
+        (state, if state == own { cause } else { Cause::Composite })
+    }
+
+    /// Its state by our own measurement alone.
+    fn seen(&self, now: Time<Mono>, limits: &Limits) -> (ClockState, Cause) {
+        match self.offset {
             None => (ClockState::Freerun, Cause::Reported),
             Some(_) if !self.was_in_range => (ClockState::Freerun, Cause::Reported),
             Some((_, at)) => {
@@ -51,18 +82,21 @@ impl OsClock {
                     (ClockState::Freerun, Cause::Stale)
                 }
             }
-        };
-        let state = own.worst(e1);
-        (state, if state == own { cause } else { Cause::Composite })
+        }
     }
 
-    /// The next moment at which silence changes the answer.
+    /// The next moment at which silence, or the absence of phc2sys, changes the answer.
     pub fn deadline(&self, now: Time<Mono>, limits: &Limits) -> Option<Time<Mono>> {
-        let (_, at) = self.offset?;
-        let first = at + limits.os_clock_stale;
-        [first, first + limits.os_clock_stale]
-            .into_iter()
-            .find(|end| *end > now)
+        let silent = self.offset.map(|(_, at)| at + limits.os_clock_stale);
+        let down = self
+            .undisciplined
+            .map(|since| since + limits.downtimes.of(Process::Phc2sys));
+        Soonest::after(now)
+            .or(silent)
+            .or(silent.map(|first| first + limits.os_clock_stale))
+            .or(down)
+            .or(down.map(|first| first + limits.os_clock_holdover))
+            .get()
     }
 }
 
@@ -88,24 +122,42 @@ mod tests {
 
     #[test]
     fn in_range_is_locked_and_three_samples_out_are_not() {
-        assert_eq!(after(&[30, -30]).state(at(2), Locked, &L).0, Locked);
-        assert_eq!(after(&[30, 101, 101]).state(at(3), Locked, &L).0, Locked);
-        assert_eq!(after(&[30, 101, 101, 101]).state(at(4), Locked, &L).0, Freerun);
-        assert_eq!(after(&[]).state(at(0), Locked, &L).0, Freerun);
+        assert_eq!(after(&[30, -30]).state(at(2), Locked, &L, Compat::None).0, Locked);
+        assert_eq!(after(&[30, 101, 101]).state(at(3), Locked, &L, Compat::None).0, Locked);
+        assert_eq!(
+            after(&[30, 101, 101, 101]).state(at(4), Locked, &L, Compat::None).0,
+            Freerun
+        );
+        assert_eq!(after(&[]).state(at(0), Locked, &L, Compat::None).0, Freerun);
         assert_eq!(after(&[30]).offset(at(1), &L), Some(Nanos(30)));
     }
 
     #[test]
     fn never_better_than_the_grandmaster() {
-        assert_eq!(after(&[0]).state(at(1), Freerun, &L), (Freerun, Cause::Composite));
-        assert_eq!(after(&[0]).state(at(1), Holdover, &L), (Holdover, Cause::Composite));
+        assert_eq!(
+            after(&[0]).state(at(1), Freerun, &L, Compat::None),
+            (Freerun, Cause::Composite)
+        );
+        assert_eq!(
+            after(&[0]).state(at(1), Holdover, &L, Compat::None),
+            (Holdover, Cause::Composite)
+        );
     }
 
     #[test]
     fn silence_is_holdover_then_freerun_and_says_stale() {
-        assert_eq!(after(&[0]).state(at(4), Locked, &L), (Locked, Cause::Reported));
-        assert_eq!(after(&[0]).state(at(5), Locked, &L), (Holdover, Cause::Stale));
-        assert_eq!(after(&[0]).state(at(10), Locked, &L), (Freerun, Cause::Stale));
+        assert_eq!(
+            after(&[0]).state(at(4), Locked, &L, Compat::None),
+            (Locked, Cause::Reported)
+        );
+        assert_eq!(
+            after(&[0]).state(at(5), Locked, &L, Compat::None),
+            (Holdover, Cause::Stale)
+        );
+        assert_eq!(
+            after(&[0]).state(at(10), Locked, &L, Compat::None),
+            (Freerun, Cause::Stale)
+        );
         assert_eq!(after(&[0]).deadline(at(0), &L), Some(at(5)));
         assert_eq!(after(&[0]).deadline(at(5), &L), Some(at(10)));
     }
@@ -114,6 +166,30 @@ mod tests {
     fn an_unknown_utc_offset_is_not_assumed() {
         let mut clock = OsClock::default();
         clock.measured(at(0), Nanos(TAI), None, &L);
-        assert_eq!(clock.state(at(1), Locked, &L).0, Freerun);
+        assert_eq!(clock.state(at(1), Locked, &L, Compat::None).0, Freerun);
+    }
+
+    #[test]
+    fn func_tgm012_r4_without_phc2sys_a_clock_in_range_holds_over_from_the_threshold_on_and_then_runs_free() {
+        let state = |in_range: bool, s: i64, compat| {
+            let mut clock = after(&[if in_range { 0 } else { 500 }; 3]);
+            clock.undisciplined = Some(at(3));
+            for s in 3..=s {
+                let offset = if in_range { 0 } else { 500 };
+                clock.measured(at(s), Nanos(TAI - offset), Some(Seconds(37)), &L);
+            }
+            clock.state(at(s), Locked, &L, compat)
+        };
+        assert_eq!(state(true, 7, Compat::None), (Locked, Cause::Reported));
+        assert_eq!(state(true, 8, Compat::None), (Holdover, Cause::ProcessDown));
+        assert_eq!(state(true, 12, Compat::None), (Holdover, Cause::ProcessDown));
+        assert_eq!(state(true, 13, Compat::None), (Freerun, Cause::ProcessDown));
+        assert_eq!(state(false, 8, Compat::None), (Freerun, Cause::Reported));
+        assert_eq!(state(true, 3, Compat::Openshift), (Freerun, Cause::ProcessDown));
+        let mut clock = after(&[0]);
+        clock.undisciplined = Some(at(0));
+        assert_eq!(clock.deadline(at(0), &L), Some(at(5)));
+        assert_eq!(clock.deadline(at(5), &L), Some(at(10)));
+        assert_eq!(clock.deadline(at(10), &L), None);
     }
 }

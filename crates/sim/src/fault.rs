@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use tgm_core::{Antenna, ClockClass, ClockState, DpllKind, GnssFix, Jamming, LockStatus, Spoofing};
+use tgm_core::{Antenna, ClockClass, ClockState, DpllKind, GnssFix, Jamming, LockStatus, Process, Spoofing};
 use tgm_time::{Nanos, Seconds};
 
 /// When the pulse of the receiver reaches the DPLL.
@@ -63,6 +63,8 @@ pub enum Fault {
     Extts(bool),
     /// The system clock stands this far from UTC.
     SystemClock(Nanos),
+    /// A program of the instance is seen to have gone down (true) or come up (false).
+    Process(Process, bool),
     /// Another daemon's verdict, for an instance judged by relay. `None`: the message told none.
     Verdict(Option<ClockState>, Option<ClockClass>),
 }
@@ -101,6 +103,7 @@ impl Fault {
         "phc gone|back",
         "pps extts on|off",
         "system-clock offset NS",
+        "process ts2phc|ptp4l|phc2sys|synce4l|dpll-monitor|gnss-monitor down|up",
         "verdict LOCKED|HOLDOVER|FREERUN|- CLASS|-",
     ];
 
@@ -145,6 +148,8 @@ impl Fault {
             ["phc", "back"] => Fault::PhcGone(false),
             ["pps", "extts", word] => Fault::Extts(on_off(word)?),
             ["system-clock", "offset", n] => Fault::SystemClock(nanos(n)?),
+            ["process", which, "down"] => Fault::Process(Process::from_name(which)?, true),
+            ["process", which, "up"] => Fault::Process(Process::from_name(which)?, false),
             ["verdict", state, class] => Fault::Verdict(
                 unless_dash(state, |word| {
                     let known = [ClockState::Freerun, ClockState::Locked, ClockState::Holdover];
@@ -262,6 +267,9 @@ impl fmt::Display for Fault {
             Fault::PhcGone(false) => f.write_str("phc back"),
             Fault::Extts(on) => write!(f, "pps extts {}", word(on)),
             Fault::SystemClock(ns) => write!(f, "system-clock offset {}", ns.0),
+            Fault::Process(process, down) => {
+                write!(f, "process {} {}", process.name(), if down { "down" } else { "up" })
+            }
             Fault::Verdict(state, class) => {
                 write!(f, "verdict {} ", state.map_or("-", ClockState::name))?;
                 match class {
@@ -308,6 +316,8 @@ mod tests {
             "phc back",
             "pps extts off",
             "system-clock offset 500",
+            "process ptp4l down",
+            "process dpll-monitor up",
             "verdict LOCKED 6",
             "verdict - 248",
             "verdict FREERUN -",

@@ -145,6 +145,7 @@ fn corrupt(what: Reading, rng: &mut Rng) -> Reading {
         | Reading::EecQuality { .. }
         | Reading::Nmea
         | Reading::GnssGone
+        | Reading::Process { .. }
         | Reading::PhcGone) => same,
     }
 }

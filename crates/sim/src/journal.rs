@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use tgm_core::{
     Antenna, ClockClass, ClockState, DpllKind, GnssEpoch, GnssFix, GnssState, InputQuality, Instance, Jamming,
-    LockStatus, Observation, Origin, Port, Reading, Spoofing,
+    LockStatus, Observation, Origin, Port, Process, Reading, Spoofing,
 };
 use tgm_time::{Femtos, Mono, Nanos, Seconds, Time, Utc};
 
@@ -57,6 +57,7 @@ impl fmt::Display for Line {
             Reading::Pulse { second, offset } => write!(f, "pulse {second} {}", offset.0),
             Reading::SystemClock { offset, uncertainty } => write!(f, "system {} {}", offset.0, uncertainty.0),
             Reading::PhcGone => f.write_str("phc-gone"),
+            Reading::Process { process, up } => write!(f, "process {} {}", process.name(), u8::from(up)),
             Reading::Verdict { state, class } => {
                 write!(f, "verdict {} ", state.map_or("-", ClockState::name))?;
                 match class {
@@ -205,6 +206,10 @@ fn read_short(name: &str, a: &str, b: &str, c: &str) -> Option<Reading> {
         ("system", a, b, "") => Reading::SystemClock {
             offset: nanos(a)?,
             uncertainty: nanos(b)?,
+        },
+        ("process", a, b, "") => Reading::Process {
+            process: Process::from_name(a)?,
+            up: bit(b)?,
         },
         ("verdict", a, b, "") => {
             let states = [ClockState::Freerun, ClockState::Locked, ClockState::Holdover];
@@ -358,6 +363,7 @@ mod tests {
             "dpll partial",
             "verdict FREERUN -",
             "verdict - 6",
+            "process ts2phc down",
         ]) {
             setup.script.push(crate::Step {
                 at: Nanos::from_secs(at),
@@ -392,6 +398,7 @@ mod tests {
             "12.000000000 0 0 gnss fix",
             "12.000000000 0 0 gnss colour=3",
             "12.000000000 0 0 verdict GOOD 6",
+            "12.000000000 0 0 process pmc 1",
             "12.000000000 0 0 verdict - 6 again now",
             "noon 0 0 nmea",
         ] {

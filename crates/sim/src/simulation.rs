@@ -16,7 +16,7 @@ const STEPS_PER_POLL: usize = 1_024;
 pub struct Step {
     /// Time since the start.
     pub at: Nanos,
-    /// The instance, for verdicts.
+    /// The instance, for verdicts and processes.
     pub instance: Instance,
     /// The card's interface, for everything else.
     pub port: Port,
@@ -196,12 +196,17 @@ impl Simulation {
             self.step = 0;
             self.round = self.round + period;
         }
-        if let Fault::Verdict(state, class) = step.fault {
+        let told = match step.fault {
+            Fault::Verdict(state, class) => Some(Reading::Verdict { state, class }),
+            Fault::Process(process, down) => Some(Reading::Process { process, up: !down }),
+            _ => None,
+        };
+        if let Some(what) = told {
             return sink(Observation {
                 at,
                 instance: step.instance,
                 port: Port::NODE,
-                what: Reading::Verdict { state, class },
+                what,
             });
         }
         let whose = |card: &&mut Card| card.setup().port == step.port;

@@ -3,12 +3,13 @@
 use tgm_time::{Mono, Time};
 
 use super::{Core, is_isolated};
-use crate::announce::{Announce, Basis, TgmState};
+use crate::announce::{Announce, Basis, TgmState, on_the_air};
 use crate::card::Card;
 use crate::config::{Compat, Judge};
 use crate::dpll::D;
 use crate::gnss::G;
 use crate::ids::{Instance, Port};
+use crate::process::Process;
 use crate::status::{ClockState, GnssState};
 use crate::view::{CardView, InstanceView, NodeView};
 
@@ -85,11 +86,13 @@ impl Core {
             estimate: offset.filter(|_| state.policy.accuracy_from_estimate),
             utc_offset: self.utc_offset(),
         });
+        let downtimes = &state.config.limits.downtimes;
+        let is_silent = state.processes.is_down(now, Process::Ptp4l, downtimes);
         Some(InstanceView {
             instance,
             port,
             lock_state: Some(worst.clock_state()),
-            class: Some(announce.class),
+            class: Some(on_the_air(announce.class, is_silent)),
             offset,
             announce: Some(announce),
         })
@@ -106,7 +109,7 @@ impl Core {
         let e1 = lock_state.unwrap_or_default();
         let (os_clock, os_clock_offset) = match self.first_limits() {
             Some(limits) => (
-                self.os_clock.state(now, e1, limits).0,
+                self.os_clock.state(now, e1, limits, self.first_compat()).0,
                 self.os_clock.offset(now, limits),
             ),
             None => (ClockState::Freerun, None),
