@@ -1,43 +1,61 @@
-//! Attributes of one type that repeat as nests, left in the message and decoded when somebody reads them.
+//! Attributes of one type that repeat as nests: the first few decoded with the message, the others left in it for who reads them.
 //!
 //! A pin says up to five kinds of them, most of which never change. Copying all of them out of each notification costs more than the
-//! rest of the decoding; looking at each once, to be sure that it can be read, does not.
+//! rest of the decoding; looking at each once, to be sure that it can be read, does not. What everybody reads - the two devices of an
+//! E810's pin - is kept from that one look.
 
 use core::fmt;
-use core::marker::PhantomData;
 
 use crate::attrs::{Attr, Attrs, Malformed};
 
 /// What a nest says.
-pub trait Nest: Sized {
-    /// Reads the nest. See [`crate::attrs`] for what is malformed.
-    fn decode(nest: &Attr<'_>) -> Result<Self, Malformed>;
+pub trait Nest: Copy {
+    /// A nest that says nothing.
+    const EMPTY: Self;
+
+    /// Adds what the nest says. See [`crate::attrs`] for what is malformed.
+    fn fill(&mut self, nest: &Attr<'_>) -> Result<(), Malformed>;
+
+    /// Reads the nest.
+    #[inline]
+    fn decode(nest: &Attr<'_>) -> Result<Self, Malformed> {
+        let mut says = Self::EMPTY;
+        says.fill(nest)?;
+        Ok(says)
+    }
 }
 
-/// All nests of one type in a message, in order, however many. Those of a decoded message were checked: none is left out.
-pub struct Nests<'a, T> {
-    /// From the first of them to the end of the message.
+/// All nests of one type in a message, in order, however many; the first `KEPT` of them are decoded already. Those of a decoded
+/// message were checked: none is left out.
+#[derive(Clone, Copy)]
+pub struct Nests<'a, T, const KEPT: usize = 0> {
+    kept: [T; KEPT],
+    /// From the first that is not kept to the end of the message.
     from: &'a [u8],
     kind: u16,
     count: u32,
-    what: PhantomData<fn() -> T>,
 }
 
-impl<'a, T: Nest> Nests<'a, T> {
+impl<'a, T: Nest, const KEPT: usize> Nests<'a, T, KEPT> {
     /// None.
     pub const NONE: Self = Nests {
+        kept: [T::EMPTY; KEPT],
         from: &[],
         kind: 0,
         count: 0,
-        what: PhantomData,
     };
 
-    /// Notes down one more that can be read; `from` begins with it and ends with the message.
+    /// Takes one more; `from` begins with it and ends with the message. After an error the message is not to be used.
     #[inline]
-    pub(crate) fn check(&mut self, nest: &Attr<'a>, from: &'a [u8]) -> Result<(), Malformed> {
-        T::decode(nest)?;
-        if self.count == 0 {
-            (self.from, self.kind) = (from, nest.kind);
+    pub(crate) fn take(&mut self, nest: &Attr<'a>, from: &'a [u8]) -> Result<(), Malformed> {
+        let count = self.len();
+        if let Some(place) = self.kept.get_mut(count) {
+            place.fill(nest)?;
+        } else {
+            T::decode(nest)?;
+            if count == KEPT {
+                (self.from, self.kind) = (from, nest.kind);
+            }
         }
         self.count = self.count.saturating_add(1);
         Ok(())
@@ -55,63 +73,48 @@ impl<'a, T: Nest> Nests<'a, T> {
 
     /// Each, decoded.
     #[inline]
-    pub fn iter(&self) -> Iter<'a, T> {
+    pub fn iter(&self) -> Iter<'_, T> {
+        let kept = self.kept.get(..self.len()).unwrap_or(&self.kept);
         Iter {
+            kept: kept.iter(),
             rest: Attrs::new(self.from),
             kind: self.kind,
-            left: self.count,
-            what: PhantomData,
+            left: self.len().saturating_sub(KEPT),
         }
     }
 }
 
-impl<T> Clone for Nests<'_, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Nests<'_, T> {}
-
-impl<T: Nest + PartialEq> PartialEq for Nests<'_, T> {
+impl<T: Nest + PartialEq, const KEPT: usize> PartialEq for Nests<'_, T, KEPT> {
     fn eq(&self, other: &Self) -> bool {
         self.iter().eq(other.iter())
     }
 }
 
-impl<T: Nest + Eq> Eq for Nests<'_, T> {}
+impl<T: Nest + Eq, const KEPT: usize> Eq for Nests<'_, T, KEPT> {}
 
-impl<T: Nest + fmt::Debug> fmt::Debug for Nests<'_, T> {
+impl<T: Nest + fmt::Debug, const KEPT: usize> fmt::Debug for Nests<'_, T, KEPT> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
     }
 }
 
-impl<'a, T: Nest> IntoIterator for Nests<'a, T> {
+impl<'n, T: Nest, const KEPT: usize> IntoIterator for &'n Nests<'_, T, KEPT> {
     type Item = T;
-    type IntoIter = Iter<'a, T>;
+    type IntoIter = Iter<'n, T>;
 
-    fn into_iter(self) -> Iter<'a, T> {
+    #[inline]
+    fn into_iter(self) -> Iter<'n, T> {
         self.iter()
     }
 }
 
-impl<'a, T: Nest> IntoIterator for &Nests<'a, T> {
-    type Item = T;
-    type IntoIter = Iter<'a, T>;
-
-    fn into_iter(self) -> Iter<'a, T> {
-        self.iter()
-    }
-}
-
-/// The nests of one type, decoded one by one.
+/// The nests of one type: those that were kept, then the others, decoded one by one.
 #[derive(Debug, Clone)]
-pub struct Iter<'a, T> {
-    rest: Attrs<'a>,
+pub struct Iter<'n, T> {
+    kept: core::slice::Iter<'n, T>,
+    rest: Attrs<'n>,
     kind: u16,
-    left: u32,
-    what: PhantomData<fn() -> T>,
+    left: usize,
 }
 
 impl<T: Nest> Iterator for Iter<'_, T> {
@@ -119,6 +122,9 @@ impl<T: Nest> Iterator for Iter<'_, T> {
 
     #[inline]
     fn next(&mut self) -> Option<T> {
+        if let Some(kept) = self.kept.next() {
+            return Some(*kept);
+        }
         if self.left == 0 {
             return None;
         }
@@ -129,6 +135,7 @@ impl<T: Nest> Iterator for Iter<'_, T> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, usize::try_from(self.left).ok())
+        let kept = self.kept.len();
+        (kept, Some(kept.saturating_add(self.left)))
     }
 }

@@ -37,24 +37,25 @@ impl ParentDevice {
 }
 
 impl Nest for ParentDevice {
+    const EMPTY: Self = NO_PARENT;
+
     #[inline]
-    fn decode(nest: &Attr<'_>) -> Result<Self, Malformed> {
-        let mut parent = NO_PARENT;
+    fn fill(&mut self, nest: &Attr<'_>) -> Result<(), Malformed> {
         for attr in nest.nested() {
             let attr = attr?;
             match attr.kind {
-                a::PARENT_ID => parent.parent_id = Some(attr.u32()?),
-                a::DIRECTION => parent.direction = Some(attr.u32()?.into()),
-                a::PRIO => parent.prio = Some(attr.u32()?),
-                a::STATE => parent.state = Some(attr.u32()?.into()),
-                a::OPERSTATE => parent.operstate = Some(attr.u32()?.into()),
-                a::PHASE_OFFSET => parent.phase_offset = Some(Femtos(attr.i64()?)),
-                a::FRACTIONAL_FREQUENCY_OFFSET => parent.ffo = Some(attr.sint()?),
-                a::FRACTIONAL_FREQUENCY_OFFSET_PPT => parent.ffo_ppt = Some(attr.sint()?),
+                a::PARENT_ID => self.parent_id = Some(attr.u32()?),
+                a::DIRECTION => self.direction = Some(attr.u32()?.into()),
+                a::PRIO => self.prio = Some(attr.u32()?),
+                a::STATE => self.state = Some(attr.u32()?.into()),
+                a::OPERSTATE => self.operstate = Some(attr.u32()?.into()),
+                a::PHASE_OFFSET => self.phase_offset = Some(Femtos(attr.i64()?)),
+                a::FRACTIONAL_FREQUENCY_OFFSET => self.ffo = Some(attr.sint()?),
+                a::FRACTIONAL_FREQUENCY_OFFSET_PPT => self.ffo_ppt = Some(attr.sint()?),
                 _ => {}
             }
         }
-        Ok(parent)
+        Ok(())
     }
 }
 
@@ -68,22 +69,23 @@ pub struct OtherPin {
 }
 
 impl Nest for OtherPin {
-    fn decode(nest: &Attr<'_>) -> Result<Self, Malformed> {
+    const EMPTY: Self = OtherPin { id: None, state: None };
+
+    fn fill(&mut self, nest: &Attr<'_>) -> Result<(), Malformed> {
         let id = if nest.kind == a::REFERENCE_SYNC {
             a::ID
         } else {
             a::PARENT_ID
         };
-        let mut pin = OtherPin::default();
         for attr in nest.nested() {
             let attr = attr?;
             match attr.kind {
-                kind if kind == id => pin.id = Some(attr.u32()?),
-                a::STATE => pin.state = Some(attr.u32()?.into()),
+                kind if kind == id => self.id = Some(attr.u32()?),
+                a::STATE => self.state = Some(attr.u32()?.into()),
                 _ => {}
             }
         }
-        Ok(pin)
+        Ok(())
     }
 }
 
@@ -104,17 +106,18 @@ impl FrequencyRange {
 }
 
 impl Nest for FrequencyRange {
-    fn decode(nest: &Attr<'_>) -> Result<Self, Malformed> {
-        let mut range = FrequencyRange::default();
+    const EMPTY: Self = FrequencyRange { min: None, max: None };
+
+    fn fill(&mut self, nest: &Attr<'_>) -> Result<(), Malformed> {
         for attr in nest.nested() {
             let attr = attr?;
             match attr.kind {
-                a::FREQUENCY_MIN => range.min = Some(attr.u64()?),
-                a::FREQUENCY_MAX => range.max = Some(attr.u64()?),
+                a::FREQUENCY_MIN => self.min = Some(attr.u64()?),
+                a::FREQUENCY_MAX => self.max = Some(attr.u64()?),
                 _ => {}
             }
         }
-        Ok(range)
+        Ok(())
     }
 }
 
@@ -142,7 +145,7 @@ pub struct PinMsg<'a> {
     /// What may be set.
     pub capabilities: Option<PinCapabilities>,
     /// The devices it serves.
-    pub parent_devices: Nests<'a, ParentDevice>,
+    pub parent_devices: Nests<'a, ParentDevice, 2>,
     /// The mux pins above it.
     pub parent_pins: Nests<'a, OtherPin>,
     /// Least settable phase, ps.
@@ -234,10 +237,10 @@ impl<'a> PinMsg<'a> {
             a::PACKAGE_LABEL => self.package_label = Some(attr.text()),
             a::TYPE => self.pin_type = Some(attr.u32()?.into()),
             a::FREQUENCY => self.frequency = Some(attr.u64()?),
-            a::FREQUENCY_SUPPORTED => self.frequency_supported.check(attr, from)?,
+            a::FREQUENCY_SUPPORTED => self.frequency_supported.take(attr, from)?,
             a::CAPABILITIES => self.capabilities = Some(PinCapabilities::from_bits_retain(attr.u32()?)),
-            a::PARENT_DEVICE => self.parent_devices.check(attr, from)?,
-            a::PARENT_PIN => self.parent_pins.check(attr, from)?,
+            a::PARENT_DEVICE => self.parent_devices.take(attr, from)?,
+            a::PARENT_PIN => self.parent_pins.take(attr, from)?,
             a::PHASE_ADJUST_MIN => self.phase_adjust_min = Some(attr.i32()?),
             a::PHASE_ADJUST_MAX => self.phase_adjust_max = Some(attr.i32()?),
             a::PHASE_ADJUST_GRAN => self.phase_adjust_gran = Some(attr.u32()?),
@@ -246,9 +249,9 @@ impl<'a> PinMsg<'a> {
             a::FRACTIONAL_FREQUENCY_OFFSET_PPT => self.ffo_ppt = Some(attr.sint()?),
             a::MEASURED_FREQUENCY => self.measured_frequency = Some(attr.u64()?),
             a::ESYNC_FREQUENCY => self.esync_frequency = Some(attr.u64()?),
-            a::ESYNC_FREQUENCY_SUPPORTED => self.esync_frequency_supported.check(attr, from)?,
+            a::ESYNC_FREQUENCY_SUPPORTED => self.esync_frequency_supported.take(attr, from)?,
             a::ESYNC_PULSE => self.esync_pulse = Some(attr.u32()?),
-            a::REFERENCE_SYNC => self.reference_sync.check(attr, from)?,
+            a::REFERENCE_SYNC => self.reference_sync.take(attr, from)?,
             a::PARENT_ID => self.outside.parent_id = Some(attr.u32()?),
             a::DIRECTION => self.outside.direction = Some(attr.u32()?.into()),
             a::PRIO => self.outside.prio = Some(attr.u32()?),
