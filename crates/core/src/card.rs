@@ -14,9 +14,13 @@
 //! * A Φ that walks away faster than an oscillator can is out (`walk`): requirements 3 allow a spoofed pulse 100 ns of true error.
 //! * Out of specification without a class any more is Free-Run at once (T9).
 
+mod adopt;
+
 use tgm_time::{Mono, Nanos, Seconds, Time, Utc};
 
+use self::adopt::{Adoption, Probation};
 use crate::announce::{ACCURACIES, TgmState, beyond_spec};
+use crate::checkpoint::LOSSES;
 use crate::config::{CardConfig, CardPolicy, InstanceConfig, Limits, OutOfSpec, Policy};
 use crate::desired::GnssPin;
 use crate::dpll::{D, DpllJudge};
@@ -27,12 +31,10 @@ use crate::holdover::Holdover;
 use crate::limit::{OffsetJudge, within_rss};
 use crate::observation::{GnssEpoch, Observation, Reading};
 use crate::soonest::Soonest;
-use crate::status::{GnssState, InputQuality, UNKNOWN};
+use crate::status::{GnssState, InputQuality, LockStatus, UNKNOWN};
 use crate::tod::{T, TimeOfDay, utc_offset};
 use crate::walk::Walk;
 
-/// Losses of Locked that are remembered to recognise flapping.
-const LOSSES: usize = 8;
 /// Losses older than this are forgotten.
 const FLAPPING_WINDOW: Nanos = Nanos::from_secs(600);
 /// Most good samples that flapping demands.
@@ -99,6 +101,10 @@ pub struct Card {
     /// Quality of the clock that the EEC was seen to follow when the card was last judged.
     pub quality: InputQuality,
     fallback_utc_offset: Option<Seconds>,
+    /// It goes on where an earlier process ended, and has to prove that it may.
+    adoption: Option<Adoption>,
+    /// It must not go on.
+    disowned: bool,
 }
 
 impl Card {
@@ -141,7 +147,27 @@ impl Card {
             waiting: None,
             quality: InputQuality::Unknown,
             fallback_utc_offset,
+            adoption: None,
+            disowned: false,
         }
+    }
+
+    /// Judges by other limits from now on, with the same memory. One that is exceeded already acts when the card is judged next.
+    pub fn relimit(&mut self, instance: &InstanceConfig, policy: Policy, fallback_utc_offset: Option<Seconds>) {
+        self.limits = instance.limits;
+        self.out_of_spec = instance.out_of_spec;
+        self.policy = policy;
+        self.fallback_utc_offset = fallback_utc_offset;
+    }
+
+    /// When its holdover is no longer in specification, and when it is over; one that begins at `then` where there is none.
+    pub fn ends_after(&self, then: Time<Mono>) -> (Time<Mono>, Time<Mono>) {
+        let holdover = self.holdover.unwrap_or(Holdover { since: then });
+        let crossing = |limit| holdover.exceeds_at(&self.limits, limit).unwrap_or(Soonest::NEVER);
+        let out = holdover
+            .times_out_at(&self.limits)
+            .min(crossing(self.limits.max_in_spec));
+        (out, crossing(self.limits.max_holdover))
     }
 
     /// Its limits.
@@ -160,11 +186,12 @@ impl Card {
         let at = observation.at;
         let changed = match observation.what {
             Reading::DpllLock { dpll, status, origin } => {
+                let shown = self.shown(dpll, status);
                 let changed = self.dpll.lock(at, dpll, status, origin, &self.limits);
                 if changed {
                     self.good = 0; // any change of a lock status restarts the count
                 }
-                changed
+                changed | shown
             }
             Reading::DpllPhase { offset, origin } => {
                 // While the DPLL is proven, another offset changes nothing; except in a holdover, whose estimate it is part of.
@@ -175,6 +202,7 @@ impl Card {
             Reading::DpllInput { active, origin } => self.dpll.input(at, active, origin, &self.limits),
             Reading::EecQuality { quality, origin } => self.dpll.quality(at, quality, origin, &self.limits),
             Reading::DpllGone { dpll } => {
+                self.shown(dpll, Some(LockStatus::Unknown(0)));
                 self.dpll.gone(at, dpll, &self.limits);
                 self.good = 0;
                 true
@@ -220,7 +248,7 @@ impl Card {
         let out = self.phc.is_out() || self.phase.is_out() || self.rss.is_out() || self.walk.is_out();
         self.complete = self.state != TgmState::Locked && self.all_locked(at);
         let jumped = self.state != TgmState::FreeRun && matches!(self.t(at), T::PhcFault | T::Disagrees);
-        unseen || out || self.complete || jumped
+        unseen || out || self.complete || jumped || self.adoption.is_some()
     }
 
     /// Files an epoch; true if it says the same as the one before in all that is judged, and all is well.
@@ -393,6 +421,14 @@ impl Card {
         self.keep_time(now, g, d);
         self.keep_pin(now, g);
         self.quality = self.dpll.followed_quality(now);
+        match self.probation(now, g, d) {
+            Probation::Over => {}
+            Probation::Waits => return None,
+            Probation::Ends((to, cause)) => {
+                self.enter(now, to, cause);
+                return Some((to, cause));
+            }
+        }
         let (to, cause) = match self.state {
             _ if core::mem::take(&mut self.complete) => (TgmState::Locked, Cause::AllLocked),
             TgmState::FreeRun => return None,
@@ -423,17 +459,25 @@ impl Card {
         given_up.then_some((TgmState::FreeRun, self.detached.unwrap_or(cause)))
     }
 
+    /// What ends Locked in Free-Run wherever the receiver is (T4a).
+    fn fault(&self, now: Time<Mono>, d: D) -> Option<Cause> {
+        Some(match () {
+            () if d == D::Free => Cause::DpllFreerun,
+            () if self.phc.is_out() => Cause::PhcOffset,
+            () if (self.phase.is_out() || self.walk.is_out()) && d == D::Locked => Cause::PhaseOffset,
+            () if self.rss.is_out() => Cause::PhcOffset,
+            () if matches!(self.t(now), T::PhcFault | T::Disagrees) => Cause::TimeOfDay,
+            () => return None,
+        })
+    }
+
     fn leave_locked(&mut self, now: Time<Mono>, g: G, d: D) -> Option<Transition> {
+        if let Some(cause) = self.fault(now, d) {
+            return Some((TgmState::FreeRun, cause)); // T4a
+        }
         let phc_seen = self.phc_offset(now).is_some();
         let lost_too_long = self.beyond_grace(now, self.gnss_lost);
         Some(match () {
-            () if d == D::Free => (TgmState::FreeRun, Cause::DpllFreerun), // T4a
-            () if self.phc.is_out() => (TgmState::FreeRun, Cause::PhcOffset),
-            () if (self.phase.is_out() || self.walk.is_out()) && d == D::Locked => {
-                (TgmState::FreeRun, Cause::PhaseOffset)
-            }
-            () if self.rss.is_out() => (TgmState::FreeRun, Cause::PhcOffset),
-            () if matches!(self.t(now), T::PhcFault | T::Disagrees) => (TgmState::FreeRun, Cause::TimeOfDay),
             () if d == D::Hold => (TgmState::HoldoverInSpec, Cause::DpllHoldover), // T3a
             () if g == G::Untrusted => self.leave_pulse(now, Cause::GnssUntrusted)?, // L3, T4b
             () if (lost_too_long && d == D::Locked) || self.waiting.is_some() => {
@@ -502,12 +546,16 @@ impl Card {
         };
         self.good = 0;
         self.waiting = None;
+        self.adoption = None;
         self.state = to;
         self.since = now;
     }
 
     /// A holdover that nobody saw begin began at the last proof that its reference was followed.
     fn holdover_start(&self, now: Time<Mono>, cause: Cause) -> Time<Mono> {
+        if let Some(from) = self.unwatched_since() {
+            return from.min(now);
+        }
         if cause != Cause::Unobserved {
             // Behind a detach it began when the pulse lost its receiver; by itself the DPLL says so within the grace time.
             let distrusted = self.waiting.map(|waiting| self.gnss_lost.unwrap_or(waiting));
@@ -600,7 +648,8 @@ impl Card {
             .or(self.dpll.deadline(now))
             .end(self.pulse_fresh)
             .or(self.started.map(|started| started + limits.gnss_stale))
-            .or(self.gnss_lost.map(|at| at + limits.gnss_grace));
+            .or(self.gnss_lost.map(|at| at + limits.gnss_grace))
+            .or(self.adoption.map(|adoption| adoption.until));
         if self.blind.is_some() | self.detached.is_some() {
             soonest = soonest
                 .or(self.blind.map(|at| at + limits.gnss_grace))

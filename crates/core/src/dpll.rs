@@ -175,6 +175,16 @@ impl DpllJudge {
         }
     }
 
+    /// What each DPLL last said; `None` where it was never seen or said nothing that is known.
+    pub const fn said(&self) -> [(DpllKind, Option<LockStatus>); 2] {
+        [(DpllKind::Eec, self.eec.status), (DpllKind::Pps, self.pps.status)]
+    }
+
+    /// The last phase offset and when it came.
+    pub fn last_phase(&self, limits: &Limits) -> Option<(Time<Mono>, Femtos)> {
+        (!self.phase_fresh.is_never()).then(|| (self.phase_fresh.end() - limits.dpll_stale, self.phase))
+    }
+
     /// Each DPLL that was seen last said that it can hold over when its input goes.
     pub fn can_hold(&self) -> bool {
         let can = |dpll: &Dpll| !dpll.known || dpll.status == Some(LockStatus::LockedHoAcq);

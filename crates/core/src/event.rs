@@ -103,6 +103,12 @@ numbered! {
         EecLost = 17, "eec-lost";
         /// A process has been down for too long.
         ProcessDown = 18, "process-down";
+        /// A state of the node process before this one goes on (T0).
+        Adopted = 32, "adopted";
+        /// A state of the node process before this one was on probation, and turned out not to be had any more (T1).
+        NotAdopted = 33, "not-adopted";
+        /// Nobody saw for a while whether the reference was followed: no node process ran.
+        Unwatched = 34, "unwatched";
     }
 }
 

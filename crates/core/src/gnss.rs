@@ -122,6 +122,11 @@ impl GnssJudge {
         self.fresh.is_never() && self.nmea_fresh.is_never() && !self.was_gone
     }
 
+    /// When the last epoch came; `None` if none has, or the device went after it.
+    pub fn heard(&self, limits: &Limits) -> Option<Time<Mono>> {
+        (!self.fresh.is_never()).then(|| self.fresh.end() - limits.gnss_stale)
+    }
+
     /// True while epochs arrive.
     #[inline]
     pub fn is_fresh(&self, now: Time<Mono>) -> bool {

@@ -14,6 +14,7 @@
 mod alias;
 pub mod announce;
 mod card;
+pub mod checkpoint;
 pub mod config;
 pub mod desired;
 mod dpll;
@@ -36,6 +37,7 @@ mod walk;
 
 pub use alias::Alias;
 pub use announce::{Announce, TgmState};
+pub use checkpoint::{Checkpoint, Refusal, Will};
 pub use config::Config;
 pub use desired::{Desired, GnssPin};
 pub use event::{Cause, Event, EventKind, TimeSource};

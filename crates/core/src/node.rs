@@ -1,5 +1,6 @@
 //! The node: finds whose an observation is, and turns what changed into events, each once and in order.
 
+mod keep;
 mod views;
 
 use tgm_time::{Mono, Nanos, Seconds, Time, Utc};
@@ -38,6 +39,8 @@ struct InstanceState {
     lock_state: Option<ClockState>,
     class: Option<ClockClass>,
     contradictory: bool,
+    /// Why it is in the state that it tells first.
+    beginning: Cause,
 }
 
 /// What a card last told.
@@ -124,6 +127,7 @@ impl Core {
                 lock_state: None,
                 class: None,
                 contradictory: false,
+                beginning: Cause::Start,
             });
         }
         let owner = |instance| {
@@ -441,6 +445,7 @@ impl Core {
         let contradictory = state.relay.is_contradictory();
         let down = state.processes.beyond(now.mono, &state.config.limits.downtimes);
         let was_down = core::mem::replace(&mut state.down, down);
+        let beginning = state.beginning;
         let (was_lock, was_class, was_contradictory) = (state.lock_state, state.class, state.contradictory);
         (state.lock_state, state.class, state.contradictory) = (view.lock_state, view.class, contradictory);
         let cause = match (cause, relay) {
@@ -448,7 +453,7 @@ impl Core {
             (Some(cause), None) => cause,
             (None, None) if down != was_down && down != 0 => Cause::ProcessDown,
             (None, None) if was_class.is_some() => Cause::Reported,
-            (None, None) => Cause::Start,
+            (None, None) => beginning,
         };
         let edge = |kind, old: Option<i64>, new, offset| Edge {
             kind,

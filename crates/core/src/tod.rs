@@ -102,6 +102,11 @@ impl TimeOfDay {
         }
     }
 
+    /// The PHC's second at the last pulse.
+    pub const fn phc_second(&self) -> i64 {
+        self.phc.second
+    }
+
     /// True if the verdict is [`T::Agrees`].
     #[inline]
     pub fn agrees(&self, now: Time<Mono>) -> bool {

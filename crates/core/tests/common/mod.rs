@@ -80,42 +80,51 @@ fn now(at: Time<Mono>) -> Now {
     Now { mono: at, system }
 }
 
+/// What a core is told of `choice`.
+pub fn config(choice: Choice) -> Config {
+    let mut config = Config::default();
+    let instance = InstanceConfig {
+        instance: ME,
+        judge: Judge::Tgm,
+        limits: choice.limits,
+        out_of_spec: choice.out_of_spec,
+    };
+    config.instance(instance).unwrap();
+    config.policy(ME, choice.policy).unwrap();
+    for port in 0..=choice.followers {
+        let card = CardConfig {
+            instance: ME,
+            port: Port(port),
+            phc_on_dpll: true,
+            has_gnss: port == 0,
+            has_dpll: true,
+            simulated: false,
+        };
+        config.card(card).unwrap();
+        config.card_policy(ME, Port(port), choice.card).unwrap();
+    }
+    config
+}
+
 impl World {
     pub fn new(choice: Choice) -> Self {
-        let mut config = Config::default();
-        let instance = InstanceConfig {
-            instance: ME,
-            judge: Judge::Tgm,
-            limits: choice.limits,
-            out_of_spec: choice.out_of_spec,
-        };
-        config.instance(instance).unwrap();
-        config.policy(ME, choice.policy).unwrap();
-        let mut cards = vec![];
-        for port in 0..=choice.followers {
-            let card = CardConfig {
-                instance: ME,
-                port: Port(port),
-                phc_on_dpll: true,
-                has_gnss: port == 0,
-                has_dpll: true,
-                simulated: false,
-            };
-            config.card(card).unwrap();
-            config.card_policy(ME, Port(port), choice.card).unwrap();
-            cards.push(Card {
-                follower: port > 0,
-                ..Card::well()
-            });
-        }
-        let mut world = World {
-            core: Core::new(&config),
-            cards,
-            second: 0,
-            events: vec![],
-        };
+        let mut world = World::unborn(choice);
         world.tick(0);
         world
+    }
+
+    /// Before the first tick.
+    pub fn unborn(choice: Choice) -> Self {
+        let card = |port| Card {
+            follower: port > 0,
+            ..Card::well()
+        };
+        World {
+            core: Core::new(&config(choice)),
+            cards: (0..=choice.followers).map(card).collect(),
+            second: 0,
+            events: vec![],
+        }
     }
 
     /// Locked since long.
