@@ -175,9 +175,9 @@ impl Card {
         &self.limits
     }
 
-    /// TAI − UTC: the receiver's word, else the configured fallback, else unknown.
+    /// TAI − UTC: the receiver's last word, else the configured fallback, else unknown.
     pub fn utc_offset(&self) -> Option<Seconds> {
-        self.gnss.epoch.leap.map(utc_offset).or(self.fallback_utc_offset)
+        self.gnss.leap.map(utc_offset).or(self.fallback_utc_offset)
     }
 
     /// Files an observation.

@@ -1,6 +1,6 @@
 //! G: is the receiver's solution good for time? ok · lost · untrusted (requirements 1).
 
-use tgm_time::{Mono, Nanos, Time};
+use tgm_time::{Mono, Nanos, Seconds, Time};
 
 use crate::config::Limits;
 use crate::fresh::Fresh;
@@ -8,7 +8,7 @@ use crate::observation::GnssEpoch;
 use crate::soonest::Soonest;
 use crate::status::{GnssFix, GnssState, Jamming, Spoofing};
 
-/// Epochs in a row with tAcc beyond its limit that lose the solution.
+/// Epochs in a row with tAcc beyond its limit, or without what the receiver told before, that lose the solution.
 const T_ACC_EPOCHS: u8 = 3;
 
 /// Verdict over the receiver.
@@ -36,6 +36,13 @@ pub struct GnssJudge {
     pub was_gone: bool,
     /// Time accuracy was reported once, so its absence now is a fault.
     told_t_acc: bool,
+    /// So was whether the fix is good.
+    told_fix_ok: bool,
+    /// What was last told of them: a jammed receiver that says no more of it is jammed still.
+    jamming: Jamming,
+    spoofing: Spoofing,
+    /// GPS − UTC as last told. Once known it is known: a receiver that forgot it does not change it.
+    pub leap: Option<Seconds>,
     t_acc_bad: u8,
     fix_good: bool,
     second_jumped: bool,
@@ -55,6 +62,8 @@ impl GnssJudge {
             }
             None => self.told_t_acc,
         };
+        let inaccurate = inaccurate | (self.told_fix_ok & epoch.fix_ok.is_none());
+        self.leap = epoch.leap.or(self.leap);
         self.epoch = *epoch;
         self.fresh = Fresh::at(at, limits.gnss_stale);
         if repeats && !inaccurate && self.t_acc_bad == 0 {
@@ -74,6 +83,13 @@ impl GnssJudge {
         } else {
             0
         };
+        self.told_fix_ok |= epoch.fix_ok.is_some();
+        if epoch.jamming != Jamming::Unknown {
+            self.jamming = epoch.jamming;
+        }
+        if epoch.spoofing != Spoofing::Unknown {
+            self.spoofing = epoch.spoofing;
+        }
         let enough = epoch.fix >= GnssFix::ThreeD || (epoch.fixed_position && epoch.fix != GnssFix::None);
         self.fix_good = enough && epoch.fix_ok != Some(false) && !epoch.simulated;
         self.conclude();
@@ -97,8 +113,8 @@ impl GnssJudge {
     }
 
     fn conclude(&mut self) {
-        let jammed = self.epoch.jamming == Jamming::Critical;
-        let spoofed = matches!(self.epoch.spoofing, Spoofing::Indicated | Spoofing::Multiple);
+        let jammed = self.jamming == Jamming::Critical;
+        let spoofed = matches!(self.spoofing, Spoofing::Indicated | Spoofing::Multiple);
         self.verdict = if jammed || spoofed || self.second_jumped {
             G::Untrusted
         } else if !self.fix_good || self.t_acc_bad >= T_ACC_EPOCHS {
@@ -114,6 +130,9 @@ impl GnssJudge {
         self.fresh = Fresh::NEVER;
         self.nmea_fresh = Fresh::NEVER;
         self.fix_good = false;
+        // Whatever comes back has to say for itself what it tells, and how it is.
+        (self.jamming, self.spoofing) = Default::default();
+        (self.told_t_acc, self.told_fix_ok) = (false, false);
         self.conclude();
     }
 
@@ -284,6 +303,33 @@ mod tests {
         let untold = GnssEpoch { t_acc: None, ..good() };
         assert_eq!(verdict(&[untold; 5]), G::Ok);
         assert_eq!(verdict(&[good(), untold, untold, untold]), G::Lost);
+    }
+
+    #[test]
+    fn a_fix_that_is_no_longer_vouched_for_is_lost_and_a_jamming_no_longer_told_stands() {
+        let unsaid = GnssEpoch { fix_ok: None, ..good() };
+        assert_eq!(verdict(&[unsaid; 5]), G::Ok);
+        assert_eq!(verdict(&[good(), unsaid, unsaid]), G::Ok);
+        assert_eq!(verdict(&[good(), unsaid, unsaid, unsaid]), G::Lost);
+        let jammed = GnssEpoch {
+            jamming: Jamming::Critical,
+            ..good()
+        };
+        let cleared = GnssEpoch {
+            jamming: Jamming::Ok,
+            ..good()
+        };
+        assert_eq!(verdict(&[good(), jammed, good()]), G::Untrusted);
+        assert_eq!(verdict(&[good(), jammed, good(), cleared]), G::Ok);
+        let spoofed = GnssEpoch {
+            spoofing: Spoofing::Multiple,
+            ..good()
+        };
+        assert_eq!(verdict(&[spoofed, good()]), G::Untrusted);
+        let (mut judge, now) = after(&[jammed, unsaid]);
+        judge.gone();
+        judge.epoch(now, &unsaid, &L);
+        assert_eq!(judge.judge(now), G::Ok, "another receiver may be there");
     }
 
     #[test]

@@ -2,7 +2,11 @@
 //!
 //! A receiver's message about second *s* comes between the pulse that starts *s* and the next one, so it is held against the last
 //! pulse. Which of two disagreeing clocks jumped is told by monotonic time, which does not jump.
+//!
+//! Around the end of a month a leap second may come, and a receiver's count of them may come seconds before or after it. A PHC that
+//! did not jump is right then: one second more or less is doubt and no fault, until the first minute of the month is over.
 
+use tgm_time::civil::Civil;
 use tgm_time::leap::TAI_MINUS_GPS;
 use tgm_time::{Mono, Nanos, Seconds, Time, Utc};
 
@@ -89,9 +93,12 @@ impl TimeOfDay {
         if !self.pulse.holds(at) {
             return;
         }
-        if self.phc.second == second.saturating_add(offset.0) {
+        let expected = second.saturating_add(offset.0);
+        if self.phc.second == expected {
             (self.phc.jumped, self.receiver.jumped) = (false, false);
             (self.disagreed, self.verdict) = (0, T::Agrees);
+        } else if self.phc.second.abs_diff(expected) == 1 && !self.phc.jumped && may_leap(second) {
+            self.verdict = T::Doubtful;
         } else {
             self.disagreed = self.disagreed.saturating_add(1);
             self.verdict = if self.disagreed < CONSECUTIVE {
@@ -127,6 +134,13 @@ impl TimeOfDay {
     }
 }
 
+/// A leap second may just have been, or be, at this second of UTC: two seconds before a month until its first minute is over.
+#[cold]
+fn may_leap(second: i64) -> bool {
+    let later = Civil::from(Time::from_parts(second.saturating_add(2), 0));
+    (later.day, later.hour) == (1, 0) && (later.minute == 0 || (later.minute, later.second) < (1, 3))
+}
+
 /// TAI − UTC from a receiver's GPS − UTC.
 pub const fn utc_offset(leap: Seconds) -> Seconds {
     Seconds(TAI_MINUS_GPS.0.saturating_add(leap.0))
@@ -134,6 +148,8 @@ pub const fn utc_offset(leap: Seconds) -> Seconds {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
 
     const L: Limits = Limits::DEFAULT;
@@ -181,6 +197,60 @@ mod tests {
     #[test]
     fn coming_back_clears_the_fault() {
         assert_eq!(run(12, |s| i64::from((4..8).contains(&s)), |_| 0), T::Agrees);
+    }
+
+    /// A positive leap second at 2027-01-01, whose word the receiver has `late` epochs after it (before, if negative); the verdicts
+    /// of 200 seconds around it.
+    fn leap(late: i64, phc_off: impl Fn(i64) -> i64) -> std::vec::Vec<T> {
+        const NEW_YEAR: i64 = 1_798_761_600;
+        let mut tod = TimeOfDay::default();
+        let verdict = |s: i64| {
+            let pulse = Time::ZERO + Nanos::from_secs(s + 100);
+            let now = pulse + Nanos::from_millis(150);
+            let tai = NEW_YEAR + 37 + s; // s = 0 is second 60
+            let utc = NEW_YEAR + s - i64::from(s > 0);
+            let offset = if s > late { 38 } else { 37 };
+            tod.pulse(pulse, tai + phc_off(s), &L);
+            tod.epoch(now, Time::from_parts(utc, 0), Some(Seconds(offset)), &L);
+            tod.judge(now)
+        };
+        (-100..100).map(verdict).collect()
+    }
+
+    #[test]
+    fn func_tgm009_r5_a_leap_count_that_lags_or_leads_is_doubt_and_no_fault() {
+        for late in [-1, 0, 1, 3, 60] {
+            let verdicts = leap(late, |_| 0);
+            let doubts = verdicts.iter().filter(|t| **t == T::Doubtful).count();
+            assert_eq!(i64::try_from(doubts), Ok(late.abs()), "{late}");
+            assert!(verdicts.iter().all(|t| matches!(t, T::Agrees | T::Doubtful)), "{late}");
+        }
+        assert!(leap(90, |_| 0).contains(&T::ReceiverFault), "not for ever");
+        assert!(leap(-10, |_| 0).contains(&T::Disagrees), "nor long before");
+        assert!(
+            leap(0, |s| i64::from(s > 5)).contains(&T::PhcFault),
+            "a PHC that jumps is no leap second"
+        );
+        assert!(leap(0, |s| 2 * i64::from(s > 5)).contains(&T::PhcFault));
+    }
+
+    #[test]
+    fn leap_seconds_come_at_the_end_of_a_month_only() {
+        let at = |text: (i32, u8, u8, u8, u8, u8)| {
+            let (year, month, day, hour, minute, second) = text;
+            Civil::new(year, month, day, hour, minute, second, 0)
+                .unwrap()
+                .to_utc()
+                .secs()
+        };
+        assert!(!may_leap(at((2026, 12, 31, 23, 59, 57))));
+        assert!(may_leap(at((2026, 12, 31, 23, 59, 58))));
+        assert!(may_leap(at((2027, 1, 1, 0, 1, 0))));
+        assert!(!may_leap(at((2027, 1, 1, 0, 1, 1))));
+        assert!(may_leap(at((2028, 3, 1, 0, 0, 0))));
+        assert!(!may_leap(at((2028, 2, 28, 23, 59, 59))));
+        assert!(!may_leap(at((2027, 1, 1, 1, 0, 0))));
+        assert!(!may_leap(at((2027, 1, 2, 0, 0, 0))));
     }
 
     #[test]

@@ -39,6 +39,19 @@ enum Receiver {
     Jammed,
     /// Its second jumped.
     Jumped,
+    /// A follower has none: its leader's is judged there.
+    Follower,
+}
+
+/// Whether anybody can see what the DPLLs do.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Life {
+    /// The driver has lately said something new.
+    Proven,
+    /// It has not.
+    Unproven,
+    /// Nobody listens to it, and what it said last was long ago.
+    Unwatched,
 }
 
 /// Where the pin stands.
@@ -65,7 +78,10 @@ enum Pulses {
 /// What a DPLL last said; `None`: it was never seen.
 type Said = Option<Option<LockStatus>>;
 
-const SAID: [Said; 7] = [
+/// What the driver says for "unlocked" in the first minute after it was loaded again.
+const RELOADED: LockStatus = LockStatus::Unknown(u32::MAX);
+
+const SAID: [Said; 8] = [
     None,
     Some(None), // deleted
     Some(Some(LockStatus::Unlocked)),
@@ -73,6 +89,7 @@ const SAID: [Said; 7] = [
     Some(Some(LockStatus::LockedHoAcq)),
     Some(Some(LockStatus::Holdover)),
     Some(Some(LockStatus::Unknown(7))),
+    Some(Some(RELOADED)),
 ];
 
 /// One combination.
@@ -82,7 +99,7 @@ struct Case {
     receiver: Receiver,
     eec: Said,
     pps: Said,
-    proven: bool,
+    life: Life,
     /// Φ in nanoseconds, if fresh.
     phi: Option<i64>,
     p: Pulses,
@@ -100,15 +117,17 @@ struct Case {
 /// D once more: free if any runs free, else unobserved if any is, else hold if any does. Life is asked only of those that all call
 /// themselves locked: a holdover is silent.
 fn d(case: &Case) -> D {
-    let seen: Vec<Option<LockStatus>> = [case.eec, case.pps].into_iter().flatten().collect();
-    let any = |wanted: fn(&Option<LockStatus>) -> bool| seen.iter().any(wanted);
-    if any(|s| *s == Some(LockStatus::Unlocked)) {
+    let seen = || [case.eec, case.pps].into_iter().flatten();
+    let any = |wanted: fn(&Option<LockStatus>) -> bool| seen().any(|status| wanted(&status));
+    if case.life == Life::Unwatched {
+        D::Unobserved
+    } else if any(|s| *s == Some(LockStatus::Unlocked)) {
         D::Free
-    } else if seen.is_empty() || any(|s| matches!(s, None | Some(LockStatus::Unknown(_)))) {
+    } else if seen().next().is_none() || any(|s| matches!(s, None | Some(LockStatus::Unknown(_)))) {
         D::Unobserved
     } else if any(|s| *s == Some(LockStatus::Holdover)) {
         D::Hold
-    } else if case.proven {
+    } else if case.life == Life::Proven {
         D::Locked
     } else {
         D::Unobserved
@@ -117,9 +136,18 @@ fn d(case: &Case) -> D {
 
 fn g(case: &Case) -> G {
     match case.receiver {
-        Receiver::Good => G::Ok,
+        Receiver::Good | Receiver::Follower => G::Ok,
         Receiver::Jammed | Receiver::Jumped => G::Untrusted,
         _ => G::Lost,
+    }
+}
+
+/// T of a follower is its leader's business.
+fn t(case: &Case) -> T {
+    if case.receiver == Receiver::Follower {
+        T::Agrees
+    } else {
+        case.t
     }
 }
 
@@ -132,8 +160,8 @@ fn waits(case: &Case) -> bool {
 }
 
 fn can_hold(case: &Case) -> bool {
-    let seen: Vec<_> = [case.eec, case.pps].into_iter().flatten().collect();
-    !seen.is_empty() && seen.iter().all(|status| *status == Some(LockStatus::LockedHoAcq))
+    let mut seen = [case.eec, case.pps].into_iter().flatten().peekable();
+    seen.peek().is_some() && seen.all(|status| status == Some(LockStatus::LockedHoAcq))
 }
 
 /// AllLocked: the tenth good sample comes now.
@@ -145,7 +173,7 @@ fn all_locked(case: &Case) -> bool {
         && g(case) == G::Ok
         && d(case) == D::Locked
         && case.p == Pulses::Good
-        && case.t == T::Agrees
+        && t(case) == T::Agrees
         && small
 }
 
@@ -154,7 +182,7 @@ fn fault(case: &Case) -> bool {
     d(case) == D::Free
         || matches!(case.p, Pulses::Out | Pulses::SumOut)
         || (case.phi.is_some_and(|phi| phi > 100 || phi == WALKED) && d(case) == D::Locked)
-        || matches!(case.t, T::PhcFault | T::Disagrees)
+        || matches!(t(case), T::PhcFault | T::Disagrees)
 }
 
 /// A pulse is followed, or may be, that must not be (L3).
@@ -182,7 +210,7 @@ fn is_over(case: &Case, limit: i64) -> bool {
 
 /// What ends a holdover in Free-Run (T7, T9).
 fn end(case: &Case) -> bool {
-    is_over(case, 1_500) || case.p == Pulses::Out || d(case) == D::Free || case.t == T::PhcFault
+    is_over(case, 1_500) || case.p == Pulses::Out || d(case) == D::Free || t(case) == T::PhcFault
 }
 
 fn out_of_spec(case: &Case) -> bool {
@@ -262,7 +290,7 @@ fn receiver(is: Receiver) -> GnssJudge {
     let limits = Limits::DEFAULT;
     judge.epoch(ago(9_000), &good, &limits);
     let now = match is {
-        Receiver::Silent => return judge,
+        Receiver::Silent | Receiver::Follower => return judge,
         Receiver::Good | Receiver::Jumped => good,
         Receiver::Lost | Receiver::LostJustNow => GnssEpoch {
             fix: GnssFix::None,
@@ -285,13 +313,17 @@ fn receiver(is: Receiver) -> GnssJudge {
 }
 
 /// DPLLs that are so at [`NOW`].
-fn dplls(eec: Said, pps: Said, proven: bool, phi: Option<i64>) -> DpllJudge {
+fn dplls(eec: Said, pps: Said, life: Life, phi: Option<i64>) -> DpllJudge {
     let mut judge = DpllJudge::default();
     let limits = Limits::DEFAULT;
     for (kind, said) in [(DpllKind::Eec, eec), (DpllKind::Pps, pps)] {
         match said {
             None => {}
             Some(None) => judge.gone(ago(20_000), kind, &limits),
+            Some(Some(RELOADED)) => {
+                judge.gone(ago(59_999), kind, &limits);
+                judge.lock(ago(20_000), kind, Some(LockStatus::Unlocked), Origin::Dump, &limits);
+            }
             Some(status) => {
                 judge.lock(ago(20_000), kind, status, Origin::Dump, &limits);
             }
@@ -303,7 +335,8 @@ fn dplls(eec: Said, pps: Said, proven: bool, phi: Option<i64>) -> DpllJudge {
             judge.phase(ago(ms), Femtos(phi * 1_000_000), Origin::Notification, &limits);
         }
     }
-    if proven {
+    judge.unwatched = life == Life::Unwatched;
+    if life == Life::Proven {
         judge.input(ago(300), true, Origin::Notification, &limits);
     }
     judge
@@ -371,6 +404,7 @@ fn blank() -> Card {
 fn card(case: &Case, parts: &Parts<'_>) -> Card {
     let mut card = blank();
     card.config.phc_on_dpll = case.phc_on_dpll;
+    card.config.has_gnss = case.receiver != Receiver::Follower;
     card.choice.owns_pins = is_ours(case);
     card.limits.max_in_spec = Nanos(case.in_spec);
     card.out_of_spec = if case.eligible {
@@ -501,7 +535,7 @@ fn hold(case: &Case, parts: &Parts<'_>) -> &'static str {
         );
     }
     // Never Free-Run for the loss of GNSS alone while the DPLL holds.
-    let only_gnss = !matches!(case.p, Pulses::Out | Pulses::SumOut) && !matches!(case.t, T::PhcFault | T::Disagrees);
+    let only_gnss = !matches!(case.p, Pulses::Out | Pulses::SumOut) && !matches!(t(case), T::PhcFault | T::Disagrees);
     if d(case) == D::Hold && only_gnss && case.from == LOCKED {
         assert_eq!(card.state, IN, "{case:?}");
     }
@@ -518,6 +552,7 @@ fn walk(from: TgmState) -> Vec<&'static str> {
         Receiver::Silent,
         Receiver::Jammed,
         Receiver::Jumped,
+        Receiver::Follower,
     ];
     let times = [
         T::Agrees,
@@ -549,17 +584,26 @@ fn walk(from: TgmState) -> Vec<&'static str> {
     let mut acted = Vec::new();
     for eec in SAID {
         for pps in SAID {
-            for proven in [true, false] {
+            for life in [Life::Proven, Life::Unproven, Life::Unwatched] {
                 for phi in [None, Some(2), Some(WALKED), Some(150), Some(1_200), Some(2_000)] {
-                    let dpll = dplls(eec, pps, proven, phi);
+                    if life == Life::Unwatched && phi.is_some() {
+                        continue; // who hears Φ listens
+                    }
+                    let dpll = dplls(eec, pps, life, phi);
                     for (is, gnss) in &judges {
                         for (t, tod) in &tods {
                             if (*is == Receiver::Jumped) != (*t == T::ReceiverFault) {
                                 continue; // a second that jumped is what makes that receiver untrusted
                             }
+                            if *is == Receiver::Follower && matches!(*t, T::Doubtful | T::Disagrees) {
+                                continue; // not judged there, whatever it is: two of them show that
+                            }
                             let parts = Parts { gnss, dpll: &dpll, tod };
                             for p in [Pulses::Good, Pulses::Out, Pulses::SumOut, Pulses::Unseen] {
-                                for pin in pins {
+                                for pin in pins
+                                    .iter()
+                                    .filter(|pin| *is != Receiver::Follower || **pin == Pin::NotOurs)
+                                {
                                     for (elapsed, in_spec) in lengths {
                                         for &[eligible, phc_on_dpll, nine] in choices(holds, is_locked) {
                                             let case = Case {
@@ -567,7 +611,7 @@ fn walk(from: TgmState) -> Vec<&'static str> {
                                                 receiver: *is,
                                                 eec,
                                                 pps,
-                                                proven,
+                                                life,
                                                 phi,
                                                 p,
                                                 t: *t,

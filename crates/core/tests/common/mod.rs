@@ -30,6 +30,8 @@ pub fn good() -> GnssEpoch {
         t_acc: Some(Nanos(20)),
         leap: Some(Seconds(18)),
         state: GnssState::Synchronized,
+        jamming: Jamming::Ok,
+        spoofing: Spoofing::None,
         ..GnssEpoch::default()
     }
 }
