@@ -301,6 +301,11 @@ impl Card {
         self.good = self.good.saturating_add(1);
     }
 
+    /// Pulse and receiver are a second apart, and neither is to blame yet.
+    pub fn doubts_second(&self, now: Time<Mono>) -> bool {
+        self.t(now) == T::Doubtful
+    }
+
     /// G; a card without a receiver follows a leader whose receiver is judged there.
     pub fn g(&self, now: Time<Mono>) -> G {
         if self.config.has_gnss {

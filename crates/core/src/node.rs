@@ -12,7 +12,7 @@ use crate::desired::Desired;
 use crate::event::{Cause, Event, EventKind, TimeSource};
 use crate::ids::{Instance, MAX_CARDS, MAX_INSTANCES, Port};
 use crate::observation::{Observation, Reading};
-use crate::osclock::OsClock;
+use crate::osclock::{OsClock, UtcOffset};
 use crate::process::{Process, Processes};
 use crate::relay::Relay;
 use crate::soonest::Soonest;
@@ -199,7 +199,10 @@ impl Core {
                 else {
                     return;
                 };
-                let utc_offset = self.utc_offset();
+                let utc_offset = UtcOffset {
+                    known: self.utc_offset(),
+                    in_doubt: leader.is_some_and(|state| state.card.doubts_second(now.mono)),
+                };
                 self.phc = Some((offset, observation.at));
                 self.os_clock.measured(observation.at, offset, utc_offset, &limits);
                 self.conclude_node(now, observation.at, Cause::Reported, sink);

@@ -12,6 +12,18 @@ use crate::process::Process;
 use crate::soonest::Soonest;
 use crate::status::ClockState;
 
+/// An offset beyond this is nearer to a second than to none.
+const HALF_A_SECOND: Nanos = Nanos::from_millis(500);
+
+/// TAI − UTC, as it is known at the moment.
+#[derive(Debug, Clone, Copy)]
+pub struct UtcOffset {
+    /// Known to be this.
+    pub known: Option<Seconds>,
+    /// The receiver's seconds do not fit, as after a leap second that its count does not have yet.
+    pub in_doubt: bool,
+}
+
 /// What is known of the system clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OsClock {
@@ -23,10 +35,15 @@ pub struct OsClock {
 }
 
 impl OsClock {
-    /// Takes PHC − `CLOCK_REALTIME`. Without a known UTC offset it says nothing.
-    pub fn measured(&mut self, at: Time<Mono>, phc_minus_system: Nanos, utc_offset: Option<Seconds>, limits: &Limits) {
-        let Some(utc_offset) = utc_offset else { return };
-        let offset = Nanos::from_secs(utc_offset.0) - phc_minus_system;
+    /// Takes PHC − `CLOCK_REALTIME`. Without a known UTC offset it says nothing; while that is in doubt, one second more or less is
+    /// the doubt's.
+    pub fn measured(&mut self, at: Time<Mono>, phc_minus_system: Nanos, utc_offset: UtcOffset, limits: &Limits) {
+        let UtcOffset { known, in_doubt } = utc_offset;
+        let Some(known) = known else { return };
+        let mut offset = Nanos::from_secs(known.0) - phc_minus_system;
+        if in_doubt && offset.abs() > HALF_A_SECOND {
+            offset = offset - Nanos::from_secs(offset.0.signum());
+        }
         let within = self.judge.sample(offset, limits.os_clock);
         if within {
             self.was_in_range = true;
@@ -107,6 +124,10 @@ mod tests {
 
     const L: Limits = Limits::DEFAULT;
     const TAI: i64 = 37_000_000_000;
+    const KNOWN: UtcOffset = UtcOffset {
+        known: Some(Seconds(37)),
+        in_doubt: false,
+    };
 
     fn at(s: i64) -> Time<Mono> {
         Time::from_parts(s, 0)
@@ -115,7 +136,7 @@ mod tests {
     fn after(offsets: &[i64]) -> OsClock {
         let mut clock = OsClock::default();
         for (s, offset) in offsets.iter().enumerate() {
-            clock.measured(at(s.try_into().unwrap()), Nanos(TAI - offset), Some(Seconds(37)), &L);
+            clock.measured(at(s.try_into().unwrap()), Nanos(TAI - offset), KNOWN, &L);
         }
         clock
     }
@@ -165,7 +186,8 @@ mod tests {
     #[test]
     fn an_unknown_utc_offset_is_not_assumed() {
         let mut clock = OsClock::default();
-        clock.measured(at(0), Nanos(TAI), None, &L);
+        let known = None;
+        clock.measured(at(0), Nanos(TAI), UtcOffset { known, ..KNOWN }, &L);
         assert_eq!(clock.state(at(1), Locked, &L, Compat::None).0, Freerun);
     }
 
@@ -176,7 +198,7 @@ mod tests {
             clock.undisciplined = Some(at(3));
             for s in 3..=s {
                 let offset = if in_range { 0 } else { 500 };
-                clock.measured(at(s), Nanos(TAI - offset), Some(Seconds(37)), &L);
+                clock.measured(at(s), Nanos(TAI - offset), KNOWN, &L);
             }
             clock.state(at(s), Locked, &L, compat)
         };
@@ -191,5 +213,22 @@ mod tests {
         assert_eq!(clock.deadline(at(0), &L), Some(at(5)));
         assert_eq!(clock.deadline(at(5), &L), Some(at(10)));
         assert_eq!(clock.deadline(at(10), &L), None);
+    }
+
+    #[test]
+    fn a_leap_second_that_the_count_lacks_is_no_error_of_the_clock_and_another_second_is() {
+        let state = |in_doubt, by: i64| {
+            let mut clock = after(&[30]);
+            for s in 1..4 {
+                let utc_offset = UtcOffset { in_doubt, ..KNOWN };
+                clock.measured(at(s), Nanos(TAI + by), utc_offset, &L);
+            }
+            clock.state(at(4), Locked, &L, Compat::None).0
+        };
+        assert_eq!(state(true, 1_000_000_030), Locked);
+        assert_eq!(state(true, -1_000_000_030), Locked);
+        assert_eq!(state(false, 1_000_000_030), Freerun);
+        assert_eq!(state(true, 2_000_000_000), Freerun);
+        assert_eq!(state(true, 500), Freerun);
     }
 }

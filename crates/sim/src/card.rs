@@ -19,7 +19,7 @@ use crate::rng::Rng;
 
 /// One second.
 const SECOND: Nanos = Nanos::from_secs(1);
-/// TAI − UTC of the simulated world.
+/// TAI − UTC of the simulated world, until a leap second.
 pub const UTC_OFFSET: Seconds = Seconds(TAI_MINUS_GPS.0 + 18);
 /// Time constant of the DPLL's loop in lock, seconds.
 const LOOP_SECONDS: f64 = 15.0;
@@ -123,6 +123,7 @@ pub struct Card {
     frozen: bool,
     reloaded_at: Option<Time<Mono>>,
     system_error: Nanos,
+    utc_offset: Seconds,
     /// The present full second, on both scales.
     second: (Time<Mono>, Time<Utc>),
     dumped: bool,
@@ -164,6 +165,7 @@ impl Card {
             frozen: false,
             reloaded_at: None,
             system_error: Nanos::ZERO,
+            utc_offset: UTC_OFFSET,
             second,
             dumped: false,
             input: false,
@@ -262,6 +264,12 @@ impl Card {
                     self.lock(now, dpll, None, Origin::Notification, sink);
                 }
             }
+            Fault::DpllStorm(count) => self.storm(now, count, sink),
+            Fault::LeapSecond(by) => {
+                let (mono, utc) = self.second;
+                self.second = (mono, utc - Nanos::from_secs(by.0));
+                self.utc_offset = Seconds(self.utc_offset.0 + by.0);
+            }
             Fault::PhcStep(by) => self.phc_step = self.phc_step + by,
             Fault::PhcGone(gone) => {
                 self.phc_gone = gone;
@@ -294,6 +302,18 @@ impl Card {
         sink: &mut dyn FnMut(Observation),
     ) {
         self.tell(at, Reading::DpllLock { dpll, status, origin }, sink);
+    }
+
+    fn storm(&mut self, now: Time<Mono>, count: u32, sink: &mut dyn FnMut(Observation)) {
+        let origin = Origin::Notification;
+        for n in 0..count {
+            if self.input {
+                let offset = Femtos(whole((self.edge - self.error) * 1e6).0 + i64::from(n));
+                self.tell(now, Reading::DpllPhase { offset, origin }, sink);
+            }
+            self.lock(now, DpllKind::Eec, Some(self.eec.shown()), origin, sink);
+            self.lock(now, DpllKind::Pps, Some(self.pps.shown()), origin, sink);
+        }
     }
 
     /// Whether the DPLLs have a pulse at their input now.
@@ -410,7 +430,7 @@ impl Card {
         let reading = self.phc_step + whole(2.0 * self.rng.normal());
         let seconds = (reading + Nanos(SECOND.0 / 2)).whole_secs();
         let offset = reading - Nanos::from_secs(seconds);
-        let second = self.utc_second().to_tai(UTC_OFFSET).secs().saturating_add(seconds);
+        let second = self.utc_second().to_tai(self.utc_offset).secs().saturating_add(seconds);
         self.tell(now, Reading::Pulse { second, offset }, sink);
     }
 
@@ -427,7 +447,7 @@ impl Card {
             return;
         }
         let noise = whole(15.0 * self.rng.normal());
-        let offset = Nanos::from_secs(UTC_OFFSET.0) + self.true_error() - self.system_error + noise;
+        let offset = Nanos::from_secs(self.utc_offset.0) + self.true_error() - self.system_error + noise;
         let uncertainty = Nanos(self.rng.between(250, 400));
         self.tell(now, Reading::SystemClock { offset, uncertainty }, sink);
     }

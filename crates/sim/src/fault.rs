@@ -63,6 +63,10 @@ pub enum Fault {
     Extts(bool),
     /// The system clock stands this far from UTC.
     SystemClock(Nanos),
+    /// The driver repeats itself this many times at once: lock statuses that are no news, phase offsets that are.
+    DpllStorm(u32),
+    /// UTC gets this many seconds more (+1) or fewer (−1) before its next one. What the receiver says of it is [`Fault::Leap`].
+    LeapSecond(Seconds),
     /// A program of the instance is seen to have gone down (true) or come up (false).
     Process(Process, bool),
     /// Another daemon's verdict, for an instance judged by relay. `None`: the message told none.
@@ -99,6 +103,8 @@ impl Fault {
         "dpll frozen on|off",
         "dpll reload",
         "dpll partial",
+        "dpll storm COUNT",
+        "leap-second +1|-1",
         "phc step NS",
         "phc gone|back",
         "pps extts on|off",
@@ -143,6 +149,9 @@ impl Fault {
             ["dpll", "frozen", word] => Fault::DpllFrozen(on_off(word)?),
             ["dpll", "reload"] => Fault::DpllReload,
             ["dpll", "partial"] => Fault::DpllPartial,
+            ["dpll", "storm", n] => Fault::DpllStorm(n.parse().ok().filter(|n| *n <= 1_000_000)?),
+            ["leap-second", "+1"] => Fault::LeapSecond(Seconds(1)),
+            ["leap-second", "-1"] => Fault::LeapSecond(Seconds(-1)),
             ["phc", "step", n] => Fault::PhcStep(nanos(n)?),
             ["phc", "gone"] => Fault::PhcGone(true),
             ["phc", "back"] => Fault::PhcGone(false),
@@ -262,6 +271,8 @@ impl fmt::Display for Fault {
             Fault::DpllFrozen(on) => write!(f, "dpll frozen {}", word(on)),
             Fault::DpllReload => f.write_str("dpll reload"),
             Fault::DpllPartial => f.write_str("dpll partial"),
+            Fault::DpllStorm(count) => write!(f, "dpll storm {count}"),
+            Fault::LeapSecond(by) => write!(f, "leap-second {:+}", by.0),
             Fault::PhcStep(ns) => write!(f, "phc step {}", ns.0),
             Fault::PhcGone(true) => f.write_str("phc gone"),
             Fault::PhcGone(false) => f.write_str("phc back"),
@@ -312,6 +323,9 @@ mod tests {
             "dpll frozen on",
             "dpll reload",
             "dpll partial",
+            "dpll storm 500",
+            "leap-second +1",
+            "leap-second -1",
             "phc step 1000000000",
             "phc back",
             "pps extts off",
@@ -340,6 +354,8 @@ mod tests {
             "verdict locked 6",
             "nmea",
             "jamming unknown",
+            "leap-second 2",
+            "dpll storm",
         ] {
             assert!(bad.parse::<Fault>().is_err(), "{bad}");
         }

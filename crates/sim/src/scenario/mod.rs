@@ -26,7 +26,7 @@
 //! What is a matter of choice: `owns_pins = true` (the pin of the GNSS input is the core's to detach), `on_fault` ("node" or
 //! "isolate"), `compat` ("none" or "openshift"), for all cards and instances of the file.
 //!
-//! Besides: `duration` (default: five seconds after the last time mentioned), `port` and `instance` (names), `judge` ("tgm" or
+//! Besides: `start_unix` (true UTC at time 0, POSIX seconds; default 2026-09-21T14:13:20Z), `duration` (default: five seconds after the last time mentioned), `port` and `instance` (names), `judge` ("tgm" or
 //! "relay"), `utc_offset`, `out_of_spec_class`, the tables `[limits]`, `[receiver]`, `[dpll]`, `[bound]` and more cards by `[[extra]]`;
 //! `port` in `[[at]]` and `[[expect]]`; in `[[expect]]` also `cause`, and `from` ("lock-state HOLDOVER") to count its window from
 //! the first such event. Any other key, and any bad value, is refused with its line and with what is allowed.
@@ -41,7 +41,7 @@ pub mod words;
 use std::path::PathBuf;
 
 use tgm_core::{Cause, Event, EventKind, Port};
-use tgm_time::Nanos;
+use tgm_time::{Nanos, Time, Utc};
 
 use crate::simulation::Setup;
 
@@ -54,6 +54,8 @@ pub struct Scenario {
     pub requirements: Vec<String>,
     /// Cards, instances and script.
     pub setup: Setup,
+    /// True UTC at its time 0.
+    pub utc: Time<Utc>,
     /// How long it lasts.
     pub duration: Nanos,
     /// What must follow.

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Deserializer, de};
 use tgm_core::config::{CardPolicy, Compat, InstanceConfig, Judge, Limits, OnFault, OutOfSpec, Policy};
 use tgm_core::{EventKind, Instance, Port};
-use tgm_time::{Nanos, Seconds};
+use tgm_time::{Nanos, Seconds, Time};
 use toml::Spanned;
 
 use super::words::{CauseWord, Kind, Span, Value, kind};
@@ -20,6 +20,8 @@ use crate::simulation::{Setup, Step};
 
 /// A scenario lasts this much longer than the last time that it mentions.
 const MARGIN: Nanos = Nanos::from_secs(5);
+/// 2026-09-21T14:13:20Z, no end of a month.
+const START_UNIX: i64 = 1_790_000_000;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,6 +36,7 @@ struct File {
     #[serde(default)]
     seed: u64,
     duration: Option<Span>,
+    start_unix: Option<u32>,
     #[serde(default)]
     judge: JudgeWord,
     utc_offset: Option<i64>,
@@ -310,6 +313,7 @@ fn check(file: &File, text: &str) -> Result<Scenario, Wrong> {
         duration: file
             .duration
             .map_or_else(|| last_step.max(last_window) + MARGIN, |Span(duration)| duration),
+        utc: Time::from_parts(file.start_unix.map_or(START_UNIX, i64::from), 0),
         setup,
         expectations,
         never,

@@ -1,17 +1,14 @@
 //! A scenario in virtual time: the simulated cards drive a real core, and what it tells is held against the file.
 
 use tgm_core::{Core, Event, EventKind, Instance, Now};
-use tgm_time::{Nanos, Time};
+use tgm_time::{Mono, Nanos, Time};
 
 use super::words::{seconds, word};
 use super::{Expectation, Failure, Report, Scenario, Told};
 use crate::simulation::{Setup, Simulation};
 
-/// Time 0 of every scenario: 2026-09-21T14:13:20Z, after 1000 s of monotonic time.
-const START: Now = Now {
-    mono: Time::from_parts(1_000, 0),
-    system: Time::from_parts(1_790_000_000, 0),
-};
+/// Time 0 of every scenario in monotonic time.
+const START: Time<Mono> = Time::from_parts(1_000, 0);
 
 /// Runs a scenario; `observer` sees each event as it is told. Takes as long as the processor needs, no longer.
 pub fn run(scenario: &Scenario, mut observer: impl FnMut(&Told)) -> Report {
@@ -20,15 +17,17 @@ pub fn run(scenario: &Scenario, mut observer: impl FnMut(&Told)) -> Report {
         report.fail(None, "more cards or instances than a core has room for".to_owned());
         return report;
     };
+    let start = Now {
+        mono: START,
+        system: scenario.utc,
+    };
     let mut core = Core::new(&config);
-    let mut simulation = Simulation::new(&scenario.setup, START);
+    let mut simulation = Simulation::new(&scenario.setup, start);
     simulation.warm_up(&mut core, |_| ());
     let mut events = Vec::new();
-    let end = START.mono + scenario.duration;
+    let end = START + scenario.duration;
     if scenario.setup.head_start == Nanos::ZERO {
-        core.tick(simulation.now(START.mono), |event| {
-            tell(event, &mut events, &mut observer)
-        });
+        core.tick(simulation.now(START), |event| tell(event, &mut events, &mut observer));
     } else if !is_locked(&core, &scenario.setup) {
         report.fail(None, "not locked at the start".to_owned());
     }
@@ -51,11 +50,11 @@ fn tell(event: &Event, events: &mut Vec<Told>, observer: &mut impl FnMut(&Told))
 }
 
 fn event_time(event: &Event) -> Nanos {
-    event.at - START.mono
+    event.at - START
 }
 
 fn is_locked(core: &Core, setup: &Setup) -> bool {
-    setup.cards.is_empty() || core.node_view(START.mono).lock_state == Some(tgm_core::ClockState::Locked)
+    setup.cards.is_empty() || core.node_view(START).lock_state == Some(tgm_core::ClockState::Locked)
 }
 
 /// Watches the true time error, which no event tells.
@@ -66,7 +65,7 @@ struct Truth {
 }
 
 impl Truth {
-    fn watch(&mut self, scenario: &Scenario, core: &Core, simulation: &Simulation, at: Time<tgm_time::Mono>) {
+    fn watch(&mut self, scenario: &Scenario, core: &Core, simulation: &Simulation, at: Time<Mono>) {
         let Some(bound) = scenario.true_error else { return };
         let claims = |instance: Instance| {
             let mut views = core.instances(at);
@@ -78,7 +77,7 @@ impl Truth {
             if claims(card.setup().instance) {
                 self.worst = self.worst.max(error.abs());
                 if error.abs() > bound && self.beyond.is_none() {
-                    self.beyond = Some((at - START.mono, error));
+                    self.beyond = Some((at - START, error));
                 }
             }
         }
