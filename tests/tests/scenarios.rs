@@ -85,8 +85,8 @@ fn the_states_and_their_loss_are_covered() {
 }
 
 /// A scenario that is true, with one line exchanged for one that is not.
-fn twisted(from: &str, to: &str) -> Vec<String> {
-    let path = folder().join("003-antenna-cut.toml");
+fn twisted(file: &str, from: &str, to: &str) -> Vec<String> {
+    let path = folder().join(file);
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains(from), "{from}");
     let scenario = Scenario::parse(&text.replace(from, to), &path).unwrap();
@@ -99,7 +99,17 @@ fn twisted(from: &str, to: &str) -> Vec<String> {
 
 #[test]
 fn a_wrong_expectation_fails() {
-    assert_eq!(twisted("[count]", "[count]"), Vec::<String>::new());
+    const CUT: &str = "003-antenna-cut.toml";
+    assert_eq!(twisted(CUT, "[count]", "[count]"), Vec::<String>::new());
+    let failures = twisted(
+        "037-four-hours-of-holdover.toml",
+        "true_error_ns = 1500",
+        "true_error_ns = 10",
+    );
+    assert!(
+        failures.iter().any(|failure| failure.contains("true time error")),
+        "{failures:?}"
+    );
     for (from, to, complaint) in [
         (
             "value = 7\n",
@@ -122,9 +132,8 @@ fn a_wrong_expectation_fails() {
             "cause = \"stale\"",
             "expected lock-state HOLDOVER (stale)",
         ),
-        ("true_error_ns = 100", "true_error_ns = 1", "true time error"),
     ] {
-        let failures = twisted(from, to);
+        let failures = twisted(CUT, from, to);
         assert!(
             failures.iter().any(|failure| failure.contains(complaint)),
             "{to}: {failures:?}"

@@ -15,10 +15,13 @@
 //! * Out of specification without a class any more is Free-Run at once (T9).
 
 mod adopt;
+mod drill;
+mod outlook;
 
 use tgm_time::{Mono, Nanos, Seconds, Time, Utc};
 
 use self::adopt::{Adoption, Probation};
+use self::drill::Drill;
 use crate::announce::{ACCURACIES, TgmState, beyond_spec};
 use crate::checkpoint::LOSSES;
 use crate::config::{CardConfig, CardPolicy, InstanceConfig, Limits, OutOfSpec, Policy};
@@ -28,6 +31,7 @@ use crate::event::Cause;
 use crate::fresh::Fresh;
 use crate::gnss::{G, GnssJudge};
 use crate::holdover::Holdover;
+use crate::learn::Learner;
 use crate::limit::{OffsetJudge, within_rss};
 use crate::observation::{GnssEpoch, Observation, Reading};
 use crate::soonest::Soonest;
@@ -105,6 +109,8 @@ pub struct Card {
     adoption: Option<Adoption>,
     /// It must not go on.
     disowned: bool,
+    drill: Drill,
+    learner: Learner,
 }
 
 impl Card {
@@ -149,6 +155,8 @@ impl Card {
             fallback_utc_offset,
             adoption: None,
             disowned: false,
+            drill: Drill::default(),
+            learner: Learner::default(),
         }
     }
 
@@ -163,7 +171,7 @@ impl Card {
     /// When its holdover is no longer in specification, and when it is over; one that begins at `then` where there is none.
     pub fn ends_after(&self, then: Time<Mono>) -> (Time<Mono>, Time<Mono>) {
         let holdover = self.holdover.unwrap_or(Holdover { since: then });
-        let crossing = |limit| holdover.exceeds_at(&self.limits, limit).unwrap_or(Soonest::NEVER);
+        let crossing = |limit| self.crossing(then, &holdover, limit).unwrap_or(Soonest::NEVER);
         let out = holdover
             .times_out_at(&self.limits)
             .min(crossing(self.limits.max_in_spec));
@@ -197,6 +205,9 @@ impl Card {
                 // While the DPLL is proven, another offset changes nothing; except in a holdover, whose estimate it is part of.
                 let proven = self.dpll.proven(at);
                 self.dpll.phase(at, offset, origin, &self.limits);
+                if self.learner.track.awaits_phase() {
+                    self.learner.track.phase(at, offset);
+                }
                 !proven || self.holdover.is_some()
             }
             Reading::DpllInput { active, origin } => self.dpll.input(at, active, origin, &self.limits),
@@ -222,6 +233,7 @@ impl Card {
                 self.pulse_fresh = Fresh::NEVER;
                 true
             }
+            Reading::Oscillator { .. } | Reading::Temperature { .. } => self.take_oscillator(at, &observation.what),
             Reading::SystemClock { .. } | Reading::Process { .. } | Reading::Verdict { .. } => return Taken::NotMine,
         };
         if changed { Taken::Changed } else { Taken::Unchanged }
@@ -264,6 +276,19 @@ impl Card {
             repeats &= t == was && !news;
         }
         repeats
+    }
+
+    /// Files what the card shows of its oscillator; true if that moves the end of a holdover.
+    #[cold]
+    fn take_oscillator(&mut self, at: Time<Mono>, what: &Reading) -> bool {
+        match *what {
+            Reading::Oscillator { femtos_per_second } if self.state == TgmState::Locked => {
+                self.learner.frequency(at, femtos_per_second);
+            }
+            Reading::Temperature { millicelsius } => self.learner.temperature(at, millicelsius),
+            _ => {}
+        }
+        self.holdover.is_some()
     }
 
     /// One sample: the PHC offset just measured, judged with the fresh values of all others: `locked` says that of the DPLL,
@@ -336,7 +361,7 @@ impl Card {
 
     /// est: the larger of the modelled holdover offset and Φ where fresh; nothing outside a holdover.
     pub fn estimate(&self, now: Time<Mono>) -> Option<Nanos> {
-        let model = self.holdover?.estimate(&self.limits, now);
+        let model = self.modelled(now)?;
         Some(self.phase_offset(now).map_or(model, |phi| phi.abs().max(model)))
     }
 
@@ -394,7 +419,7 @@ impl Card {
         let regained = self.gnss_ok.is_some_and(|ok| now.since(ok) >= self.limits.gnss_trust);
         match self.detached {
             None if g == G::Untrusted => self.detached = Some(Cause::GnssUntrusted),
-            Some(_) if regained && self.waiting.is_none() => self.detached = None,
+            Some(_) if regained && self.waiting.is_none() && !self.drill.is_running() => self.detached = None,
             _ => {}
         }
     }
@@ -424,7 +449,9 @@ impl Card {
             (self.started, self.since) = (Some(now), now);
         }
         self.keep_time(now, g, d);
+        self.keep_drill(now, g);
         self.keep_pin(now, g);
+        self.learner.follow(now, d, self.dpll.phase_offset(now));
         self.quality = self.dpll.followed_quality(now);
         match self.probation(now, g, d) {
             Probation::Over => {}
@@ -483,6 +510,7 @@ impl Card {
         let phc_seen = self.phc_offset(now).is_some();
         let lost_too_long = self.beyond_grace(now, self.gnss_lost);
         Some(match () {
+            () if d == D::Hold && self.drill.is_running() => (TgmState::HoldoverInSpec, Cause::HoldoverDrill),
             () if d == D::Hold => (TgmState::HoldoverInSpec, Cause::DpllHoldover), // T3a
             () if g == G::Untrusted => self.leave_pulse(now, Cause::GnssUntrusted)?, // L3, T4b
             () if (lost_too_long && d == D::Locked) || self.waiting.is_some() => {
@@ -506,9 +534,7 @@ impl Card {
             .holdover
             .is_some_and(|holdover| now >= holdover.times_out_at(&self.limits));
         let modelled_out = |limit| {
-            let exceeds = self
-                .holdover
-                .and_then(|holdover| holdover.exceeds_at(&self.limits, limit));
+            let exceeds = self.exceeds_at(now, limit);
             exceeds.is_some_and(|moment| now > moment) || estimate > limit
         };
         Some(match () {
@@ -549,6 +575,9 @@ impl Card {
             TgmState::HoldoverOutOfSpec => self.holdover,
             TgmState::Locked | TgmState::FreeRun => None,
         };
+        if to == TgmState::Locked {
+            self.learner.confirm();
+        }
         self.good = 0;
         self.waiting = None;
         self.adoption = None;
@@ -580,7 +609,7 @@ impl Card {
         let (Some(held), Some(ok)) = (self.held, self.gnss_ok) else {
             return own;
         };
-        if own != GnssState::Synchronized {
+        if own != GnssState::Synchronized || self.drill.is_running() {
             return own;
         }
         let was_ok_before = ok < held && now.since(held) >= self.limits.gnss_grace;
@@ -643,11 +672,7 @@ impl Card {
     pub fn deadline(&self, now: Time<Mono>) -> Option<Time<Mono>> {
         let limits = &self.limits;
         let past = Nanos(1); // "exceeds" begins one nanosecond after the moment of equality
-        let crossing = |limit| {
-            self.holdover
-                .and_then(|holdover| holdover.exceeds_at(limits, limit))
-                .map(|at| at + past)
-        };
+        let crossing = |limit| self.exceeds_at(now, limit).map(|at| at + past);
         let mut soonest = Soonest::after(now)
             .or(self.gnss.deadline(now))
             .or(self.dpll.deadline(now))
@@ -661,6 +686,7 @@ impl Card {
                 .or(self.waiting.map(|at| at + limits.detach))
                 .or(self.gnss_ok.map(|at| at + limits.gnss_trust));
         }
+        soonest = self.drill_deadline(now, soonest);
         if let Some(until) = self.flapping_until() {
             soonest = soonest.or(Some(until));
         }

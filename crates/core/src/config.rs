@@ -151,6 +151,23 @@ pub struct CardPolicy {
     pub on_fault: OnFault,
     /// The pin of its GNSS input is ours to set. Without it there is no holdover on jamming: an untrusted pulse ends in Free-Run.
     pub owns_pins: bool,
+    /// The limits of a holdover go by the learned upper bound alone, not by the larger of it and the default model's.
+    pub trust_learned: bool,
+    /// Holdovers on purpose, to learn from; only where `owns_pins`.
+    pub drill: Option<DrillPlan>,
+}
+
+/// When a card goes into holdover on purpose, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrillPlan {
+    /// From one to the next, and from the start to the first.
+    pub every: Nanos,
+    /// How long one lasts at most.
+    pub length: Nanos,
+    /// One ends at this modelled offset.
+    pub bound: Nanos,
+    /// Also with no other card Locked: the node tells class 7 meanwhile.
+    pub alone: bool,
 }
 
 /// Who decides about an instance.

@@ -103,6 +103,8 @@ numbered! {
         EecLost = 17, "eec-lost";
         /// A process has been down for too long.
         ProcessDown = 18, "process-down";
+        /// The card goes into holdover on purpose, to learn how it does.
+        HoldoverDrill = 19, "holdover-drill";
         /// A state of the node process before this one goes on (T0).
         Adopted = 32, "adopted";
         /// A state of the node process before this one was on probation, and turned out not to be had any more (T1).

@@ -283,9 +283,15 @@ impl Core {
     /// Judges a card anew and tells what follows.
     #[inline(never)] // kept out of the usual step
     fn changed(&mut self, now: Now, index: usize, at: Time<Mono>, sink: &mut impl FnMut(&Event)) {
+        let place = self.cards.get(index).and_then(Option::as_ref);
+        let due = place.is_some_and(|state| state.card.is_drill_due(now.mono));
+        let company = due && self.has_company(index);
         let Some(state) = self.cards.get_mut(index).and_then(Option::as_mut) else {
             return;
         };
+        if due {
+            state.card.begin_drill(now.mono, company);
+        }
         let instance = state.card.config.instance;
         let quality = state.card.quality;
         let transition = state.card.evaluate(now.mono);
@@ -297,6 +303,12 @@ impl Core {
         } else if requalified {
             self.conclude(now, at, instance, Some(Cause::Reported), sink);
         }
+    }
+
+    /// Another card is Locked.
+    fn has_company(&self, index: usize) -> bool {
+        let mut others = self.cards.iter().flatten().enumerate();
+        others.any(|(other, state)| other != index && state.card.state == TgmState::Locked)
     }
 
     /// When to call [`Core::tick`] although nothing came. May be early: what repeats puts it off, and is not looked up each time.

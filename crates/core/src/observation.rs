@@ -82,6 +82,17 @@ pub enum Reading {
         /// Distance of the PHC reading from that second, −0.5 s … +0.5 s.
         offset: Nanos,
     },
+    /// The frequency of the oscillator itself while its clock is locked, where a card shows one: what the loop corrects, with its sign
+    /// turned round. Positive: it runs fast.
+    Oscillator {
+        /// Against its nominal frequency, fs/s (1 ppb is a million).
+        femtos_per_second: i64,
+    },
+    /// The temperature beside the oscillator.
+    Temperature {
+        /// In thousandths of a degree Celsius.
+        millicelsius: i32,
+    },
     /// The PHC against `CLOCK_REALTIME`.
     SystemClock {
         /// PHC − `CLOCK_REALTIME`; the UTC offset (37 s) is in it while the PHC shows TAI.

@@ -4,6 +4,7 @@ use tgm_time::{Mono, Nanos, Seconds, Time, Utc};
 
 use crate::announce::{Announce, TgmState};
 use crate::ids::{Instance, Port};
+use crate::learn::Forecast;
 use crate::status::{Antenna, ClockClass, ClockState, GnssState, Jamming, Spoofing};
 
 /// One card.
@@ -63,6 +64,8 @@ pub struct CardView {
     pub spoofing: Spoofing,
     /// Losses of lock follow each other so fast that locking takes longer.
     pub flapping: bool,
+    /// What is to be expected of a holdover, the present one or the next.
+    pub forecast: Forecast,
 }
 
 /// One instance.

@@ -195,6 +195,7 @@ fn choice() -> impl Strategy<Value = Choice> {
             card: CardPolicy {
                 on_fault: if isolate { OnFault::Isolate } else { OnFault::Node },
                 owns_pins,
+                ..CardPolicy::default()
             },
             followers,
         })

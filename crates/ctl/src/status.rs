@@ -178,6 +178,22 @@ fn print(status: &Value, out: &mut impl Write) -> io::Result<()> {
         }
         write!(out, "  offsets")?;
         line(out, card, &["phase_offset_ns", "phc_offset_ns", "holdover_estimate_ns"])?;
+        let holdover = member(card, "holdover");
+        if holdover.is_object() {
+            write!(out, "  holdover")?;
+            let keys = [
+                "ready",
+                "reason",
+                "model",
+                "ends_known",
+                "offset_ns",
+                "bound_ns",
+                "in_spec_left_s",
+                "left_s",
+                "drill",
+            ];
+            line(out, holdover, &keys)?;
+        }
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `tgm_*` of each card: what the core knows and no other metric tells. Base units; `iface` is the interface's own name.
 
+use tgm_core::learn::Readiness;
 use tgm_core::{CardView, Picture};
 use tgm_time::Nanos;
 
@@ -46,6 +47,51 @@ pub fn write(page: &mut Page<'_>, picture: &Picture<'_>) {
         "tgm_holdover_offset_seconds",
         "Modelled time offset, in a holdover only.",
         |card| card.estimate.map(seconds),
+    );
+    of_cards(
+        "tgm_holdover_ready",
+        "1 while the card is ready for a holdover of known quality.",
+        |card| Some(f64::from(u8::from(card.forecast.readiness == Readiness::Ready))),
+    );
+    of_cards(
+        "tgm_holdover_readiness",
+        "Why it is not: 0 ready, 1 not Locked, 2 holdover not acquired, 3 temperature moving, 4 history short.",
+        |card| Some(f64::from(card.forecast.readiness as u8)),
+    );
+    of_cards(
+        "tgm_holdover_model",
+        "What the limits go by: 0 default slope, 1 larger of that and the learned upper bound, 2 learned upper bound.",
+        |card| Some(f64::from(card.forecast.model as u8)),
+    );
+    of_cards(
+        "tgm_holdover_ends",
+        "Ends of holdovers that the learned model is made of.",
+        |card| Some(f64::from(card.forecast.ends)),
+    );
+    of_cards(
+        "tgm_holdover_drill",
+        "1 while the card holds over on purpose, to learn how it does.",
+        |card| Some(f64::from(u8::from(card.forecast.drill))),
+    );
+    of_cards(
+        "tgm_holdover_forecast_seconds",
+        "Expected time offset now; 0 outside a holdover and by the default model.",
+        |card| Some(seconds(card.forecast.offset)),
+    );
+    of_cards(
+        "tgm_holdover_bound_seconds",
+        "Half the width of the interval around the expected offset.",
+        |card| Some(seconds(card.forecast.bound)),
+    );
+    of_cards(
+        "tgm_holdover_in_spec_left_seconds",
+        "Time until MaxInSpecOffset or LocalHoldoverTimeout; outside a holdover if one began now.",
+        |card| card.forecast.left_in_spec.map(seconds),
+    );
+    of_cards(
+        "tgm_holdover_left_seconds",
+        "Time until LocalMaxHoldoverOffSet; outside a holdover if one began now.",
+        |card| card.forecast.left.map(seconds),
     );
     of_cards(
         "tgm_gnss_state",

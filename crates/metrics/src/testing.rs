@@ -76,6 +76,7 @@ impl Scene {
                 jamming: Jamming::Ok,
                 spoofing: Spoofing::None,
                 flapping: false,
+                forecast: tgm_core::Forecast::default(),
             }],
             names: vec!["ens2f0".to_owned()],
             config: "ts2phc.0.config".to_owned(),

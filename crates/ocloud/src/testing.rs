@@ -78,6 +78,7 @@ impl Scene {
                 jamming: Jamming::Ok,
                 spoofing: Spoofing::None,
                 flapping: false,
+                forecast: tgm_core::Forecast::default(),
             }],
             iface: "ens2f0".to_owned(),
         }

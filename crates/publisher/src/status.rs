@@ -1,7 +1,8 @@
 //! `/status`: everything that is known now, as one JSON object. `tgmctl status` prints it.
 
 use serde_json::{Map, Value, json};
-use tgm_core::{Announce, CardView, ClockState, InstanceView, Picture};
+use tgm_core::learn::Readiness;
+use tgm_core::{Announce, CardView, ClockState, Forecast, InstanceView, Picture};
 use tgm_node::shared::layout::COUNTERS;
 use tgm_node::shared::{AnnounceRead, Counter};
 use tgm_time::civil::Civil;
@@ -108,6 +109,7 @@ fn card(view: &CardView, picture: &Picture<'_>, counters: &[u64; COUNTERS]) -> V
     put("phase_offset_ns", nanos(view.phase_offset));
     put("phc_offset_ns", nanos(view.phc_offset));
     put("holdover_estimate_ns", nanos(view.estimate));
+    put("holdover", holdover(&view.forecast));
     put(
         "gnss_state",
         view.gnss_state.map_or(Value::Null, |state| state.name().into()),
@@ -128,6 +130,22 @@ fn card(view: &CardView, picture: &Picture<'_>, counters: &[u64; COUNTERS]) -> V
     put("spoofing", view.spoofing.name().into());
     put("receiver", receiver(counters));
     Value::Object(out)
+}
+
+/// What is to be expected of a holdover, the present one or the next.
+fn holdover(forecast: &Forecast) -> Value {
+    let whole = |left: Option<Nanos>| left.map_or(Value::Null, |left| left.whole_secs().into());
+    json!({
+        "model": forecast.model.name(),
+        "ends_known": forecast.ends,
+        "offset_ns": forecast.offset.0,
+        "bound_ns": forecast.bound.0,
+        "in_spec_left_s": whole(forecast.left_in_spec),
+        "left_s": whole(forecast.left),
+        "ready": forecast.readiness == Readiness::Ready,
+        "reason": forecast.readiness.name(),
+        "drill": forecast.drill,
+    })
 }
 
 /// What the service beside the receiver does; null: there is none.
@@ -158,6 +176,22 @@ fn receiver(counters: &[u64; COUNTERS]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_forecast_says_how_long_and_whether_it_is_ready_and_why_not() {
+        let forecast = Forecast {
+            ends: 2,
+            readiness: Readiness::HistoryShort,
+            bound: Nanos(7),
+            left_in_spec: Some(Nanos(14_399_999_999_999)),
+            ..Forecast::default()
+        };
+        let told = json!({
+            "model": "default", "ends_known": 2, "offset_ns": 0, "bound_ns": 7, "in_spec_left_s": 14_399, "left_s": null,
+            "ready": false, "reason": "history-short", "drill": false,
+        });
+        assert_eq!(holdover(&forecast), told);
+    }
 
     #[test]
     fn a_receiver_without_a_service_says_nothing_and_one_with_it_all() {

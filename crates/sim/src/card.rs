@@ -1,7 +1,9 @@
 //! A simulated timing card of the E810 kind: receiver, oscillator, two DPLLs, a PHC that the DPLL clocks, and their driver.
 //!
 //! What is simulated is what user space sees, at the moments at which it sees it. The physics behind it is one number, the time
-//! error of the DPLL's output against true time, and what pulls at it: the pulse while one is followed, the oscillator while not.
+//! error of the DPLL's output against true time, and what pulls at it: the pulse while one is followed, the oscillator while not. A DPLL
+//! that holds over goes on doing so until it has qualified its input again; then the loop pulls in, and the first phase offset that
+//! the driver tells is still almost that of the end of the holdover.
 //!
 //! Simplifications: the PHC shows TAI from the beginning, as ts2phc leaves it; its external timestamps are those of a DPLL output
 //! (as on the real card), so they do not see what the DPLL does in a holdover; nobody puts a PHC back that was stepped.
@@ -17,6 +19,12 @@ use crate::oscillator::{Oscillator, Running};
 use crate::receiver::Receiver;
 use crate::rng::Rng;
 
+/// How often the oscillator's own values are shown, in polls: every ten seconds.
+const OSCILLATOR_POLLS: u32 = 20;
+/// Temperature in the card at the start, m°C.
+const ROOM: i32 = 45_000;
+/// Deviation of a frequency that a loop of some seconds tells, ns/s: pulses of 3 ns, seen through that loop.
+const FREQUENCY_NOISE: f64 = 0.02;
 /// One second.
 const SECOND: Nanos = Nanos::from_secs(1);
 /// TAI − UTC of the simulated world, until a leap second.
@@ -33,6 +41,15 @@ const NMEA_DELAY: (i64, i64) = (160, 260);
 const SYSTEM_DELAY: Nanos = Nanos::from_millis(500);
 /// How long a reloaded driver stays away.
 const RELOAD: Nanos = Nanos::from_secs(2);
+
+/// What a card shows of its oscillator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Shows {
+    /// The temperature beside it.
+    pub temperature: bool,
+    /// Its frequency, while the DPLL follows a pulse.
+    pub frequency: bool,
+}
 
 /// What a card is and where it sits.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,6 +70,8 @@ pub struct CardSetup {
     pub acquire: Nanos,
     /// How long the DPLLs need.
     pub times: Times,
+    /// What it shows of its oscillator; an E810 shows nothing.
+    pub shows: Shows,
     /// Its PHC is the one that the system clock is compared with.
     pub measures_system_clock: bool,
     /// What of it is a matter of choice.
@@ -70,6 +89,7 @@ impl Default for CardSetup {
             fixed_position: false,
             acquire: Nanos::from_secs(2),
             times: Times::default(),
+            shows: Shows::default(),
             measures_system_clock: true,
             choice: CardPolicy::default(),
         }
@@ -110,6 +130,8 @@ pub struct Card {
     pps: Dpll,
     oscillator: Running,
     was: LockStatus,
+    /// The loop had a pulse in the last second.
+    follows: bool,
     /// Time error of the DPLL's output, ns.
     error: f64,
     /// Where the pulse stands, ns, and how it walks, ns/s.
@@ -155,6 +177,7 @@ impl Card {
             pps: Dpll::new(DpllKind::Pps, setup.times, mono, &mut rng),
             oscillator: Running::new(setup.oscillator, setup.temperature_swing, &mut rng),
             was: LockStatus::Unlocked,
+            follows: false,
             error: 200.0 * rng.normal(),
             pulse_offset: 0.0,
             pulse_walk: 0.0,
@@ -279,6 +302,7 @@ impl Card {
             }
             Fault::Extts(on) => self.extts = on,
             Fault::SystemClock(offset) => self.system_error = offset,
+            Fault::Warm(kelvin) => self.oscillator.warm(f64::from(kelvin)),
             _ => {}
         }
         self.feed(now);
@@ -333,18 +357,23 @@ impl Card {
         self.pulse_offset += self.pulse_walk;
         self.eec.advance(now);
         let status = self.pps.advance(now);
-        if status == LockStatus::Holdover && self.was != LockStatus::Holdover {
-            self.oscillator.train(&mut self.rng);
+        let follows = status.is_locked() && present;
+        if self.follows && !follows {
+            self.oscillator.train(&mut self.rng); // it goes on with what it learned, also before anybody says holdover
         }
+        if status == LockStatus::Unlocked && self.was != LockStatus::Unlocked {
+            self.oscillator.forget();
+        }
+        self.follows = follows;
         self.edge = self.pulse_offset + 3.0 * self.rng.normal();
-        if status.is_locked() && !self.was.is_locked() {
+        if status.is_locked() && self.was == LockStatus::Unlocked {
             self.error = self.edge + 5.0 * self.rng.normal(); // it calls itself locked once it is close
         }
         self.was = status;
         let drift = self.oscillator.second(&mut self.rng);
-        if status.is_locked() && present {
+        if follows {
             self.error += (self.edge - self.error) / LOOP_SECONDS;
-        } else if present {
+        } else if present && status == LockStatus::Unlocked {
             self.error += drift;
             self.error += (self.edge - self.error) / 2.0; // pulling in
         } else {
@@ -409,6 +438,9 @@ impl Card {
             self.tell(now, Reading::DpllInput { active: input, origin }, sink);
         }
         self.dumped = true;
+        if self.polls.is_multiple_of(OSCILLATOR_POLLS) {
+            self.show(now, followed, sink);
+        }
         if input && self.polls.is_multiple_of(2) {
             let measured = self.edge - self.error + self.rng.normal();
             let offset = Femtos(whole(measured * 1e6).0);
@@ -420,6 +452,22 @@ impl Card {
                 },
                 sink,
             );
+        }
+    }
+
+    /// What the card shows of its oscillator, and no more.
+    fn show(&mut self, now: Time<Mono>, followed: bool, sink: &mut dyn FnMut(Observation)) {
+        let Shows { temperature, frequency } = self.setup.shows;
+        if temperature {
+            let kelvin = self.oscillator.temperature() + 0.1 * self.rng.normal();
+            let above = i32::try_from(whole(1e3 * kelvin).0).unwrap_or(0);
+            let millicelsius = ROOM.saturating_add(above);
+            self.tell(now, Reading::Temperature { millicelsius }, sink);
+        }
+        if frequency && followed {
+            let shown = self.oscillator.own_frequency() + FREQUENCY_NOISE * self.rng.normal();
+            let femtos_per_second = whole(1e6 * shown).0;
+            self.tell(now, Reading::Oscillator { femtos_per_second }, sink);
         }
     }
 

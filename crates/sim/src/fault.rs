@@ -69,6 +69,8 @@ pub enum Fault {
     LeapSecond(Seconds),
     /// A program of the instance is seen to have gone down (true) or come up (false).
     Process(Process, bool),
+    /// The room gets warmer at once by so many kelvin; the oscillator follows in its own time.
+    Warm(i32),
     /// Another daemon's verdict, for an instance judged by relay. `None`: the message told none.
     Verdict(Option<ClockState>, Option<ClockClass>),
 }
@@ -110,6 +112,7 @@ impl Fault {
         "pps extts on|off",
         "system-clock offset NS",
         "process ts2phc|ptp4l|phc2sys|synce4l|dpll-monitor|gnss-monitor down|up",
+        "temperature step ±KELVIN",
         "verdict LOCKED|HOLDOVER|FREERUN|- CLASS|-",
     ];
 
@@ -159,6 +162,7 @@ impl Fault {
             ["system-clock", "offset", n] => Fault::SystemClock(nanos(n)?),
             ["process", which, "down"] => Fault::Process(Process::from_name(which)?, true),
             ["process", which, "up"] => Fault::Process(Process::from_name(which)?, false),
+            ["temperature", "step", kelvin] => Fault::Warm(kelvin.parse().ok().filter(|k: &i32| k.abs() <= 100)?),
             ["verdict", state, class] => Fault::Verdict(
                 unless_dash(state, |word| {
                     let known = [ClockState::Freerun, ClockState::Locked, ClockState::Holdover];
@@ -281,6 +285,7 @@ impl fmt::Display for Fault {
             Fault::Process(process, down) => {
                 write!(f, "process {} {}", process.name(), if down { "down" } else { "up" })
             }
+            Fault::Warm(kelvin) => write!(f, "temperature step {kelvin}"),
             Fault::Verdict(state, class) => {
                 write!(f, "verdict {} ", state.map_or("-", ClockState::name))?;
                 match class {
@@ -332,6 +337,7 @@ mod tests {
             "system-clock offset 500",
             "process ptp4l down",
             "process dpll-monitor up",
+            "temperature step -5",
             "verdict LOCKED 6",
             "verdict - 248",
             "verdict FREERUN -",

@@ -141,6 +141,12 @@ fn corrupt(what: Reading, rng: &mut Rng) -> Reading {
             state,
             class: Some(ClockClass(u8::try_from(rng.between(0, 256)).unwrap_or(0))),
         },
+        Reading::Oscillator { .. } => Reading::Oscillator {
+            femtos_per_second: wild(rng),
+        },
+        Reading::Temperature { .. } => Reading::Temperature {
+            millicelsius: i32::try_from(rng.between(i64::from(i32::MIN), i64::from(i32::MAX))).unwrap_or(0),
+        },
         same @ (Reading::DpllGone { .. }
         | Reading::EecQuality { .. }
         | Reading::Nmea

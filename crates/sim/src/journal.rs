@@ -58,6 +58,8 @@ impl fmt::Display for Line {
             Reading::SystemClock { offset, uncertainty } => write!(f, "system {} {}", offset.0, uncertainty.0),
             Reading::PhcGone => f.write_str("phc-gone"),
             Reading::Process { process, up } => write!(f, "process {} {}", process.name(), u8::from(up)),
+            Reading::Oscillator { femtos_per_second } => write!(f, "oscillator {femtos_per_second}"),
+            Reading::Temperature { millicelsius } => write!(f, "temperature {millicelsius}"),
             Reading::Verdict { state, class } => {
                 write!(f, "verdict {} ", state.map_or("-", ClockState::name))?;
                 match class {
@@ -199,6 +201,12 @@ fn read_short(name: &str, a: &str, b: &str, c: &str) -> Option<Reading> {
         ("nmea", "", "", "") => Reading::Nmea,
         ("gnss-gone", "", "", "") => Reading::GnssGone,
         ("phc-gone", "", "", "") => Reading::PhcGone,
+        ("oscillator", a, "", "") => Reading::Oscillator {
+            femtos_per_second: a.parse().ok()?,
+        },
+        ("temperature", a, "", "") => Reading::Temperature {
+            millicelsius: a.parse().ok()?,
+        },
         ("pulse", a, b, "") => Reading::Pulse {
             second: a.parse().ok()?,
             offset: nanos(b)?,

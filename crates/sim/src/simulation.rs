@@ -1,6 +1,7 @@
 //! Cards, and a script of what happens to them: the [`Source`] behind `tgmd --simulate` and behind every scenario.
 
 use tgm_core::config::{CardConfig, Config, DoesNotFit, InstanceConfig, Judge, Limits, OutOfSpec, Policy};
+use tgm_core::learn::{End, History};
 use tgm_core::{Core, Event, GnssPin, Instance, Now, Observation, Port, Reading};
 use tgm_time::{Mono, Nanos, Seconds, Time};
 
@@ -37,6 +38,8 @@ pub struct Setup {
     pub cards: Vec<(CardSetup, String)>,
     /// TAI − UTC while no receiver tells one.
     pub fallback_utc_offset: Option<Seconds>,
+    /// Ends of holdovers that every card knows from before.
+    pub learned: Vec<End>,
     /// How long the cards have been running at the start. Zero is a cold start; [`Setup::LOCKED`] leads to class 6.
     pub head_start: Nanos,
     /// What happens, oldest first.
@@ -94,6 +97,21 @@ impl Setup {
             config.card_policy(card.instance, card.port, card.choice)?;
         }
         Ok(config)
+    }
+
+    /// A core for it, that knows what the cards have learned before.
+    pub fn core(&self) -> Result<Core, DoesNotFit> {
+        let mut core = Core::new(&self.core_config()?);
+        let mut history = History::default();
+        for end in &self.learned {
+            history.push(*end);
+        }
+        if !history.is_empty() {
+            for (card, _) in &self.cards {
+                core.adopt_history(card.instance, card.port, history);
+            }
+        }
+        Ok(core)
     }
 }
 

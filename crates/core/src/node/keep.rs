@@ -7,7 +7,8 @@ use crate::announce::{Announce, Basis, TgmState, beyond_spec};
 use crate::checkpoint::{CardMark, Checkpoint, Refusal, Will};
 use crate::config::{Config, DoesNotFit, Judge};
 use crate::event::{Cause, Event};
-use crate::ids::Instance;
+use crate::ids::{Instance, Port};
+use crate::learn::History;
 use crate::soonest::Soonest;
 use crate::status::InputQuality;
 
@@ -120,6 +121,21 @@ impl Core {
             }
         }
         self.tick(now, sink);
+    }
+
+    /// What each card has learned from ends of holdovers, in the order of the configuration.
+    pub fn histories(&self) -> impl Iterator<Item = (Instance, Port, &History)> {
+        let cards = self.cards.iter().flatten().map(|state| &state.card);
+        cards.map(|card| (card.config.instance, card.config.port, card.history()))
+    }
+
+    /// Gives a card what it learned under an earlier process. To be called before [`Core::restore`]: a holdover that runs would change
+    /// its limits.
+    pub fn adopt_history(&mut self, instance: Instance, port: Port, history: History) {
+        let mut cards = self.cards.iter_mut().flatten().map(|state| &mut state.card);
+        if let Some(card) = cards.find(|card| (card.config.instance, card.config.port) == (instance, port)) {
+            card.adopt_history(history);
+        }
     }
 
     /// Judges by another configuration from now on: states, histories and the count of events stay. Refused, with nothing changed,

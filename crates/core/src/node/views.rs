@@ -170,5 +170,6 @@ fn card_view(card: &Card, now: Time<Mono>) -> CardView {
         jamming: epoch.jamming,
         spoofing: epoch.spoofing,
         flapping: card.is_flapping(now),
+        forecast: card.forecast(now),
     }
 }

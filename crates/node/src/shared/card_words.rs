@@ -1,8 +1,9 @@
-//! A card's view as twelve words and back.
+//! A card's view as sixteen words and back.
 
 use tgm_core::{Antenna, CardView, ClockState, GnssState, Instance, Jamming, Port, Spoofing, announce::TgmState};
 use tgm_time::{Nanos, Seconds, Time};
 
+use super::forecast_words;
 use super::layout::CARD_WORDS;
 use super::pack::{Presence, bytes, signed, unbytes, unsigned};
 
@@ -98,6 +99,7 @@ pub fn pack(card: &CardView) -> [u64; CARD_WORDS] {
         0,
     ];
     let since = signed(card.since.as_nanos());
+    let [outlook, offset, bound, left_in_spec, left] = forecast_words::pack(&card.forecast);
     [
         bytes(who),
         bytes(status),
@@ -110,7 +112,11 @@ pub fn pack(card: &CardView) -> [u64; CARD_WORDS] {
         clock_bias,
         utc,
         utc_offset,
-        0,
+        outlook,
+        offset,
+        bound,
+        left_in_spec,
+        left,
     ]
 }
 
@@ -129,7 +135,11 @@ pub fn unpack(words: &[u64; CARD_WORDS]) -> Option<CardView> {
         clock_bias,
         utc,
         utc_offset,
-        _,
+        outlook,
+        offset,
+        bound,
+        left_in_spec,
+        left,
     ] = *words;
     let [instance, port_low, port_high, flags, state, gnss_clock, dpll_clock, has] = unbytes(who);
     let [frequency, phase, pps, nmea, fix, used, seen, _] = unbytes(status);
@@ -165,12 +175,14 @@ pub fn unpack(words: &[u64; CARD_WORDS]) -> Option<CardView> {
         jamming: Jamming::from_number(jamming)?,
         spoofing: Spoofing::from_number(spoofing)?,
         flapping: flags & FLAPPING != 0,
+        forecast: forecast_words::unpack([outlook, offset, bound, left_in_spec, left])?,
     })
 }
 
 #[cfg(test)]
 pub mod tests {
     use super::*;
+    use tgm_core::Forecast;
 
     /// A card in which every field has a value of its own.
     pub fn full() -> CardView {
@@ -202,6 +214,7 @@ pub mod tests {
             jamming: Jamming::Critical,
             spoofing: Spoofing::Multiple,
             flapping: true,
+            forecast: forecast_words::tests::full(),
         }
     }
 
@@ -219,6 +232,11 @@ pub mod tests {
             has_gnss: false,
             simulated: false,
             flapping: false,
+            forecast: Forecast {
+                left_in_spec: None,
+                left: None,
+                ..forecast_words::tests::full()
+            },
             ..full()
         };
         for card in [full(), empty] {

@@ -7,6 +7,7 @@
 mod announce_words;
 mod card_words;
 mod event_words;
+mod forecast_words;
 pub mod layout;
 mod node_words;
 mod pack;

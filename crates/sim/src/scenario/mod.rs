@@ -24,7 +24,9 @@
 //! ```
 //!
 //! What is a matter of choice: `owns_pins = true` (the pin of the GNSS input is the core's to detach), `on_fault` ("node" or
-//! "isolate"), `compat` ("none" or "openshift"), for all cards and instances of the file.
+//! "isolate"), `compat` ("none" or "openshift"), for all cards and instances of the file. Of holdovers: `trust_learned = true`,
+//! `[drill]` (`every`, `length`, `bound_ns`, `alone`), `[[learned]]` (`length`, `drift_ns`: an end that the cards know from before) and
+//! `[shows]` (`temperature`, `frequency`: what the cards show of their oscillators).
 //!
 //! Besides: `start_unix` (true UTC at time 0, POSIX seconds; default 2026-09-21T14:13:20Z), `duration` (default: five seconds after the last time mentioned), `port` and `instance` (names), `judge` ("tgm" or
 //! "relay"), `utc_offset`, `out_of_spec_class`, the tables `[limits]`, `[receiver]`, `[dpll]`, `[bound]` and more cards by `[[extra]]`;

@@ -5,14 +5,15 @@ use std::ops::Range;
 use std::path::Path;
 
 use serde::{Deserialize, Deserializer, de};
-use tgm_core::config::{CardPolicy, Compat, InstanceConfig, Judge, Limits, OnFault, OutOfSpec, Policy};
+use tgm_core::config::{CardPolicy, Compat, DrillPlan, InstanceConfig, Judge, Limits, OnFault, OutOfSpec, Policy};
+use tgm_core::learn::End;
 use tgm_core::{EventKind, Instance, Port};
-use tgm_time::{Nanos, Seconds, Time};
+use tgm_time::{Femtos, Nanos, Seconds, Time};
 use toml::Spanned;
 
 use super::words::{CauseWord, Kind, Span, Value, kind};
 use super::{Expectation, Scenario, ScenarioError};
-use crate::card::CardSetup;
+use crate::card::{CardSetup, Shows};
 use crate::dpll::Times;
 use crate::fault::Fault;
 use crate::oscillator::Oscillator;
@@ -44,6 +45,8 @@ struct File {
     #[serde(default)]
     owns_pins: bool,
     #[serde(default)]
+    trust_learned: bool,
+    #[serde(default)]
     on_fault: OnFaultWord,
     #[serde(default)]
     compat: CompatWord,
@@ -63,6 +66,11 @@ struct File {
     dpll: DpllTable,
     #[serde(default)]
     bound: BoundTable,
+    #[serde(default)]
+    shows: ShowsTable,
+    drill: Option<DrillTable>,
+    #[serde(default)]
+    learned: Vec<Learned>,
     #[serde(default)]
     extra: Vec<Extra>,
 }
@@ -205,6 +213,34 @@ struct DpllTable {
     relock: Option<Span>,
     ho_acq: Option<Span>,
     holdover: Option<Span>,
+}
+
+/// What the cards show of their oscillators.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShowsTable {
+    #[serde(default)]
+    temperature: bool,
+    #[serde(default)]
+    frequency: bool,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DrillTable {
+    every: Span,
+    length: Span,
+    bound_ns: u32,
+    #[serde(default)]
+    alone: bool,
+}
+
+/// An end of a holdover that the cards know from before.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Learned {
+    length: Span,
+    drift_ns: i32,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -362,6 +398,17 @@ fn setup(file: &File) -> Result<Setup, Wrong> {
             OnFaultWord::Isolate => OnFault::Isolate,
         },
         owns_pins: file.owns_pins,
+        trust_learned: file.trust_learned,
+        drill: file.drill.map(|drill| DrillPlan {
+            every: drill.every.0,
+            length: drill.length.0,
+            bound: Nanos(i64::from(drill.bound_ns)),
+            alone: drill.alone,
+        }),
+    };
+    let shows = Shows {
+        temperature: file.shows.temperature,
+        frequency: file.shows.frequency,
     };
     let mut setup = Setup {
         seed: file.seed,
@@ -396,6 +443,7 @@ fn setup(file: &File) -> Result<Setup, Wrong> {
             fixed_position,
             acquire,
             times,
+            shows,
             choice,
             ..CardSetup::default()
         };
@@ -428,12 +476,20 @@ fn setup(file: &File) -> Result<Setup, Wrong> {
             fixed_position,
             acquire,
             times,
+            shows,
             measures_system_clock: false,
             choice,
             ..CardSetup::default()
         };
         setup.cards.push((card, extra.port.get_ref().clone()));
         setup.core_config().map_err(|_| too_many())?;
+    }
+    for Learned { length, drift_ns } in &file.learned {
+        setup.learned.push(End {
+            length: length.0,
+            drift: Femtos::from(Nanos(i64::from(*drift_ns))),
+            ..End::default()
+        });
     }
     for at in &file.at {
         let port = at.port.as_ref().map_or(Ok(Port(0)), |name| port(name, &setup))?;

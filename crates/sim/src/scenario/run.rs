@@ -13,7 +13,7 @@ const START: Time<Mono> = Time::from_parts(1_000, 0);
 /// Runs a scenario; `observer` sees each event as it is told. Takes as long as the processor needs, no longer.
 pub fn run(scenario: &Scenario, mut observer: impl FnMut(&Told)) -> Report {
     let mut report = Report::default();
-    let Ok(config) = scenario.setup.core_config() else {
+    let Ok(mut core) = scenario.setup.core() else {
         report.fail(None, "more cards or instances than a core has room for".to_owned());
         return report;
     };
@@ -21,7 +21,6 @@ pub fn run(scenario: &Scenario, mut observer: impl FnMut(&Told)) -> Report {
         mono: START,
         system: scenario.utc,
     };
-    let mut core = Core::new(&config);
     let mut simulation = Simulation::new(&scenario.setup, start);
     simulation.warm_up(&mut core, |_| ());
     let mut events = Vec::new();
