@@ -86,7 +86,7 @@ impl Curve {
         let freedom = n.checked_sub(count)?.max(1);
         let fits = CROSSINGS.map(|crossing| fit(points, used, crossing, float_len(freedom)).unwrap_or_default());
         let total: f64 = fits.iter().map(|fit| fit.likelihood).sum();
-        if !(total > 0.0) {
+        if total.is_nan() || total <= 0.0 {
             return None;
         }
         let mut curve = Curve {
@@ -240,7 +240,7 @@ fn invert(mut m: [[f64; MOST]; MOST], used: [bool; MOST]) -> Option<([[f64; MOST
     }
     for n in (0..MOST).filter(|n| used.get(*n) == Some(&true)) {
         let pivot = *m.get(n)?.get(n)?;
-        if !(pivot > 1e-12) {
+        if pivot.is_nan() || pivot <= 1e-12 {
             return None;
         }
         determinant *= pivot;
@@ -266,7 +266,7 @@ fn invert(mut m: [[f64; MOST]; MOST], used: [bool; MOST]) -> Option<([[f64; MOST
 
 /// Square root by Newton's method: the core has no library of functions.
 pub(super) fn root(x: f64) -> f64 {
-    if !(x > 0.0) {
+    if x.is_nan() || x <= 0.0 {
         return 0.0;
     }
     // Half the exponent is within a factor of two of the root.

@@ -59,9 +59,7 @@ impl Shadow {
 
     /// Takes a frequency, fs/s; an end where one is reached.
     pub fn frequency(&mut self, at: Time<Mono>, fs_per_s: i64) -> Option<End> {
-        let Some((then, before)) = self.last.replace((at, fs_per_s)) else {
-            return None;
-        };
+        let (then, before) = self.last.replace((at, fs_per_s))?;
         let gap = at.since(then);
         if gap > GAP || gap < Nanos::ZERO {
             self.interrupt();
