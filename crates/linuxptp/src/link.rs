@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use tgm_time::{Mono, Time};
 
 use crate::error::SocketError;
+use crate::peer::Peer;
 use crate::reconcile::{Alarm, Mode, Options, Reconciler};
 use crate::settings::Settings;
 use crate::socket::{Change, Failure, Locations, Socket};
@@ -17,6 +18,8 @@ const TURN: usize = 32;
 pub struct Link {
     socket: Socket,
     reconciler: Reconciler,
+    /// The ptp4l that has answered.
+    peer: Option<Peer>,
 }
 
 impl Link {
@@ -28,7 +31,11 @@ impl Link {
             Some(Change::Appeared) => reconciler.appeared(now),
             _ => reconciler.failed(Failure::Missing, now),
         }
-        Ok(Link { socket, reconciler })
+        Ok(Link {
+            socket,
+            reconciler,
+            peer: None,
+        })
     }
 
     /// Says what is desired from now on, and sends it if that changes anything.
@@ -44,13 +51,40 @@ impl Link {
         self.look(now);
         for _ in 0..TURN {
             let Some(datagram) = self.socket.receive() else { break };
+            let answers = self.reconciler.counters().answers;
             self.reconciler.receive(datagram, now);
+            if self.reconciler.counters().answers != answers {
+                self.heard();
+            }
         }
         self.send(now);
     }
 
+    /// An answer came: from whom?
+    fn heard(&mut self) {
+        let pid = self.socket.sender().unwrap_or(0);
+        if self.peer.is_none_or(|peer| peer.pid != pid) {
+            self.peer = Some(Peer::new(pid, self.socket.file()));
+        }
+    }
+
+    /// The ptp4l that has answered, while its socket is the same.
+    pub const fn peer(&self) -> Option<Peer> {
+        self.peer
+    }
+
+    /// Somebody else may have set something in our stead, and for good reason: what is desired is set again whatever ptp4l has now.
+    pub fn reassert(&mut self, now: Time<Mono>) {
+        self.reconciler.reassert(now);
+        self.send(now);
+    }
+
     fn look(&mut self, now: Time<Mono>) {
-        match self.socket.look() {
+        let change = self.socket.look();
+        if change.is_some() {
+            self.peer = None;
+        }
+        match change {
             Some(Change::Appeared) => self.reconciler.appeared(now),
             Some(Change::Vanished) => self.reconciler.failed(Failure::Missing, now),
             None => {}

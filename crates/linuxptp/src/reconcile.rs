@@ -390,6 +390,15 @@ impl Reconciler {
         self.subscribe_at = now;
     }
 
+    /// What ptp4l has may be the work of somebody who acted in our stead while we could not: it is asked anew, and a worse class does
+    /// not stand for its being foreign.
+    pub fn reassert(&mut self, now: Time<Mono>) {
+        self.lost_touch();
+        self.clear_verdict();
+        self.wanted_since.get_or_insert(now);
+        self.get_at = now;
+    }
+
     /// The datagram that [`Self::poll`] gave last could not be sent.
     pub fn not_sent(&mut self, failure: Failure, now: Time<Mono>) {
         self.session.withdraw();

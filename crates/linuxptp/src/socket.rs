@@ -2,6 +2,7 @@
 //! address by path, so that a restarted ptp4l is reached without opening anything anew.
 
 use std::fs;
+use std::io::IoSliceMut;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::UnixDatagram;
@@ -10,7 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, bind, recv, sendto, socket};
+use nix::sys::socket::sockopt::PassCred;
+use nix::sys::socket::{
+    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, UnixCredentials, bind, recvmsg, sendto,
+    setsockopt, socket,
+};
 use nix::time::{ClockId, clock_gettime};
 
 use crate::error::SocketError;
@@ -101,6 +106,10 @@ pub struct Socket {
     servers: Vec<(PathBuf, UnixAddr)>,
     current: usize,
     known: Option<FileId>,
+    /// Who sent the last datagram that was received.
+    sender: Option<i32>,
+    /// Where the kernel puts that.
+    credentials: Vec<u8>,
     buffer: Box<[u8; DATAGRAM]>,
 }
 
@@ -116,6 +125,7 @@ impl Socket {
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
         let fd =
             socket(AddressFamily::Unix, SockType::Datagram, flags, None).map_err(failed("socket", Path::new("")))?;
+        setsockopt(&fd, PassCred, &true).map_err(failed("SO_PASSCRED", Path::new("")))?;
         let own = bind_own(&fd, locations, identity)?;
         let watch = Watch::new(&locations.servers);
         let made = Socket {
@@ -127,6 +137,8 @@ impl Socket {
             servers,
             current: 0,
             known: None,
+            sender: None,
+            credentials: nix::cmsg_space!(UnixCredentials),
             buffer: Box::new([0; DATAGRAM]),
         };
         Ok(made)
@@ -181,8 +193,29 @@ impl Socket {
 
     /// Receives one datagram without waiting; `None` if there is none.
     pub fn receive(&mut self) -> Option<&[u8]> {
-        let length = recv(self.fd.as_raw_fd(), &mut self.buffer[..], MsgFlags::MSG_DONTWAIT).ok()?;
+        let mut parts = [IoSliceMut::new(&mut self.buffer[..])];
+        let space = Some(self.credentials.as_mut_slice());
+        let message = recvmsg::<()>(self.fd.as_raw_fd(), &mut parts, space, MsgFlags::MSG_DONTWAIT).ok()?;
+        let told = message.cmsgs().ok().and_then(|controls| {
+            let mut credentials = controls.filter_map(|control| match control {
+                ControlMessageOwned::ScmCredentials(credentials) => Some(credentials.pid()),
+                _ => None,
+            });
+            credentials.next()
+        });
+        let length = message.bytes;
+        self.sender = told;
         self.buffer.get(..length)
+    }
+
+    /// The process that sent the last datagram received, by the kernel's word; 0 where it is in another process namespace.
+    pub const fn sender(&self) -> Option<i32> {
+        self.sender
+    }
+
+    /// What is known of the file of ptp4l's socket, as of the last look.
+    pub(crate) const fn file(&self) -> Option<FileId> {
+        self.known
     }
 
     /// What a failure means, and what to do about it.

@@ -24,6 +24,17 @@ impl FileId {
             changed: (found.st_ctime, found.st_ctime_nsec),
         })
     }
+
+    /// All of it as words.
+    pub const fn words(self) -> [u64; 4] {
+        let (seconds, nanoseconds) = self.changed;
+        [
+            self.device,
+            self.inode,
+            seconds.cast_unsigned(),
+            nanoseconds.cast_unsigned(),
+        ]
+    }
 }
 
 /// Watches the folders of some paths.

@@ -14,6 +14,7 @@ use tgm_core::{Core, Now, Observation};
 use tgm_sim::Source as _;
 use tgm_time::{Mono, Nanos, Time};
 
+use crate::checkpoint::Keeper;
 use crate::clock::{Clock, boottime};
 use crate::outbox::Outbox;
 use crate::shared::Writer;
@@ -21,6 +22,8 @@ use crate::sources::{Ready, Sources};
 
 /// How often the PHCs are sampled, and how long the thread sleeps at most.
 const PERIOD: Nanos = Nanos::from_secs(1);
+/// How long a ptp4l may take to say that it announces Free-Run, at the end.
+const RESIGNS_WITHIN: Nanos = Nanos::from_secs(1);
 /// Descriptors that one turn can find ready.
 const BATCH: usize = 32;
 /// The stop descriptor's mark.
@@ -36,6 +39,9 @@ pub struct Hardware {
     outbox: Outbox,
     clock: Clock,
     sources: Sources,
+    keeper: Option<Keeper>,
+    /// At the end what is announced is left as it is.
+    leaves: bool,
     epoll: Epoll,
     timer: TimerFd,
     wake: OwnedFd,
@@ -80,6 +86,8 @@ impl Hardware {
             outbox,
             clock,
             sources,
+            keeper: None,
+            leaves: false,
             epoll,
             timer,
             wake,
@@ -89,6 +97,11 @@ impl Hardware {
         hardware.register();
         hardware.turn_over(&[])?;
         Ok(hardware)
+    }
+
+    /// Keeps a checkpoint from now on. `leaves`: what is announced is not taken back at the end, the guardians have it then.
+    pub fn keep(&mut self, keeper: Option<Keeper>, leaves: bool) {
+        (self.keeper, self.leaves) = (keeper, leaves);
     }
 
     /// Runs until `stop` is readable.
@@ -108,8 +121,7 @@ impl Hardware {
         };
         let ready = ready.get(..count).unwrap_or_default();
         if ready.iter().any(|event| event.data() == STOP) {
-            let now = self.clock.now()?.mono;
-            self.sources.resign(&self.core, now);
+            self.resign()?;
             return Ok(Turn::Stopped);
         }
         if ready.iter().any(|event| event.data() == TIMER) {
@@ -117,6 +129,30 @@ impl Hardware {
         }
         self.turn_over(ready)?;
         Ok(Turn::Again)
+    }
+
+    /// Takes back what is announced, and waits until each ptp4l says so, is not there, or has had its time.
+    fn resign(&mut self) -> Result<(), Errno> {
+        if self.leaves {
+            return Ok(());
+        }
+        let mut now = self.clock.now()?.mono;
+        let until = now + RESIGNS_WITHIN;
+        if let Some(keeper) = &mut self.keeper {
+            keeper.give_up();
+        }
+        self.sources.resign(&self.core, now);
+        while !self.sources.has_resigned() && now < until {
+            let mut ready = [EpollEvent::empty(); BATCH];
+            let _ = self.epoll.wait(&mut ready, 10_u8); // woken or not: each is looked after
+            now = self.clock.now()?.mono;
+            self.sources.serve_ptp4ls(now);
+        }
+        match &self.keeper {
+            Some(keeper) if self.sources.has_resigned() => keeper.stop(),
+            _ => {} // the guardians go on trying
+        }
+        Ok(())
     }
 
     fn turn_over(&mut self, ready: &[EpollEvent]) -> Result<(), Errno> {
@@ -149,16 +185,25 @@ impl Hardware {
             writer,
             outbox,
             sources,
+            keeper,
             ..
         } = self;
         if core.deadline().is_some_and(|deadline| now.mono >= deadline) {
             core.tick(now, |event| outbox.keep(event, writer));
+        }
+        while let Some(instance) = sources.disowned(now.mono) {
+            core.disown(now, instance, |event| outbox.keep(event, writer));
         }
         sources.announce(core, now.mono);
         sources.count(writer);
         if outbox.flush(core, now.mono, writer) {
             // A full pipe means that the publisher has been woken and not looked yet: nothing to do.
             let _ = nix::unistd::write(&self.wake, &[1]);
+        }
+        if let Some(keeper) = keeper
+            && keeper.turn(core, now.mono, sources.peers())
+        {
+            sources.reassert(now.mono);
         }
         self.writer.beat(boottime()?);
         self.register();
@@ -168,7 +213,12 @@ impl Hardware {
     /// Sets the timer to the next thing that is due.
     fn arm(&self) -> Result<(), Errno> {
         let simulated = self.sources.simulated.iter().filter_map(|source| source.next_at());
-        let due = [self.core.deadline(), self.sources.next_at(), Some(self.next_sample)];
+        let due = [
+            self.core.deadline(),
+            self.sources.next_at(),
+            self.keeper.as_ref().map(Keeper::next_at),
+            Some(self.next_sample),
+        ];
         let Some(next) = due.into_iter().flatten().chain(simulated).min() else {
             return Ok(());
         };

@@ -1,6 +1,7 @@
 //! The hardware thread: one epoll loop from sources through the core to shared memory.
 #![forbid(unsafe_code)]
 
+pub mod checkpoint;
 pub mod clock;
 pub mod handover;
 mod hardware;

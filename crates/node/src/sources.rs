@@ -8,11 +8,12 @@ use tgm_core::{Core, DpllKind, Instance, Observation, Port, Reading};
 use tgm_dpll::{Monitor, Options, ReadOutcome, Routes};
 use tgm_gnss::fanout::Tap;
 use tgm_gnss::{GnssSource, OpenError};
+use tgm_linuxptp::Peer;
 use tgm_phc::{ExttsReader, OffsetMeter, Phc, PhcSource, SharedQueue};
 use tgm_sim::Source;
 use tgm_time::{Mono, Nanos, Time};
 
-use crate::ptp4l::Ptp4lSlot;
+use crate::ptp4l::{Found, Ptp4lSlot};
 use crate::shared::{Counter, Writer};
 
 /// Between two tries to open what failed.
@@ -319,6 +320,18 @@ impl Sources {
         }
     }
 
+    /// Each ptp4l says that it announces what it should after [`Sources::resign`], or there is none.
+    pub fn has_resigned(&self) -> bool {
+        self.ptp4ls.iter().all(Ptp4lSlot::is_settled)
+    }
+
+    /// Looks after each ptp4l, and nothing else.
+    pub fn serve_ptp4ls(&mut self, now: Time<Mono>) {
+        for slot in &mut self.ptp4ls {
+            slot.turn(now);
+        }
+    }
+
     /// Does what is due without input: dumps, recordings, opening again, asking ptp4l.
     pub fn due(&mut self, now: Time<Mono>, see: &mut impl FnMut(Observation)) {
         for slot in &mut self.ptp4ls {
@@ -362,6 +375,24 @@ impl Sources {
             {
                 see(observation);
             }
+        }
+    }
+
+    /// An instance whose ptp4l is not what an earlier process left; to be asked until there is none.
+    pub fn disowned(&mut self, now: Time<Mono>) -> Option<Instance> {
+        let mut slots = self.ptp4ls.iter_mut();
+        slots.find_map(|slot| (slot.found(now) == Some(Found::Other)).then(|| slot.instance()))
+    }
+
+    /// What each ptp4l is known by, for those that come after.
+    pub fn peers(&self) -> impl Iterator<Item = (Instance, Option<Peer>)> {
+        self.ptp4ls.iter().map(|slot| (slot.instance(), slot.link().peer()))
+    }
+
+    /// Each ptp4l is set again whatever it has.
+    pub fn reassert(&mut self, now: Time<Mono>) {
+        for slot in &mut self.ptp4ls {
+            slot.reassert(now);
         }
     }
 

@@ -51,6 +51,9 @@ pub struct NodeArgs {
 pub enum Role {
     /// Serve notifications and metrics from a node's shared memory. The node starts this by itself.
     Publish(PublishArgs),
+    /// Watch a node's heartbeat, and take its class back when it is dead. The node starts this by itself.
+    #[command(hide = true)]
+    Guardian(crate::guardian::GuardianArgs),
     /// Check a configuration file and say what it means.
     Check {
         /// The file.

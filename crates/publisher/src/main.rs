@@ -4,15 +4,19 @@
 mod args;
 mod build;
 mod config;
+mod continuity;
 mod exit;
 mod feed;
+mod guardian;
 mod hearing;
 mod http;
 mod log;
 mod node_process;
 mod publish_process;
 mod receivers;
+mod respawn;
 mod run_dir;
+mod signals;
 mod status;
 mod supervise;
 
@@ -26,6 +30,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     exit::report(match cli.role {
         Some(Role::Publish(args)) => publish_process::run(&args),
+        Some(Role::Guardian(args)) => guardian::run(&args),
         Some(Role::Check { file }) => check(&file),
         None => node_process::run(&cli.node),
     })

@@ -5,8 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use nix::fcntl::OFlag;
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signalfd::SignalFd;
 use nix::unistd::getuid;
 use tgm_node::Hardware;
 use tracing::{info, warn};
@@ -14,9 +13,11 @@ use tracing::{info, warn};
 use crate::args::{NodeArgs, PublishArgs};
 use crate::build::{self, Built};
 use crate::config::{self, Config};
+use crate::continuity::{self, Continuity};
 use crate::exit::Fatal;
+use crate::guardian::Guardians;
 use crate::supervise::{Given, Supervisor, Why};
-use crate::{hearing, log, receivers, run_dir};
+use crate::{hearing, log, receivers, run_dir, signals};
 
 /// Memory of the hardware thread's stack.
 const STACK: usize = 256 * 1024;
@@ -36,8 +37,8 @@ pub fn run(args: &NodeArgs) -> Result<(), Fatal> {
         .unwrap_or_else(run_dir::default_folder);
     let socket = run_dir::socket(&folder, publish.listen)?;
     // Blocked before any thread starts, so that only the descriptor gets them.
-    let signals = signals()?;
-    let built = match args.simulate {
+    let signals = signals::block()?;
+    let mut built = match args.simulate {
         true => build::simulated(args.scenario.as_deref(), args.speed.unwrap_or(1))?,
         false => build::real(&config)?,
     };
@@ -47,7 +48,8 @@ pub fn run(args: &NodeArgs) -> Result<(), Fatal> {
     for problem in &built.problems {
         warn!("{problem} (goes on without it and tries again)");
     }
-    Node::start(built)?.serve(publish, socket, &signals, args.simulate)
+    let continuity = continuity::take_up(&config, &folder, publish.listen, &mut built)?;
+    Node::start(built, continuity)?.serve(publish, socket, &signals, args.simulate)
 }
 
 fn configuration(args: &NodeArgs) -> Result<Config, Fatal> {
@@ -79,17 +81,6 @@ fn publish_args(args: &NodeArgs, config: &Config) -> Result<PublishArgs, Fatal> 
     })
 }
 
-fn signals() -> Result<SignalFd, Fatal> {
-    let mut mask = SigSet::empty();
-    for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        mask.add(signal);
-    }
-    let made = mask
-        .thread_block()
-        .and_then(|()| SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC));
-    made.map_err(|errno| Fatal::Runtime(format!("signals: {errno}")))
-}
-
 struct Node {
     thread: std::thread::JoinHandle<Result<(), nix::errno::Errno>>,
     /// Closing it stops the hardware thread.
@@ -99,10 +90,13 @@ struct Node {
     given: Given,
     /// They end after the hardware thread.
     receivers: Vec<std::thread::JoinHandle<()>>,
+    guardians: Option<Guardians>,
+    /// What is announced is left at the end.
+    leaves: bool,
 }
 
 impl Node {
-    fn start(built: Built) -> Result<Self, Fatal> {
+    fn start(built: Built, continuity: Option<Continuity>) -> Result<Self, Fatal> {
         let runtime = |error: &dyn std::fmt::Display| Fatal::Runtime(format!("starting the hardware thread: {error}"));
         let pipe = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK);
         let (woken, wake) = pipe.map_err(|error| runtime(&error))?;
@@ -117,7 +111,12 @@ impl Node {
         let stopped = OwnedFd::from(stopped);
         let receivers = receivers::start(built.receivers)?;
         let hardware = Hardware::new(built.core, built.writer, built.clock, built.sources, wake, &stopped);
-        let mut hardware = hardware.map_err(|error| runtime(&error))?;
+        let mut hardware = Box::new(hardware.map_err(|error| runtime(&error))?); // its thread has a small stack
+        let (mut guardian, mut leaves) = (None, false);
+        if let Some(continuity) = continuity {
+            hardware.keep(Some(continuity.keeper), continuity.leaves);
+            (guardian, leaves) = (continuity.guardian, continuity.leaves);
+        }
         let run = move || {
             let _kept = (stopped, ends); // the second tells the main thread that this one has ended
             hardware.run()
@@ -132,6 +131,8 @@ impl Node {
             ended,
             given,
             receivers,
+            guardians: guardian.map(Guardians::start).transpose()?,
+            leaves,
         })
     }
 
@@ -148,6 +149,8 @@ impl Node {
             ended,
             given,
             receivers,
+            guardians,
+            leaves,
         } = self;
         let hearing = hearing::Hearing::new(&given)?;
         let mut publisher = Supervisor::start(given, args.clone(), socket)?;
@@ -165,6 +168,9 @@ impl Node {
         let end = thread.join();
         for receiver in receivers {
             let _ = receiver.join(); // it panicked at worst, and nothing is left to do for it
+        }
+        if let Some(guardians) = guardians {
+            guardians.end(leaves);
         }
         publisher.stop();
         match (why, end) {

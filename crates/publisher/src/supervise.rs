@@ -18,14 +18,8 @@ use tracing::{info, warn};
 
 use crate::args::PublishArgs;
 use crate::exit::Fatal;
+use crate::respawn::{FIRST_WAIT, LONGEST_WAIT, WELL};
 
-/// A publisher that served this long was well: its successor is started at once. One that always dies sooner is not started for ever
-/// at full speed.
-const WELL: Duration = Duration::from_millis(200);
-/// First wait before a publisher that was not well is started again; doubled up to [`LONGEST_WAIT`].
-const FIRST_WAIT: Duration = Duration::from_millis(50);
-/// Longest such wait.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How long a publisher may take to serve.
 const SERVES_WITHIN: Duration = Duration::from_secs(10);
 

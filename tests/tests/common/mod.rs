@@ -11,6 +11,7 @@
 
 pub mod consumer;
 pub mod http;
+pub mod ptp4l;
 pub mod pty;
 
 use std::fs;

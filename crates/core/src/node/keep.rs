@@ -13,6 +13,11 @@ use crate::soonest::Soonest;
 use crate::status::InputQuality;
 
 impl Core {
+    /// Number of the last event; 0 before the first.
+    pub const fn last_event(&self) -> u64 {
+        self.seq
+    }
+
     /// Writes what a successor needs into `to`.
     pub fn checkpoint(&self, now: Time<Mono>, to: &mut Checkpoint) {
         to.at = now;

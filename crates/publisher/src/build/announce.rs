@@ -5,8 +5,23 @@ use tgm_linuxptp::{Link, Locations, Mode, Options};
 use tgm_node::ptp4l::Ptp4lSlot;
 use tgm_time::{Mono, Time};
 
-use crate::config::{AnnounceMode, Instance};
+use crate::config::{AnnounceMode, Instance, Ptp4l};
 use crate::exit::Fatal;
+
+/// Where a ptp4l listens, and where it is to answer.
+pub fn locations(ptp4l: &Ptp4l, mode: Mode) -> Locations {
+    let mut locations = match (&ptp4l.socket, mode) {
+        (Some(path), _) => Locations::of([path]),
+        (None, Mode::Verify) => {
+            let mut both = Locations::read_only(); // older versions have only the other one
+            both.servers.extend(Locations::read_write().servers);
+            both
+        }
+        (None, _) => Locations::read_write(),
+    };
+    locations.folder.clone_from(&ptp4l.folder);
+    locations
+}
 
 /// Opens the link; `None` if nothing is to be done about this ptp4l. Second: what is wrong with it now, for people.
 pub fn link(
@@ -27,16 +42,7 @@ pub fn link(
             instance.name
         )));
     }
-    let mut locations = match (&ptp4l.socket, mode) {
-        (Some(path), _) => Locations::of([path]),
-        (None, Mode::Verify) => {
-            let mut both = Locations::read_only(); // older versions have only the other one
-            both.servers.extend(Locations::read_write().servers);
-            both
-        }
-        (None, _) => Locations::read_write(),
-    };
-    locations.folder.clone_from(&ptp4l.folder);
+    let locations = locations(ptp4l, mode);
     let options = Options {
         mode,
         domain: ptp4l.domain,

@@ -15,6 +15,7 @@ use tgm_node::clock::Clock;
 use tgm_node::shared::Writer;
 use tgm_node::sources::Sources;
 
+pub use announce::locations;
 pub use discover::without_config;
 pub use real::real;
 pub use simulated::simulated;

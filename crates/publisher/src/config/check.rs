@@ -35,6 +35,13 @@ pub fn check(config: &Config) -> Result<Vec<String>, Fatal> {
             }
         }
     }
+    let max_age = config.continuity.adopt_max_age_s;
+    if !(2..=10).contains(&max_age) {
+        return Err(Fatal::Config(format!(
+            "continuity.adopt_max_age_s = {max_age}; allowed are 2 to 10: a guardian acts after 2 s, and what nobody backs is taken back \
+             within 15 s"
+        )));
+    }
     if config.leap.file.is_some() && config.leap.utc_offset_s.is_some() {
         return Err(Fatal::Config(
             "leap: set either `file` or `utc_offset_s`, not both".into(),

@@ -24,6 +24,8 @@ pub struct Config {
     pub leap: Leap,
     /// What tgmd may change on hardware.
     pub control: Control,
+    /// What outlives a node process.
+    pub continuity: Continuity,
     /// One per ptp4l/ts2phc configuration.
     #[serde(rename = "instance")]
     pub instances: Vec<Instance>,
@@ -87,6 +89,36 @@ pub struct Control {
     pub extts: bool,
     /// Set receivers up as their cards' `gnss_setup` says. Otherwise nothing is sent to a receiver.
     pub gnss: bool,
+}
+
+/// What an orderly end does about what is announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stop {
+    /// Free-Run is announced for two intervals.
+    #[default]
+    AnnounceFreerun,
+    /// It is left as it is: the guardians have it, and the next node may adopt it.
+    Leave,
+}
+
+/// What outlives a node process.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Continuity {
+    /// Seconds within which another node may take up what one left.
+    pub adopt_max_age_s: i64,
+    /// What an orderly end does.
+    pub stop: Stop,
+}
+
+impl Default for Continuity {
+    fn default() -> Self {
+        Continuity {
+            adopt_max_age_s: 10,
+            stop: Stop::default(),
+        }
+    }
 }
 
 /// Clock class after a holdover left its specification.
@@ -310,8 +342,13 @@ mod tests {
             default
         );
         assert_eq!(
-            (shown.publisher, shown.log, shown.control),
-            (Publisher::default(), Log::default(), Control::default())
+            (shown.publisher, shown.log, shown.control, shown.continuity),
+            (
+                Publisher::default(),
+                Log::default(),
+                Control::default(),
+                Continuity::default()
+            )
         );
         let card = &shown_instance.cards[0];
         assert_eq!(

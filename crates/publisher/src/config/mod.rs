@@ -5,4 +5,4 @@ mod file;
 mod receiver;
 
 pub use check::check;
-pub use file::{AnnounceMode, Card, Config, Devices, Instance, Leap, OutOfSpecClass, read};
+pub use file::{AnnounceMode, Card, Config, Devices, Instance, Leap, OutOfSpecClass, Ptp4l, Stop, read};
