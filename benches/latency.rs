@@ -2,8 +2,9 @@
 //!
 //! The way is the real one: hardware thread, shared memory, pipe, publisher process, HTTP. Beside it, in turn with it, runs a bare
 //! probe: a thread that waits in epoll for the same frame and writes as many bytes to the same subscriber over a kept connection.
-//! Nothing that tells a subscriber over TCP can be faster than that on the machine at hand. Then: time from start to service, memory,
-//! and the program's size; the word `latency` as an argument leaves these out.
+//! Nothing that tells a subscriber over TCP can be faster than that on the machine at hand. Then the way to the ring
+//! alone, and what of it is ours. Then: time from start to service, memory, and the program's size; the word `latency` as an argument
+//! leaves these out.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // a bench stops where it breaks
 
@@ -25,14 +26,13 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 use nix::unistd::{Pid, pipe2};
+use tgm_benches::one_card::{Measured, OWNER, Parts, one_card, percentiles};
 use tgm_benches::{FAMILY, clock_id};
-use tgm_core::config::{CardConfig, Config, InstanceConfig, Judge, Limits, OutOfSpec};
-use tgm_core::{Core, Instance, Port};
 use tgm_dpll::encode::message;
 use tgm_dpll::{Monitor, Options, Routes};
-use tgm_node::clock::{Clock, boottime};
-use tgm_node::shared::{Next, Reader as SharedReader, Writer};
-use tgm_node::sources::{CardSources, DpllSlot, Sources};
+use tgm_node::clock::Clock;
+use tgm_node::shared::{Next, Reader as SharedReader};
+use tgm_node::sources::DpllSlot;
 use tgm_node::{Hardware, handover};
 use tgm_sys::dpll::{a, cmd};
 
@@ -138,6 +138,14 @@ impl Kernel {
     }
 }
 
+/// The dpll family as a node knows it, over a socket whose other end is here.
+fn dpll() -> (Kernel, DpllSlot) {
+    let (kernel, user) = Kernel::pair();
+    let routes = Routes::first(OWNER.0, OWNER.1);
+    let monitor = Monitor::from_fd(user, FAMILY, Options::new(routes));
+    (kernel, DpllSlot::over(monitor, routes, vec![OWNER]))
+}
+
 /// A node in this process, without its main thread.
 struct Node {
     kernel: Kernel,
@@ -149,37 +157,8 @@ struct Node {
 
 impl Node {
     fn start(tgmd: &Path, folder: &Path, listen: SocketAddr, metrics: SocketAddr) -> Self {
-        let (instance, port) = (Instance(0), Port(0));
-        let mut config = Config::default();
-        let judged = InstanceConfig {
-            instance,
-            judge: Judge::Tgm,
-            limits: Limits::DEFAULT,
-            out_of_spec: OutOfSpec::None,
-        };
-        config.instance(judged).unwrap();
-        let card = CardConfig {
-            instance,
-            port,
-            phc_on_dpll: true,
-            has_gnss: false,
-            has_dpll: true,
-            simulated: false,
-        };
-        config.card(card).unwrap();
-        let (kernel, user) = Kernel::pair();
-        let routes = Routes::first(instance, port);
-        let monitor = Monitor::from_fd(user, FAMILY, Options::new(routes));
-        let sources = Sources {
-            dpll: Some(DpllSlot::over(monitor, routes, vec![(instance, port)])),
-            cards: vec![CardSources::default()],
-            ptp4ls: vec![],
-            simulated: vec![],
-        };
-        let mut writer = Writer::create(std::process::id(), boottime().unwrap()).unwrap();
-        assert_eq!(writer.intern("ens1f0").unwrap(), port);
-        let name = writer.intern("ptp4l.0.config").unwrap();
-        writer.name_instance(instance, name);
+        let (kernel, dpll) = dpll();
+        let Parts { core, writer, sources } = one_card(dpll).unwrap();
         let (woken, wake) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).unwrap();
         let (stop, stopped) = UnixStream::pair().unwrap();
         let snapshot = writer.snapshot_file().try_clone_to_owned().unwrap();
@@ -187,7 +166,7 @@ impl Node {
         let reader = SharedReader::open(snapshot.as_fd(), ring.as_fd()).unwrap();
         let stopped = OwnedFd::from(stopped);
         let clock = Clock::real().unwrap();
-        let mut hardware = Hardware::new(Core::new(&config), writer, clock, sources, wake, &stopped).unwrap();
+        let mut hardware = Hardware::new(core, writer, clock, sources, wake, &stopped).unwrap();
         let run = move || {
             let _stopped = stopped;
             hardware.run()
@@ -313,9 +292,49 @@ fn to_the_ring(node: &mut Node) {
         }
     }
     println!("frame to event in the ring, {CHANGES} changes, in turn with a loop that only receives (us):");
-    println!("{:>10} {:>8} {:>8} {:>8} {:>8}", "", "p50", "p90", "p99", "max");
+    head();
     row("ring", ours);
     row("bare", others);
+}
+
+/// From the receipt of a frame to its event in the ring, both on one frame: what is ours of the way.
+fn share() {
+    let (kernel, dpll) = dpll();
+    let (stop, stopped) = UnixStream::pair().unwrap();
+    let mut measured = Measured::new(one_card(dpll).unwrap(), stopped.into()).unwrap();
+    let (tell, told) = channel();
+    let thread = std::thread::spawn(move || {
+        while let Ok(share) = measured.turn() {
+            if let Some(share) = share {
+                tell.send(share).unwrap();
+            }
+        }
+    });
+    let (mut waited, mut floor, mut ours) = (Vec::new(), Vec::new(), Vec::new());
+    for change in 0..WARM_UP + CHANGES {
+        std::thread::sleep(PAUSE);
+        kernel.answer_dumps();
+        std::thread::sleep(PAUSE);
+        while told.try_recv().is_ok() {} // the first states
+        let said = kernel.say(2 + u32::from(change % 2 == 1));
+        let share = told.recv_timeout(PATIENCE).unwrap();
+        if change >= WARM_UP {
+            waited.push(share.received - said);
+            floor.push(share.floor);
+            ours.push(share.ours);
+        }
+    }
+    drop(stop);
+    thread.join().unwrap();
+    println!("what of it is ours, on the frame itself, {CHANGES} changes (us):");
+    head();
+    row("received", waited);
+    row("again", floor);
+    row("ours", ours);
+}
+
+fn head() {
+    println!("{:>10} {:>8} {:>8} {:>8} {:>8}", "", "p50", "p90", "p99", "max");
 }
 
 /// The next POST, which has to come.
@@ -369,21 +388,19 @@ fn latency(tgmd: &Path, folder: &Path) {
         }
     }
     println!("frame to POST, {CHANGES} changes, POST of {size} bytes, the two in turn (us):");
-    println!("{:>10} {:>8} {:>8} {:>8} {:>8}", "", "p50", "p90", "p99", "max");
+    head();
     let own = row("tgmd", ours);
     let bare = row("probe", probes);
-    println!("{:>10} {:>8.2}", "ratio", own.as_secs_f64() / bare.as_secs_f64());
+    println!("{:>10} {:>8.2}", "ratio", own / bare);
     to_the_ring(&mut node);
+    share();
 }
 
-/// Prints percentiles; the median.
-fn row(what: &str, mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    let at = |percent: usize| times[(times.len() * percent / 100).min(times.len() - 1)];
-    let us = |time: Duration| time.as_secs_f64() * 1e6;
-    let [p50, p90, p99, max] = [at(50), at(90), at(99), at(100)].map(us);
-    println!("{what:>10} {p50:>8.0} {p90:>8.0} {p99:>8.0} {max:>8.0}");
-    at(50)
+/// Prints percentiles; the median, us.
+fn row(what: &str, mut times: Vec<Duration>) -> f64 {
+    let [p50, p90, p99, max] = percentiles(&mut times);
+    println!("{what:>10} {p50:>8.1} {p90:>8.1} {p99:>8.1} {max:>8.1}");
+    p50
 }
 
 fn free_address() -> SocketAddr {

@@ -6,6 +6,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod one_card;
+
 use tgm_core::config::{CardConfig, Config, InstanceConfig, Judge, Limits, OutOfSpec};
 use tgm_core::{Instance, Port};
 use tgm_dpll::Routes;

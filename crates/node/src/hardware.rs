@@ -1,8 +1,8 @@
 //! The hardware thread: one epoll loop over netlink, receivers, PHCs and a timer; observations through the core to shared memory.
 //!
-//! A turn reads what is ready, hands each observation to the core, lets time pass if a deadline is due, stores the snapshot, pushes
-//! the events and wakes the publisher. In the steady state it allocates nothing, takes no lock and logs nothing; what goes wrong is
-//! counted in shared memory. A source that fails is opened again once a second.
+//! A turn reads what is ready, hands each observation to the core and tells at once what follows from it; then it lets time pass if a
+//! deadline is due, passes the decisions on to ptp4l, counts and stores the snapshot. In the steady state it allocates nothing, takes
+//! no lock and logs nothing; what goes wrong is counted in shared memory. A source that fails is opened again once a second.
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
@@ -44,8 +44,9 @@ pub struct Hardware {
     leaves: bool,
     epoll: Epoll,
     timer: TimerFd,
-    wake: OwnedFd,
     next_sample: Time<Mono>,
+    /// What the timer is set to, until it went off.
+    armed: Option<Time<Mono>>,
     /// Descriptors as registered, so that a source that was opened again is registered again.
     registered: Vec<(Ready, RawFd, u64)>,
 }
@@ -79,7 +80,7 @@ impl Hardware {
         epoll.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, TIMER))?;
         let next_sample = clock.now()?.mono;
         let registered = Vec::with_capacity(sources.descriptors());
-        let outbox = Outbox::default();
+        let outbox = Outbox::new(wake);
         let mut hardware = Hardware {
             core,
             writer,
@@ -90,8 +91,8 @@ impl Hardware {
             leaves: false,
             epoll,
             timer,
-            wake,
             next_sample,
+            armed: None,
             registered,
         };
         hardware.register();
@@ -126,6 +127,7 @@ impl Hardware {
         }
         if ready.iter().any(|event| event.data() == TIMER) {
             let _ = self.timer.wait(); // only acknowledges; a spurious one finds nothing due
+            self.armed = None;
         }
         self.turn_over(ready)?;
         Ok(Turn::Again)
@@ -164,7 +166,10 @@ impl Hardware {
             sources,
             ..
         } = self;
-        let mut see = |observation: Observation| core.step(now, &observation, |event| outbox.keep(event, writer));
+        let mut see = |observation: Observation| {
+            core.step(now, &observation, |event| outbox.keep(event, writer));
+            outbox.empty(core, now.mono, writer);
+        };
         for event in ready.iter().filter(|event| event.data() < TIMER) {
             sources.read(Ready::from_mark(event.data()), now.mono, &mut see);
         }
@@ -194,12 +199,10 @@ impl Hardware {
         while let Some(instance) = sources.disowned(now.mono) {
             core.disown(now, instance, |event| outbox.keep(event, writer));
         }
+        outbox.empty(core, now.mono, writer);
         sources.announce(core, now.mono);
         sources.count(writer);
-        if outbox.flush(core, now.mono, writer) {
-            // A full pipe means that the publisher has been woken and not looked yet: nothing to do.
-            let _ = nix::unistd::write(&self.wake, &[1]);
-        }
+        writer.store(core, now.mono); // what changed without an event
         if let Some(keeper) = keeper
             && keeper.turn(core, now.mono, sources.peers())
         {
@@ -210,8 +213,8 @@ impl Hardware {
         Ok(())
     }
 
-    /// Sets the timer to the next thing that is due.
-    fn arm(&self) -> Result<(), Errno> {
+    /// Sets the timer to the next thing that is due. [`Hardware::turn`] does it before it sleeps.
+    pub fn arm(&mut self) -> Result<(), Errno> {
         let simulated = self.sources.simulated.iter().filter_map(|source| source.next_at());
         let due = [
             self.core.deadline(),
@@ -219,13 +222,17 @@ impl Hardware {
             self.keeper.as_ref().map(Keeper::next_at),
             Some(self.next_sample),
         ];
-        let Some(next) = due.into_iter().flatten().chain(simulated).min() else {
+        let next = due.into_iter().flatten().chain(simulated).min();
+        if next == self.armed {
             return Ok(());
-        };
-        let at = self.clock.real_moment(next).as_nanos().max(1); // zero would disarm
+        }
+        let Some(moment) = next else { return Ok(()) };
+        let at = self.clock.real_moment(moment).as_nanos().max(1); // zero would disarm
         let moment = TimeSpec::new(at.div_euclid(1_000_000_000), at.rem_euclid(1_000_000_000));
         self.timer
-            .set(Expiration::OneShot(moment), TimerSetTimeFlags::TFD_TIMER_ABSTIME)
+            .set(Expiration::OneShot(moment), TimerSetTimeFlags::TFD_TIMER_ABSTIME)?;
+        self.armed = next;
+        Ok(())
     }
 
     /// Puts descriptors that are new since the last turn into the epoll set. Closed ones left it by themselves.

@@ -1,7 +1,10 @@
 //! Where the core's events wait until the snapshot that goes with them is stored.
 //!
 //! A subscriber that is told of a change and asks for the present state at once must find the change in it, so the snapshot is
-//! written before the ring. The box holds what one observation or tick can bring; a full one is flushed in between.
+//! written before the ring. The box holds what one observation or tick can bring, and is emptied behind each: whatever else a turn
+//! has to do can wait, an event cannot. A full one is emptied in between.
+
+use std::os::fd::OwnedFd;
 
 use tgm_core::{Core, Event};
 use tgm_time::{Mono, Time};
@@ -12,15 +15,27 @@ use crate::shared::Writer;
 const ROOM: usize = 32;
 
 /// Events of one step.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Outbox {
     events: [Option<Event>; ROOM],
     held: usize,
     /// Events that were pushed before their snapshot because the box was full.
     early: u64,
+    /// The non-blocking end of a pipe that the publisher waits at.
+    wake: OwnedFd,
 }
 
 impl Outbox {
+    /// An empty one; `wake` is written to behind what is pushed.
+    pub const fn new(wake: OwnedFd) -> Self {
+        Outbox {
+            events: [None; ROOM],
+            held: 0,
+            early: 0,
+            wake,
+        }
+    }
+
     /// Keeps an event; pushes the oldest held ones if there is no room.
     pub fn keep(&mut self, event: &Event, writer: &Writer) {
         if self.held == ROOM {
@@ -40,11 +55,19 @@ impl Outbox {
         self.held = 0;
     }
 
-    /// Stores the snapshot, then pushes what is held; true if there was anything.
-    pub fn flush(&mut self, core: &Core, now: Time<Mono>, writer: &Writer) -> bool {
+    /// If anything is held: stores the snapshot, pushes what is held and wakes the publisher.
+    #[inline]
+    pub fn empty(&mut self, core: &Core, now: Time<Mono>, writer: &Writer) {
+        if self.held > 0 {
+            self.tell(core, now, writer);
+        }
+    }
+
+    #[inline(never)] // events are rare
+    fn tell(&mut self, core: &Core, now: Time<Mono>, writer: &Writer) {
         writer.store(core, now);
-        let any = self.held > 0;
         self.push(writer);
-        any
+        // A full pipe means that the publisher has been woken and not looked yet: nothing to do.
+        let _ = nix::unistd::write(&self.wake, &[1]);
     }
 }

@@ -1,5 +1,6 @@
 //! The node's side: interns names, stores the snapshot, pushes events. Allocates at creation only.
 
+use std::cell::Cell;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -180,21 +181,25 @@ impl Writer {
         let Some(lock) = words.get(layout::AT_LOCK) else { return };
         let area = |at: usize, length: usize| words.get(at..at + length).unwrap_or_default();
         let node = node_words::pack_node(&core.node_view(now));
-        let instances = core.instances(now).enumerate().flat_map(|(n, view)| {
+        // Counted as they are written, so that each is looked at once.
+        let (instances, cards) = (Cell::new(0u64), Cell::new(0u64));
+        let instance_words = core.instances(now).enumerate().flat_map(|(n, view)| {
+            instances.set(instances.get() + 1);
             let at = area(layout::AT_INSTANCES + n * INSTANCE_WORDS, INSTANCE_WORDS);
             at.iter().zip(node_words::pack_instance(&view))
         });
-        let cards = core.cards(now).enumerate().flat_map(|(n, view)| {
+        let card_words = core.cards(now).enumerate().flat_map(|(n, view)| {
+            cards.set(cards.get() + 1);
             let at = area(layout::AT_CARDS + n * CARD_WORDS, CARD_WORDS);
             at.iter().zip(card_words::pack(&view))
         });
-        let sizes = (core.instances(now).count() as u64) | (core.cards(now).count() as u64) << 32;
-        let head = area(layout::AT_SIZES, 1).iter().zip([sizes]);
+        let sizes = core::iter::once_with(|| instances.get() | cards.get() << 32);
         seqlock::write(
             lock,
-            head.chain(area(layout::AT_NODE, NODE_WORDS).iter().zip(node))
-                .chain(instances)
-                .chain(cards),
+            (area(layout::AT_NODE, NODE_WORDS).iter().zip(node))
+                .chain(instance_words)
+                .chain(card_words)
+                .chain(area(layout::AT_SIZES, 1).iter().zip(sizes)),
         );
     }
 
