@@ -34,6 +34,7 @@ use crate::holdover::Holdover;
 use crate::learn::Learner;
 use crate::limit::{OffsetJudge, within_rss};
 use crate::observation::{GnssEpoch, Observation, Reading};
+use crate::physics::{InputFrequency, ReceiverDrift};
 use crate::soonest::Soonest;
 use crate::status::{GnssState, InputQuality, LockStatus, UNKNOWN};
 use crate::tod::{T, TimeOfDay, utc_offset};
@@ -77,6 +78,11 @@ pub struct Card {
     phc: OffsetJudge,
     rss: OffsetJudge,
     walk: Walk,
+    frequency: InputFrequency,
+    drift: ReceiverDrift,
+    /// Bound of the time error by the last good sample in Locked, without what is configured; and when the holdover began, with it.
+    bound: Nanos,
+    start_bound: Nanos,
     /// P and when it was measured.
     pulse: Option<(Nanos, Time<Mono>)>,
     /// Until when it counts.
@@ -135,6 +141,10 @@ impl Card {
             phc: OffsetJudge::default(),
             rss: OffsetJudge::default(),
             walk: Walk::default(),
+            frequency: InputFrequency::default(),
+            drift: ReceiverDrift::default(),
+            bound: instance.limits.offset,
+            start_bound: instance.limits.offset,
             pulse: None,
             pulse_fresh: Fresh::NEVER,
             state: TgmState::FreeRun,
@@ -247,7 +257,7 @@ impl Card {
         self.pulse = Some((offset, at));
         self.pulse_fresh = Fresh::at(at, self.limits.phc_stale);
         let locked = self.dpll.is_locked(at);
-        let trusted = self.gnss.is_ok(at) & self.tod.agrees(at) & self.detached.is_none();
+        let trusted = self.gnss.is_ok(at) & self.tod.agrees(at) & self.detached.is_none() & !self.is_unphysical();
         let timed = trusted | !self.config.has_gnss;
         if (self.state == TgmState::FreeRun) & !(locked & timed) {
             // Not good whatever the offsets are, and no state to lose: the runs that lose one begin with the next good sample.
@@ -268,6 +278,11 @@ impl Card {
     fn take_epoch(&mut self, at: Time<Mono>, epoch: &GnssEpoch) -> bool {
         // What else an epoch says (accuracy, seconds) moves something only by moving one of the two verdicts.
         let mut repeats = self.gnss.epoch(at, epoch, &self.limits);
+        if let Some(drift) = epoch.clock_drift.filter(|_| self.gnss.has_fix(at)) {
+            let was = self.drift.is_out();
+            self.drift.take(at, drift);
+            repeats &= self.drift.is_out() == was;
+        }
         if let Some(utc) = epoch.utc {
             let was = self.tod.judge(at);
             self.tod.epoch(at, utc, self.utc_offset(), &self.limits);
@@ -282,8 +297,17 @@ impl Card {
     #[cold]
     fn take_oscillator(&mut self, at: Time<Mono>, what: &Reading) -> bool {
         match *what {
-            Reading::Oscillator { femtos_per_second } if self.state == TgmState::Locked => {
-                self.learner.frequency(at, femtos_per_second);
+            Reading::Oscillator { femtos_per_second } => {
+                let locked = self.state == TgmState::Locked;
+                if locked {
+                    self.learner.frequency(at, femtos_per_second);
+                }
+                let ppt = femtos_per_second / 1_000;
+                let trusted = locked && self.g(at) == G::Ok;
+                let limit = self.choice.frequency_limit;
+                if limit.is_some_and(|limit| self.frequency.measured(at, ppt, trusted, limit)) {
+                    return true;
+                }
             }
             Reading::Temperature { millicelsius } => self.learner.temperature(at, millicelsius),
             _ => {}
@@ -324,6 +348,7 @@ impl Card {
             self.good_since = now;
         }
         self.good = self.good.saturating_add(1);
+        self.bound = offset.abs() + phi.unwrap_or(Nanos::ZERO).abs() + t_acc.abs();
     }
 
     /// Pulse and receiver are a second apart, and neither is to blame yet.
@@ -333,10 +358,28 @@ impl Card {
 
     /// G; a card without a receiver follows a leader whose receiver is judged there.
     pub fn g(&self, now: Time<Mono>) -> G {
-        if self.config.has_gnss {
+        let seen = if self.config.has_gnss {
             self.gnss.judge(now)
         } else {
             G::Ok
+        };
+        match seen {
+            G::Ok if self.is_unphysical() => G::Untrusted,
+            seen => seen,
+        }
+    }
+
+    /// The pulse moves in a way that no oscillator can.
+    const fn is_unphysical(&self) -> bool {
+        self.frequency.is_out() || self.drift.is_out()
+    }
+
+    /// Why the pulse is not trusted.
+    const fn distrust(&self) -> Cause {
+        if self.is_unphysical() {
+            Cause::PulseWalk
+        } else {
+            Cause::GnssUntrusted
         }
     }
 
@@ -357,6 +400,11 @@ impl Card {
     pub fn phc_offset(&self, now: Time<Mono>) -> Option<Nanos> {
         let (offset, _) = self.pulse?;
         self.pulse_fresh.holds(now).then_some(offset)
+    }
+
+    /// Bound of the time error when the holdover began.
+    pub fn start_bound(&self) -> Option<Nanos> {
+        self.holdover.map(|_| self.start_bound)
     }
 
     /// est: the larger of the modelled holdover offset and Φ where fresh; nothing outside a holdover.
@@ -418,7 +466,7 @@ impl Card {
         }
         let regained = self.gnss_ok.is_some_and(|ok| now.since(ok) >= self.limits.gnss_trust);
         match self.detached {
-            None if g == G::Untrusted => self.detached = Some(Cause::GnssUntrusted),
+            None if g == G::Untrusted => self.detached = Some(self.distrust()),
             Some(_) if regained && self.waiting.is_none() && !self.drill.is_running() => self.detached = None,
             _ => {}
         }
@@ -444,6 +492,9 @@ impl Card {
 
     /// Walks the transition table; `None`: stays.
     pub fn evaluate(&mut self, now: Time<Mono>) -> Option<Transition> {
+        if self.state == TgmState::FreeRun {
+            self.frequency.forget(now);
+        }
         let (g, d) = (self.g(now), self.dpll.judge(now));
         if self.started.is_none() {
             (self.started, self.since) = (Some(now), now);
@@ -512,7 +563,7 @@ impl Card {
         Some(match () {
             () if d == D::Hold && self.drill.is_running() => (TgmState::HoldoverInSpec, Cause::HoldoverDrill),
             () if d == D::Hold => (TgmState::HoldoverInSpec, Cause::DpllHoldover), // T3a
-            () if g == G::Untrusted => self.leave_pulse(now, Cause::GnssUntrusted)?, // L3, T4b
+            () if g == G::Untrusted => self.leave_pulse(now, self.distrust())?,    // L3, T4b
             () if (lost_too_long && d == D::Locked) || self.waiting.is_some() => {
                 self.leave_pulse(now, Cause::GnssLost)?
             }
@@ -542,7 +593,7 @@ impl Card {
             () if self.phc.is_out() => (TgmState::FreeRun, Cause::PhcOffset),
             () if d == D::Free => (TgmState::FreeRun, Cause::DpllFreerun),
             () if self.t(now) == T::PhcFault => (TgmState::FreeRun, Cause::TimeOfDay),
-            () if untrusted => self.leave_pulse(now, Cause::GnssUntrusted)?, // L3
+            () if untrusted => self.leave_pulse(now, self.distrust())?, // L3
             () if blind || self.waiting.is_some() => self.leave_pulse(now, Cause::GnssLost)?,
             () if self.state == TgmState::HoldoverOutOfSpec && self.beyond_spec() != self.state => {
                 (TgmState::FreeRun, Cause::EecLost) // T9
@@ -567,6 +618,7 @@ impl Card {
             if let Some(latest) = self.losses.first_mut() {
                 *latest = Some(now);
             }
+            self.start_bound = self.bound + self.choice.cable + self.choice.phy;
         }
         self.holdover = match to {
             TgmState::HoldoverInSpec => Some(Holdover {

@@ -149,6 +149,13 @@ pub enum OnFault {
 pub struct CardPolicy {
     /// What it does to its node as a follower. The leader, the first card of its instance, is never isolated.
     pub on_fault: OnFault,
+    /// How far the oscillator may be from the frequency that it can be expected to have against the pulse, ppt (1000 are 1 ns/s), where
+    /// the card shows it; beyond, the pulse walks and is not trusted. `None`: not judged.
+    pub frequency_limit: Option<i64>,
+    /// How uncertain the delay of antenna and cable is, and how asymmetric the ports may be: terms of the time error's bound.
+    pub cable: Nanos,
+    /// See `cable`.
+    pub phy: Nanos,
     /// The pin of its GNSS input is ours to set. Without it there is no holdover on jamming: an untrusted pulse ends in Free-Run.
     pub owns_pins: bool,
     /// The limits of a holdover go by the learned upper bound alone, not by the larger of it and the default model's.

@@ -105,6 +105,8 @@ numbered! {
         ProcessDown = 18, "process-down";
         /// The card goes into holdover on purpose, to learn how it does.
         HoldoverDrill = 19, "holdover-drill";
+        /// The pulse moves in a way that no oscillator can, whatever its receiver says (L3).
+        PulseWalk = 20, "pulse-walk";
         /// A state of the node process before this one goes on (T0).
         Adopted = 32, "adopted";
         /// A state of the node process before this one was on probation, and turned out not to be had any more (T1).

@@ -54,7 +54,7 @@ impl GnssJudge {
     /// Takes an epoch; true if it came in time and says the same as the one before in all that is judged, and all is well.
     #[inline]
     pub fn epoch(&mut self, at: Time<Mono>, epoch: &GnssEpoch, limits: &Limits) -> bool {
-        let repeats = self.fresh.holds(at) && self.epoch.judged_as(epoch);
+        let repeats = self.fresh.holds(at) && self.epoch.judged_as(epoch) && self.epoch.adrift == epoch.adrift;
         let inaccurate = match epoch.t_acc {
             Some(t_acc) => {
                 self.told_t_acc = true;
@@ -115,7 +115,7 @@ impl GnssJudge {
     fn conclude(&mut self) {
         let jammed = self.jamming == Jamming::Critical;
         let spoofed = matches!(self.spoofing, Spoofing::Indicated | Spoofing::Multiple);
-        self.verdict = if jammed || spoofed || self.second_jumped {
+        self.verdict = if jammed || spoofed || self.second_jumped || self.epoch.adrift {
             G::Untrusted
         } else if !self.fix_good || self.t_acc_bad >= T_ACC_EPOCHS {
             G::Lost
@@ -330,6 +330,21 @@ mod tests {
         judge.gone();
         judge.epoch(now, &unsaid, &L);
         assert_eq!(judge.judge(now), G::Ok, "another receiver may be there");
+    }
+
+    #[test]
+    fn func_tgm016_r1_an_antenna_that_is_elsewhere_than_where_it_is_fixed_is_not_trusted() {
+        let adrift = GnssEpoch {
+            adrift: true,
+            fixed_position: true,
+            ..good()
+        };
+        let home = GnssEpoch {
+            adrift: false,
+            ..adrift
+        };
+        assert_eq!(verdict(&[home, adrift]), G::Untrusted);
+        assert_eq!(verdict(&[home, adrift, home]), G::Ok);
     }
 
     #[test]

@@ -13,6 +13,7 @@
 
 mod alias;
 pub mod announce;
+mod bound;
 mod card;
 pub mod checkpoint;
 pub mod config;
@@ -28,6 +29,7 @@ mod limit;
 mod node;
 pub mod observation;
 mod osclock;
+mod physics;
 pub mod process;
 mod relay;
 mod soonest;
@@ -38,6 +40,7 @@ mod walk;
 
 pub use alias::Alias;
 pub use announce::{Announce, TgmState};
+pub use bound::TeBound;
 pub use checkpoint::{Checkpoint, Refusal, Will};
 pub use config::Config;
 pub use desired::{Desired, GnssPin};

@@ -64,6 +64,12 @@ pub struct CardView {
     pub spoofing: Spoofing,
     /// Losses of lock follow each other so fast that locking takes longer.
     pub flapping: bool,
+    /// Uncertainty of the delay of antenna and cable, by configuration.
+    pub cable: Nanos,
+    /// Asymmetry of the ports, by configuration.
+    pub phy: Nanos,
+    /// Bound of the time error when the holdover began, in a holdover.
+    pub start_bound: Option<Nanos>,
     /// What is to be expected of a holdover, the present one or the next.
     pub forecast: Forecast,
 }

@@ -119,6 +119,10 @@ fn print(status: &Value, out: &mut impl Write) -> io::Result<()> {
             instance,
             &["lock_state", "clock_class", "offset_ns", "utc_offset_s"],
         )?;
+        let why = word(member(instance, "why"));
+        if !matches!(why.as_str(), "" | "-") {
+            writeln!(out, "  why {why}")?;
+        }
         let ptp4l = member(instance, "ptp4l");
         if ptp4l.is_object() {
             write!(out, "  ptp4l")?;
@@ -177,7 +181,16 @@ fn print(status: &Value, out: &mut impl Write) -> io::Result<()> {
             line(out, receiver, &keys)?;
         }
         write!(out, "  offsets")?;
-        line(out, card, &["phase_offset_ns", "phc_offset_ns", "holdover_estimate_ns"])?;
+        line(
+            out,
+            card,
+            &[
+                "phase_offset_ns",
+                "phc_offset_ns",
+                "holdover_estimate_ns",
+                "time_error_bound_ns",
+            ],
+        )?;
         let holdover = member(card, "holdover");
         if holdover.is_object() {
             write!(out, "  holdover")?;

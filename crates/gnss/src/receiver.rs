@@ -318,6 +318,7 @@ impl Receiver {
             survey: self.survey,
             pulse: self.pulse.within(KEEP, self.now),
             drift: self.drift.distance(),
+            adrift: facts.adrift,
             sky: satellites.sky,
             state: self.settled.state(verdict, self.now, !self.ever_fixed),
             fresh: self.fresh,

@@ -1,7 +1,7 @@
 //! `tgm_*` of each card: what the core knows and no other metric tells. Base units; `iface` is the interface's own name.
 
 use tgm_core::learn::Readiness;
-use tgm_core::{CardView, Picture};
+use tgm_core::{CardView, Picture, TeBound};
 use tgm_time::Nanos;
 
 use crate::labels::unique;
@@ -92,6 +92,11 @@ pub fn write(page: &mut Page<'_>, picture: &Picture<'_>) {
         "tgm_holdover_left_seconds",
         "Time until LocalMaxHoldoverOffSet; outside a holdover if one began now.",
         |card| card.forecast.left.map(seconds),
+    );
+    of_cards(
+        "tgm_time_error_bound_seconds",
+        "Within what the clock is: the sum of what is known of its errors; not there in Free-Run.",
+        |card| TeBound::of(card).map(|bound| seconds(bound.total())),
     );
     of_cards(
         "tgm_gnss_state",

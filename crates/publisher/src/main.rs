@@ -19,6 +19,7 @@ mod run_dir;
 mod signals;
 mod status;
 mod supervise;
+mod why;
 
 use std::process::ExitCode;
 

@@ -2,13 +2,14 @@
 
 use serde_json::{Map, Value, json};
 use tgm_core::learn::Readiness;
-use tgm_core::{Announce, CardView, ClockState, Forecast, InstanceView, Picture};
+use tgm_core::{Announce, CardView, ClockState, Forecast, InstanceView, Picture, TeBound};
 use tgm_node::shared::layout::COUNTERS;
 use tgm_node::shared::{AnnounceRead, Counter};
 use tgm_time::civil::Civil;
 use tgm_time::{Nanos, Seconds};
 
 use crate::feed::Feed;
+use crate::why::why;
 
 fn nanos(value: Option<Nanos>) -> Value {
     value.map_or(Value::Null, |value| value.0.into())
@@ -54,6 +55,7 @@ fn instance(view: &InstanceView, picture: &Picture<'_>, ptp4l: AnnounceRead) -> 
         "name": picture.names.instance(view.instance),
         "lock_state": state(view.lock_state),
         "clock_class": view.class.map(|class| class.0),
+        "why": why(view, picture),
         "offset_ns": nanos(view.offset),
         "utc_offset_s": seconds(view.announce.and_then(|announce| announce.utc_offset)),
         "announce_desired": view.announce.map(announce),
@@ -109,6 +111,10 @@ fn card(view: &CardView, picture: &Picture<'_>, counters: &[u64; COUNTERS]) -> V
     put("phase_offset_ns", nanos(view.phase_offset));
     put("phc_offset_ns", nanos(view.phc_offset));
     put("holdover_estimate_ns", nanos(view.estimate));
+    put(
+        "time_error_bound_ns",
+        nanos(TeBound::of(view).map(|bound| bound.total())),
+    );
     put("holdover", holdover(&view.forecast));
     put(
         "gnss_state",

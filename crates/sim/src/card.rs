@@ -465,7 +465,8 @@ impl Card {
             self.tell(now, Reading::Temperature { millicelsius }, sink);
         }
         if frequency && followed {
-            let shown = self.oscillator.own_frequency() + FREQUENCY_NOISE * self.rng.normal();
+            // What the loop corrects is the pulse's as well as the oscillator's.
+            let shown = self.oscillator.own_frequency() - self.pulse_walk + FREQUENCY_NOISE * self.rng.normal();
             let femtos_per_second = whole(1e6 * shown).0;
             self.tell(now, Reading::Oscillator { femtos_per_second }, sink);
         }

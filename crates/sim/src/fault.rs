@@ -31,6 +31,10 @@ pub enum Fault {
     ReceiverUnplugged(bool),
     /// The receiver's time of day jumps by this much.
     ReceiverSecond(Seconds),
+    /// The drift that the receiver finds in its own crystal, per second.
+    ReceiverDrift(Nanos),
+    /// The receiver finds itself too far from its fixed position.
+    ReceiverAdrift(bool),
     /// Time-bearing NMEA sentences.
     Nmea(bool),
     /// The time accuracy that the receiver tells; `None`: its usual one.
@@ -93,6 +97,8 @@ impl Fault {
         "receiver silent on|off",
         "receiver unplugged|replugged",
         "receiver second ±SECONDS",
+        "receiver drift NS_PER_S",
+        "receiver adrift on|off",
         "nmea on|off",
         "tacc NS|auto",
         "jamming ok|warning|critical",
@@ -128,6 +134,8 @@ impl Fault {
             ["receiver", "unplugged"] => Fault::ReceiverUnplugged(true),
             ["receiver", "replugged"] => Fault::ReceiverUnplugged(false),
             ["receiver", "second", n] => Fault::ReceiverSecond(Seconds(n.parse().ok()?)),
+            ["receiver", "drift", n] => Fault::ReceiverDrift(nanos(n)?),
+            ["receiver", "adrift", word] => Fault::ReceiverAdrift(on_off(word)?),
             ["nmea", word] => Fault::Nmea(on_off(word)?),
             ["tacc", "auto"] => Fault::TimeAccuracy(None),
             ["tacc", n] => Fault::TimeAccuracy(Some(nanos(n)?)),
@@ -245,6 +253,8 @@ impl fmt::Display for Fault {
             Fault::ReceiverUnplugged(true) => f.write_str("receiver unplugged"),
             Fault::ReceiverUnplugged(false) => f.write_str("receiver replugged"),
             Fault::ReceiverSecond(by) => write!(f, "receiver second {:+}", by.0),
+            Fault::ReceiverDrift(ns) => write!(f, "receiver drift {}", ns.0),
+            Fault::ReceiverAdrift(on) => write!(f, "receiver adrift {}", word(on)),
             Fault::Nmea(on) => write!(f, "nmea {}", word(on)),
             Fault::TimeAccuracy(None) => f.write_str("tacc auto"),
             Fault::TimeAccuracy(Some(ns)) => write!(f, "tacc {}", ns.0),
@@ -312,6 +322,8 @@ mod tests {
             "receiver unplugged",
             "receiver replugged",
             "receiver second -1",
+            "receiver drift -300",
+            "receiver adrift on",
             "nmea off",
             "tacc 5000",
             "tacc auto",

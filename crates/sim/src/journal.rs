@@ -96,6 +96,7 @@ fn write_epoch(f: &mut fmt::Formatter<'_>, epoch: &GnssEpoch) -> fmt::Result {
     let numbers = [
         ("fixed", i64::from(epoch.fixed_position)),
         ("sim", i64::from(epoch.simulated)),
+        ("adrift", i64::from(epoch.adrift)),
         ("used", i64::from(epoch.used)),
         ("seen", i64::from(epoch.seen)),
         ("ant", i64::from(epoch.antenna.number())),
@@ -108,6 +109,7 @@ fn write_epoch(f: &mut fmt::Formatter<'_>, epoch: &GnssEpoch) -> fmt::Result {
     let told = [
         ("tacc", epoch.t_acc.map(Nanos::get)),
         ("bias", epoch.clock_bias.map(Nanos::get)),
+        ("drift", epoch.clock_drift.map(Nanos::get)),
         ("leap", epoch.leap.map(Seconds::get)),
     ];
     for (key, number) in told {
@@ -261,6 +263,8 @@ fn read_epoch<'a>(words: impl Iterator<Item = &'a str>) -> Option<GnssEpoch> {
             "jam" => epoch.jamming = Jamming::from_number(small()?)?,
             "spoof" => epoch.spoofing = Spoofing::from_number(small()?)?,
             "tacc" => epoch.t_acc = Some(Nanos(value.parse().ok()?)),
+            "drift" => epoch.clock_drift = Some(Nanos(value.parse().ok()?)),
+            "adrift" => epoch.adrift = bit(value)?,
             "bias" => epoch.clock_bias = Some(Nanos(value.parse().ok()?)),
             "leap" => epoch.leap = Some(Seconds(value.parse().ok()?)),
             "state" => epoch.state = GnssState::from_number(small()?)?,

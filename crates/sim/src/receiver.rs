@@ -28,6 +28,8 @@ pub struct Receiver {
     spoofing: Spoofing,
     leap: Option<Seconds>,
     jump: Seconds,
+    drift: Nanos,
+    adrift: bool,
     pulse: PulseMode,
     /// When the present search ends with a fix; `None` while nothing can be searched.
     fix_at: Option<Time<Mono>>,
@@ -52,6 +54,8 @@ impl Receiver {
             spoofing: Spoofing::None,
             leap: Some(LEAP),
             jump: Seconds::ZERO,
+            drift: Nanos(120),
+            adrift: false,
             pulse: PulseMode::Auto,
             fix_at: Some(now + acquire),
             knows_time: false,
@@ -73,6 +77,8 @@ impl Receiver {
                 self.knows_time &= !unplugged;
             }
             Fault::ReceiverSecond(by) => self.jump = self.jump + by,
+            Fault::ReceiverDrift(drift) => self.drift = drift,
+            Fault::ReceiverAdrift(adrift) => self.adrift = adrift,
             Fault::Nmea(on) => self.nmea = on,
             Fault::TimeAccuracy(t_acc) => self.t_acc = t_acc,
             Fault::Jamming(jamming) => self.jamming = jamming,
@@ -158,6 +164,8 @@ impl Receiver {
             simulated: false, // the signal is; the receiver does not know
             t_acc: Some(self.t_acc.unwrap_or(usual)),
             clock_bias: Some(Nanos(rng.between(-20, 21))),
+            clock_drift: Some(self.drift),
+            adrift: self.adrift,
             leap: self.leap.filter(|_| self.knows_time),
             used: u8::try_from(used).unwrap_or(0),
             seen: u8::try_from(seen).unwrap_or(0),

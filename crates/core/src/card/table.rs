@@ -39,6 +39,8 @@ enum Receiver {
     Jammed,
     /// Its second jumped.
     Jumped,
+    /// Its crystal moved as no crystal does.
+    Captured,
     /// A follower has none: its leader's is judged there.
     Follower,
 }
@@ -137,7 +139,7 @@ fn d(case: &Case) -> D {
 fn g(case: &Case) -> G {
     match case.receiver {
         Receiver::Good | Receiver::Follower => G::Ok,
-        Receiver::Jammed | Receiver::Jumped => G::Untrusted,
+        Receiver::Jammed | Receiver::Jumped | Receiver::Captured => G::Untrusted,
         _ => G::Lost,
     }
 }
@@ -291,7 +293,7 @@ fn receiver(is: Receiver) -> GnssJudge {
     judge.epoch(ago(9_000), &good, &limits);
     let now = match is {
         Receiver::Silent | Receiver::Follower => return judge,
-        Receiver::Good | Receiver::Jumped => good,
+        Receiver::Good | Receiver::Jumped | Receiver::Captured => good,
         Receiver::Lost | Receiver::LostJustNow => GnssEpoch {
             fix: GnssFix::None,
             ..good
@@ -445,9 +447,13 @@ fn card(case: &Case, parts: &Parts<'_>) -> Card {
     if case.phi.is_some_and(|phi| phi > 100) {
         card.phase = out();
     }
+    if case.receiver == Receiver::Captured {
+        for (ms, drift) in [(4_600, 0), (2_600, 400), (1_600, 400), (600, 400)] {
+            card.drift.take(ago(ms), Nanos(drift));
+        }
+    }
     if case.phi == Some(WALKED) {
-        for second in -11i64..0 {
-            let phi = if second < -3 { 0 } else { WALKED };
+        for (second, phi) in [(-13, 0), (-9, 20), (-5, 40), (-1, WALKED)] {
             card.walk.sample(NOW + Nanos::from_secs(second), Nanos(phi), Nanos(100));
         }
         assert!(card.walk.is_out());
@@ -552,6 +558,7 @@ fn walk(from: TgmState) -> Vec<&'static str> {
         Receiver::Silent,
         Receiver::Jammed,
         Receiver::Jumped,
+        Receiver::Captured,
         Receiver::Follower,
     ];
     let times = [

@@ -170,6 +170,9 @@ fn card_view(card: &Card, now: Time<Mono>) -> CardView {
         jamming: epoch.jamming,
         spoofing: epoch.spoofing,
         flapping: card.is_flapping(now),
+        cable: card.choice.cable,
+        phy: card.choice.phy,
+        start_bound: card.start_bound(),
         forecast: card.forecast(now),
     }
 }

@@ -123,6 +123,8 @@ pub struct Epoch {
     pub pulse: Option<NextPulse>,
     /// How far the position is from where it is held, cm; `None` while it is not held.
     pub drift: Option<u32>,
+    /// That has been farther than configured for as long as configured.
+    pub adrift: bool,
     /// Satellites, system by system.
     pub sky: Sky,
     /// O-RAN's word for all this; see [`super::oran`].
@@ -150,6 +152,8 @@ impl Epoch {
             simulated: self.simulated,
             t_acc: self.t_acc,
             clock_bias: self.clock_bias,
+            clock_drift: self.clock_drift.map(|drift| Nanos(drift.into())),
+            adrift: self.adrift,
             leap: self.leap.trusted,
             used: byte(self.used),
             seen: byte(self.seen),

@@ -1,4 +1,4 @@
-//! A card's view as sixteen words and back.
+//! A card's view as eighteen words and back.
 
 use tgm_core::{Antenna, CardView, ClockState, GnssState, Instance, Jamming, Port, Spoofing, announce::TgmState};
 use tgm_time::{Nanos, Seconds, Time};
@@ -6,6 +6,9 @@ use tgm_time::{Nanos, Seconds, Time};
 use super::forecast_words;
 use super::layout::CARD_WORDS;
 use super::pack::{Presence, bytes, signed, unbytes, unsigned};
+
+/// A bound that is not there; no bound is negative.
+const NO_BOUND: u64 = u64::MAX;
 
 /// A GNSS state that is not there.
 const NO_STATE: u8 = u8::MAX;
@@ -117,7 +120,14 @@ pub fn pack(card: &CardView) -> [u64; CARD_WORDS] {
         bound,
         left_in_spec,
         left,
+        card.start_bound.map_or(NO_BOUND, |bound| signed(bound.0)),
+        u64::from(small(card.cable)) << 32 | u64::from(small(card.phy)),
     ]
+}
+
+/// Nanoseconds that somebody configured; more than four seconds are four seconds.
+fn small(value: Nanos) -> u32 {
+    u32::try_from(value.0.max(0)).unwrap_or(u32::MAX)
 }
 
 /// Unpacks a card; `None` if a number in it is none that this version writes.
@@ -140,10 +150,14 @@ pub fn unpack(words: &[u64; CARD_WORDS]) -> Option<CardView> {
         bound,
         left_in_spec,
         left,
+        start_bound,
+        delays,
     ] = *words;
     let [instance, port_low, port_high, flags, state, gnss_clock, dpll_clock, has] = unbytes(who);
     let [frequency, phase, pps, nmea, fix, used, seen, _] = unbytes(status);
     let [gnss, antenna, jamming, spoofing, ..] = unbytes(signal);
+    let [a, b, c, d, e, f, g, h] = unbytes(delays);
+    let (low, high) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
     let has = Presence(has);
     has.get(CARD, 0)?;
     let nanos = |bit, word| has.get(bit, word).map(Nanos);
@@ -176,6 +190,9 @@ pub fn unpack(words: &[u64; CARD_WORDS]) -> Option<CardView> {
         spoofing: Spoofing::from_number(spoofing)?,
         flapping: flags & FLAPPING != 0,
         forecast: forecast_words::unpack([outlook, offset, bound, left_in_spec, left])?,
+        cable: Nanos(i64::from(high)),
+        phy: Nanos(i64::from(low)),
+        start_bound: (start_bound != NO_BOUND).then(|| Nanos(unsigned(start_bound))),
     })
 }
 
@@ -215,6 +232,9 @@ pub mod tests {
             spoofing: Spoofing::Multiple,
             flapping: true,
             forecast: forecast_words::tests::full(),
+            cable: Nanos(5),
+            phy: Nanos(i64::from(u32::MAX)),
+            start_bound: Some(Nanos(i64::MAX)),
         }
     }
 
@@ -232,6 +252,7 @@ pub mod tests {
             has_gnss: false,
             simulated: false,
             flapping: false,
+            start_bound: None,
             forecast: Forecast {
                 left_in_spec: None,
                 left: None,

@@ -3,7 +3,7 @@
 use tgm_core::ids::{MAX_CARDS, MAX_INSTANCES};
 
 /// First word of both areas: "tgm", and the layout's version in the low byte. Changed whenever anything below changes.
-pub const MAGIC: u64 = 0x74_67_6d_00_00_00_00_05;
+pub const MAGIC: u64 = 0x74_67_6d_00_00_00_00_06;
 
 /// Longest interface or configuration name, in bytes.
 pub const NAME_BYTES: usize = 64;
@@ -13,7 +13,7 @@ pub const NAME_WORDS: usize = NAME_BYTES / 8;
 pub const MAX_NAMES: usize = 256;
 
 /// Words of one card.
-pub const CARD_WORDS: usize = 16;
+pub const CARD_WORDS: usize = 18;
 /// Words of one instance.
 pub const INSTANCE_WORDS: usize = 4;
 /// Words of the node.

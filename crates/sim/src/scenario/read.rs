@@ -46,6 +46,7 @@ struct File {
     owns_pins: bool,
     #[serde(default)]
     trust_learned: bool,
+    frequency_limit_ppt: Option<u32>,
     #[serde(default)]
     on_fault: OnFaultWord,
     #[serde(default)]
@@ -398,6 +399,7 @@ fn setup(file: &File) -> Result<Setup, Wrong> {
             OnFaultWord::Isolate => OnFault::Isolate,
         },
         owns_pins: file.owns_pins,
+        frequency_limit: file.frequency_limit_ppt.map(i64::from),
         trust_learned: file.trust_learned,
         drill: file.drill.map(|drill| DrillPlan {
             every: drill.every.0,
@@ -405,6 +407,7 @@ fn setup(file: &File) -> Result<Setup, Wrong> {
             bound: Nanos(i64::from(drill.bound_ns)),
             alone: drill.alone,
         }),
+        ..CardPolicy::default()
     };
     let shows = Shows {
         temperature: file.shows.temperature,
