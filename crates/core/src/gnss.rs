@@ -124,6 +124,14 @@ impl GnssJudge {
         };
     }
 
+    /// The last epoch with what is known besides: a leap count that the receiver told once.
+    pub fn as_known(&self) -> GnssEpoch {
+        GnssEpoch {
+            leap: self.leap,
+            ..self.epoch
+        }
+    }
+
     /// The device is gone.
     pub fn gone(&mut self) {
         self.was_gone = true;

@@ -74,7 +74,7 @@ impl Card {
             pps,
             losses: self.losses,
             detached: self.detached,
-            epoch: heard.map(|at| (at, self.gnss.epoch)),
+            epoch: heard.map(|at| (at, self.gnss.as_known())),
             pulse: self.pulse.map(|(offset, at)| (at, self.tod.phc_second(), offset)),
             agreed,
             phase: self.dpll.last_phase(&self.limits),

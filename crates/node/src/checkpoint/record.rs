@@ -140,6 +140,8 @@ fn epoch(walk: &mut Walk<'_>, of: GnssEpoch) -> GnssEpoch {
         }),
         t_acc: walk.option(of.t_acc, Nanos::ZERO, Walk::nanos),
         clock_bias: walk.option(of.clock_bias, Nanos::ZERO, Walk::nanos),
+        clock_drift: walk.option(of.clock_drift, Nanos::ZERO, Walk::nanos),
+        adrift: walk.flag(of.adrift),
         leap: seconds(walk, of.leap),
         fixed_position: walk.flag(of.fixed_position),
         simulated: walk.flag(of.simulated),
