@@ -247,6 +247,14 @@ impl Config {
         Ok(())
     }
 
+    /// Changes how an instance that was added before is judged.
+    pub fn judge_by(&mut self, new: InstanceConfig) -> Result<(), DoesNotFit> {
+        let mut slots = self.instances.iter_mut().flatten();
+        let slot = slots.find(|known| known.instance == new.instance).ok_or(DoesNotFit)?;
+        *slot = new;
+        Ok(())
+    }
+
     /// Adds a card to an instance added before.
     pub fn card(&mut self, new: CardConfig) -> Result<(), DoesNotFit> {
         let known = |card: &CardConfig| (card.instance, card.port) == (new.instance, new.port);

@@ -4,6 +4,7 @@
 mod dpll_decode;
 mod gnss_decode;
 mod lines;
+mod reload;
 mod scenario;
 mod status;
 
@@ -32,6 +33,12 @@ enum Command {
         /// Where its metrics are served.
         #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:9091")]
         metrics: String,
+    },
+    /// Have tgmd read its configuration again: limits change at once, states and holdovers go on. Refused as a whole otherwise.
+    Reload {
+        /// Its control socket: control-PORT.sock in its run directory, PORT that of the notification API.
+        #[arg(long, value_name = "PATH", default_value = "/run/tgm/control-9043.sock")]
+        socket: PathBuf,
     },
     /// GNSS receivers.
     Gnss {
@@ -115,6 +122,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let mut out = BufWriter::new(io::stdout().lock());
     let code = match command {
         Command::Status { json, metrics } => status::run(&metrics, json, &mut out)?,
+        Command::Reload { socket } => reload::run(&socket, &mut out)?,
         Command::Gnss {
             command: Gnss::Decode { file },
         } => {

@@ -4,13 +4,16 @@
 //! deadline is due, passes the decisions on to ptp4l, counts and stores the snapshot. In the steady state it allocates nothing, takes
 //! no lock and logs nothing; what goes wrong is counted in shared memory. A source that fails is opened again once a second.
 
+use std::io::Read as _;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::Receiver;
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
-use tgm_core::{Core, Now, Observation};
+use tgm_core::{Config, Core, Now, Observation};
 use tgm_sim::Source as _;
 use tgm_time::{Mono, Nanos, Time};
 
@@ -31,6 +34,9 @@ const STOP: u64 = u64::MAX;
 /// The timer's mark.
 const TIMER: u64 = u64::MAX - 1;
 
+/// The mark of the descriptor that tells of orders.
+const ORDERS: u64 = u64::MAX - 2;
+
 /// The hardware thread's whole world.
 #[derive(Debug)]
 pub struct Hardware {
@@ -42,6 +48,8 @@ pub struct Hardware {
     keeper: Option<Keeper>,
     /// At the end what is announced is left as it is.
     leaves: bool,
+    /// Other configurations for the core, and the descriptor that is readable when one has come.
+    orders: Option<(UnixStream, Receiver<Box<Config>>)>,
     epoll: Epoll,
     timer: TimerFd,
     next_sample: Time<Mono>,
@@ -89,6 +97,7 @@ impl Hardware {
             sources,
             keeper: None,
             leaves: false,
+            orders: None,
             epoll,
             timer,
             next_sample,
@@ -103,6 +112,31 @@ impl Hardware {
     /// Keeps a checkpoint from now on. `leaves`: what is announced is not taken back at the end, the guardians have it then.
     pub fn keep(&mut self, keeper: Option<Keeper>, leaves: bool) {
         (self.keeper, self.leaves) = (keeper, leaves);
+    }
+
+    /// Takes other configurations for the core from `orders` from now on, whenever `told`, which does not block, is readable.
+    pub fn obey(&mut self, told: UnixStream, orders: Receiver<Box<Config>>) -> Result<(), Errno> {
+        self.epoll.add(&told, EpollEvent::new(EpollFlags::EPOLLIN, ORDERS))?;
+        self.orders = Some((told, orders));
+        Ok(())
+    }
+
+    /// A reload: the core goes on under another configuration (requirements 7.5).
+    fn reload(&mut self) -> Result<(), Errno> {
+        let now = self.clock.now()?;
+        let Hardware {
+            core,
+            writer,
+            outbox,
+            orders,
+            ..
+        } = self;
+        let Some((told, orders)) = orders else { return Ok(()) };
+        let _ = told.read(&mut [0; 16]); // how many there are, the channel knows
+        while let Ok(config) = orders.try_recv() {
+            let _ = core.reload(&config, now, |event| outbox.keep(event, writer)); // one that does not fit changes nothing
+        }
+        Ok(())
     }
 
     /// Runs until `stop` is readable.
@@ -128,6 +162,9 @@ impl Hardware {
         if ready.iter().any(|event| event.data() == TIMER) {
             let _ = self.timer.wait(); // only acknowledges; a spurious one finds nothing due
             self.armed = None;
+        }
+        if ready.iter().any(|event| event.data() == ORDERS) {
+            self.reload()?;
         }
         self.turn_over(ready)?;
         Ok(Turn::Again)
@@ -170,7 +207,7 @@ impl Hardware {
             core.step(now, &observation, |event| outbox.keep(event, writer));
             outbox.empty(core, now.mono, writer);
         };
-        for event in ready.iter().filter(|event| event.data() < TIMER) {
+        for event in ready.iter().filter(|event| event.data() < ORDERS) {
             sources.read(Ready::from_mark(event.data()), now.mono, &mut see);
         }
         sources.due(now.mono, &mut see);

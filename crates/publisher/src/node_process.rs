@@ -2,6 +2,8 @@
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::fcntl::OFlag;
@@ -16,8 +18,9 @@ use crate::config::{self, Config};
 use crate::continuity::{self, Continuity};
 use crate::exit::Fatal;
 use crate::guardian::Guardians;
+use crate::reload::Reloader;
 use crate::supervise::{Given, Supervisor, Why};
-use crate::{hearing, log, receivers, run_dir, signals};
+use crate::{control, hearing, log, receivers, run_dir, signals};
 
 /// Memory of the hardware thread's stack.
 const STACK: usize = 256 * 1024;
@@ -49,7 +52,13 @@ pub fn run(args: &NodeArgs) -> Result<(), Fatal> {
         warn!("{problem} (goes on without it and tries again)");
     }
     let continuity = continuity::take_up(&config, &folder, publish.listen, &mut built)?;
-    Node::start(built, continuity)?.serve(publish, socket, &signals, args.simulate)
+    let control = folder.join(format!("control-{}.sock", publish.listen.port()));
+    let file = args
+        .config
+        .clone()
+        .filter(|_| !args.simulate)
+        .map(|file| (file, config));
+    Node::start(built, continuity, file)?.serve(publish, socket, control, &signals, args.simulate)
 }
 
 fn configuration(args: &NodeArgs) -> Result<Config, Fatal> {
@@ -93,10 +102,11 @@ struct Node {
     guardians: Option<Guardians>,
     /// What is announced is left at the end.
     leaves: bool,
+    reloader: Arc<Reloader>,
 }
 
 impl Node {
-    fn start(built: Built, continuity: Option<Continuity>) -> Result<Self, Fatal> {
+    fn start(built: Built, continuity: Option<Continuity>, config: Option<(PathBuf, Config)>) -> Result<Self, Fatal> {
         let runtime = |error: &dyn std::fmt::Display| Fatal::Runtime(format!("starting the hardware thread: {error}"));
         let pipe = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK);
         let (woken, wake) = pipe.map_err(|error| runtime(&error))?;
@@ -109,6 +119,7 @@ impl Node {
             wake: woken,
         };
         let stopped = OwnedFd::from(stopped);
+        let (reloader, told, orders) = Reloader::new(config, built.judged).map_err(|error| runtime(&error))?;
         let receivers = receivers::start(built.receivers)?;
         let hardware = Hardware::new(built.core, built.writer, built.clock, built.sources, wake, &stopped);
         let mut hardware = Box::new(hardware.map_err(|error| runtime(&error))?); // its thread has a small stack
@@ -117,6 +128,7 @@ impl Node {
             hardware.keep(Some(continuity.keeper), continuity.leaves);
             (guardian, leaves) = (continuity.guardian, continuity.leaves);
         }
+        hardware.obey(told, orders).map_err(|error| runtime(&error))?;
         let run = move || {
             let _kept = (stopped, ends); // the second tells the main thread that this one has ended
             hardware.run()
@@ -133,13 +145,15 @@ impl Node {
             receivers,
             guardians: guardian.map(Guardians::start).transpose()?,
             leaves,
+            reloader: Arc::new(reloader),
         })
     }
 
     fn serve(
         self,
         args: PublishArgs,
-        socket: std::path::PathBuf,
+        socket: PathBuf,
+        control: PathBuf,
         signals: &SignalFd,
         simulate: bool,
     ) -> Result<(), Fatal> {
@@ -151,6 +165,7 @@ impl Node {
             receivers,
             guardians,
             leaves,
+            reloader,
         } = self;
         let hearing = hearing::Hearing::new(&given)?;
         let mut publisher = Supervisor::start(given, args.clone(), socket)?;
@@ -162,7 +177,13 @@ impl Node {
                 .spawn(move || hearing.report_after(Duration::from_secs(15)))
                 .map_err(|error| Fatal::Runtime(error.to_string()))?;
         }
-        let why = publisher.watch(signals, &ended)?;
+        control::serve(control, reloader.clone())?;
+        let why = loop {
+            match publisher.watch(signals, &ended)? {
+                Why::Stop if signals::is_reload(signals) => reloader.reload_and_log(),
+                why => break why,
+            }
+        };
         info!(reason = ?why, "stopping");
         drop(stop);
         let end = thread.join();

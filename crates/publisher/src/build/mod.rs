@@ -3,6 +3,7 @@
 mod announce;
 mod boards;
 mod discover;
+mod judged;
 mod leap;
 mod real;
 mod receiver;
@@ -17,6 +18,8 @@ use tgm_node::sources::Sources;
 
 pub use announce::locations;
 pub use discover::without_config;
+pub use judged::judged;
+pub use leap::fallback;
 pub use real::real;
 pub use simulated::simulated;
 
@@ -25,6 +28,8 @@ pub use simulated::simulated;
 pub struct Built {
     /// The core, fresh or warmed up by a simulation.
     pub core: Core,
+    /// What the core was told.
+    pub judged: tgm_core::Config,
     /// The shared memory with the names in it.
     pub writer: Writer,
     /// What it listens to.

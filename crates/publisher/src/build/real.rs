@@ -1,6 +1,6 @@
 //! Hardware: finds the devices of each card by its interface, opens them read-only, and lists what cannot be opened.
 
-use tgm_core::config::{CardConfig, Config as CoreConfig, InstanceConfig, Judge, Limits, OutOfSpec};
+use tgm_core::config::{CardConfig, Config as CoreConfig};
 use tgm_core::{Core, Instance as Id, Port};
 use tgm_dpll::Routes;
 use tgm_gnss::{GnssSource, Setup, Spec};
@@ -8,12 +8,13 @@ use tgm_node::clock::{Clock, boottime};
 use tgm_node::shared::Writer;
 use tgm_node::sources::{CardSources, DpllSlot, GnssSlot, PhcSlot, Sources};
 use tgm_phc::{Card as Found, ClockId, Phc, SysRoot, TimingCard};
-use tgm_time::{Mono, Nanos, Time};
+use tgm_time::{Mono, Time};
 
 use super::boards::{self, Board, Dplls};
 use super::discover::present;
+use super::judged::judged;
 use super::{Built, announce, leap};
-use crate::config::{Card, Config, Devices, Instance, OutOfSpecClass};
+use crate::config::{Card, Config, Devices, Instance};
 use crate::exit::Fatal;
 
 /// Builds a node for the hardware of `config`.
@@ -67,6 +68,7 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
     }
     Ok(Built {
         core: Core::new(&core),
+        judged: core,
         writer,
         sources,
         clock,
@@ -104,19 +106,8 @@ impl Builder<'_> {
     fn instance(&mut self, id: Id, instance: &Instance) -> Result<(), Fatal> {
         let name = self.intern(&instance.name)?;
         self.writer.name_instance(id, name);
-        let judged = InstanceConfig {
-            instance: id,
-            judge: Judge::Tgm,
-            limits: limits(instance),
-            out_of_spec: match instance.out_of_spec_class {
-                OutOfSpecClass::None => OutOfSpec::None,
-                OutOfSpecClass::Category1 => OutOfSpec::Category1,
-                OutOfSpecClass::Category2 => OutOfSpec::Category2,
-                OutOfSpecClass::Category3 => OutOfSpec::Category3,
-            },
-        };
         self.core
-            .instance(judged)
+            .instance(judged(id, instance))
             .map_err(|_| Fatal::Config("more instances than fit".into()))?;
         let mut recording = false;
         for (place, card) in instance.cards.iter().enumerate() {
@@ -322,18 +313,6 @@ fn timing_card(found: &Found) -> Option<TimingCard> {
     let of =
         |card: &TimingCard| found.phc.is_some() && card.phc == found.phc || card.interfaces.contains(&found.interface);
     cards.swap_remove(cards.iter().position(of)?).into()
-}
-
-fn limits(instance: &Instance) -> Limits {
-    Limits {
-        offset: Nanos(instance.offset_limit_ns),
-        os_clock: Nanos(instance.os_clock_limit_ns),
-        in_sync_times: instance.in_sync_condition_times,
-        max_in_spec: Nanos(instance.max_in_spec_offset_ns),
-        max_holdover: Nanos(instance.local_max_holdover_offset_ns),
-        holdover_timeout: Nanos::from_secs(instance.local_holdover_timeout_s),
-        ..Limits::DEFAULT
-    }
 }
 
 #[cfg(test)]

@@ -44,6 +44,7 @@ pub fn simulated(scenario: Option<&Path>, speed: u32) -> Result<Built, Fatal> {
     let cards = setup.cards.iter().map(|_| CardSources::default()).collect();
     Ok(Built {
         core,
+        judged: config,
         writer,
         sources: Sources {
             dpll: None,
