@@ -158,12 +158,36 @@ fn accuracy(estimate: Nanos) -> u8 {
     within.map_or(ACCURACY_UNKNOWN, |(_, number)| *number)
 }
 
+/// The class of a T-BC in `state`; that of its upstream while it follows it.
+pub const fn boundary_class(state: TgmState, upstream: ClockClass) -> ClockClass {
+    match state {
+        TgmState::Locked => upstream,
+        TgmState::HoldoverInSpec => ClockClass(135),
+        TgmState::HoldoverOutOfSpec => ClockClass(165),
+        TgmState::FreeRun => FREE_RUN,
+    }
+}
+
+/// The class of a clock that never passes time on.
+pub const SLAVE_ONLY: ClockClass = ClockClass(255);
+
 /// The class that is told: while nobody announces, none is on the air, and no better one than Free-Run's may be relied upon.
 pub const fn on_the_air(desired: ClockClass, is_silent: bool) -> ClockClass {
     if is_silent { FREE_RUN } else { desired }
 }
 
 impl Announce {
+    /// What a T-BC's ptp4l shall announce of itself when it follows nobody. While it follows, it passes its upstream on, and Free-Run is
+    /// ready for the moment at which that ends.
+    pub fn of_boundary(state: TgmState, utc_offset: Option<Seconds>) -> Self {
+        let in_spec = state == TgmState::HoldoverInSpec;
+        Announce {
+            class: boundary_class(state, FREE_RUN),
+            time_traceable: in_spec,
+            ..Announce::of(TgmState::FreeRun, OutOfSpec::None, utc_offset)
+        }
+    }
+
     /// What follows from `basis`.
     pub fn by(basis: &Basis) -> Self {
         let mut announce = Announce::of(basis.state, OutOfSpec::None, basis.utc_offset);

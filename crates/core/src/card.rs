@@ -244,7 +244,9 @@ impl Card {
                 true
             }
             Reading::Oscillator { .. } | Reading::Temperature { .. } => self.take_oscillator(at, &observation.what),
-            Reading::SystemClock { .. } | Reading::Process { .. } | Reading::Verdict { .. } => return Taken::NotMine,
+            Reading::SystemClock { .. } | Reading::Upstream(_) | Reading::Process { .. } | Reading::Verdict { .. } => {
+                return Taken::NotMine;
+            }
         };
         if changed { Taken::Changed } else { Taken::Unchanged }
     }

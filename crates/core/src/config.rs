@@ -183,6 +183,10 @@ pub enum Judge {
     /// This core, from the hardware.
     #[default]
     Tgm,
+    /// This core, for a clock that follows another by PTP and passes it on (T-BC).
+    Tbc,
+    /// The same for one that passes nothing on (T-TSC): class 255, whatever its state.
+    Slave,
     /// Another daemon, whose verdicts are passed on.
     Relay,
 }

@@ -36,7 +36,7 @@ impl D {
     }
 
     #[inline]
-    fn worst(self, other: Self) -> Self {
+    pub fn worst(self, other: Self) -> Self {
         if self.badness() >= other.badness() { self } else { other }
     }
 }
@@ -225,6 +225,18 @@ impl DpllJudge {
             D::Hold | D::Free if self.unwatched => D::Unobserved,
             D::Free if self.eec.reload.holds(now) || self.pps.reload.holds(now) => self.combine(now),
             combined => combined,
+        }
+    }
+
+    /// The verdict by phase alone, for a clock whose EEC follows something else: the PPS DPLL's, where there is one.
+    pub fn judge_phase(&self, now: Time<Mono>) -> D {
+        if !self.pps.known {
+            return self.judge(now);
+        }
+        match self.pps.verdict(now) {
+            D::Locked if !self.proven(now) => D::Unobserved,
+            D::Hold | D::Free if self.unwatched => D::Unobserved,
+            verdict => verdict,
         }
     }
 

@@ -107,6 +107,8 @@ numbered! {
         HoldoverDrill = 19, "holdover-drill";
         /// The pulse moves in a way that no oscillator can, whatever its receiver says (L3).
         PulseWalk = 20, "pulse-walk";
+        /// No port follows the upstream any more.
+        UpstreamLost = 21, "upstream-lost";
         /// A state of the node process before this one goes on (T0).
         Adopted = 32, "adopted";
         /// A state of the node process before this one was on probation, and turned out not to be had any more (T1).

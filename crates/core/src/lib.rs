@@ -4,7 +4,8 @@
 //!   caller; [`Core::deadline`] says when to call [`Core::tick`] although nothing came.
 //! * The core has no clock, does no I/O, allocates nothing and cannot panic: a recorded run replays to the same events.
 //! * Everything is keyed by [`Instance`] (one per ptp4l/ts2phc configuration) and [`Port`] (an interned interface).
-//! * An instance is judged by `Tgm` (from its cards' hardware) or by `Relay` (another daemon's verdict); see [`config::Judge`].
+//! * An instance is judged by `Tgm` (from its cards' hardware), by `Tbc` or `Slave` (from its upstream and its cards' DPLLs) or by
+//!   `Relay` (another daemon's verdict); see [`config::Judge`].
 //!
 //! Follow the data: [`observation`] → `gnss`, `dpll`, `limit`, `tod` (one judge per input) → `card` (the T-GM state machine) →
 //! `node` (worst of cards, OS clock, edges) → [`event`], [`view`] and [`desired`].
@@ -14,6 +15,7 @@
 mod alias;
 pub mod announce;
 mod bound;
+mod boundary;
 mod card;
 pub mod checkpoint;
 pub mod config;
@@ -48,7 +50,7 @@ pub use event::{Cause, Event, EventKind, TimeSource};
 pub use ids::{Instance, Port};
 pub use learn::{Forecast, History};
 pub use node::{Core, Now};
-pub use observation::{GnssEpoch, Observation, Origin, Reading};
+pub use observation::{GnssEpoch, Observation, Origin, Reading, Upstream};
 pub use process::Process;
 pub use status::{
     Antenna, ClockClass, ClockState, DpllKind, GnssFix, GnssState, InputQuality, Jamming, LockStatus, Spoofing,

@@ -6,6 +6,7 @@ mod views;
 use tgm_time::{Mono, Nanos, Seconds, Time, Utc};
 
 use crate::announce::TgmState;
+use crate::boundary::Boundary;
 use crate::card::{Card, Statuses, Taken};
 use crate::config::{Compat, Config, InstanceConfig, Judge, OnFault, Policy};
 use crate::desired::Desired;
@@ -33,6 +34,7 @@ struct InstanceState {
     config: InstanceConfig,
     policy: Policy,
     relay: Relay,
+    boundary: Boundary,
     processes: Processes,
     /// The processes that were told to be down.
     down: u8,
@@ -122,6 +124,7 @@ impl Core {
                 config: *instance,
                 policy: *policy,
                 relay: Relay::default(),
+                boundary: Boundary::default(),
                 processes: Processes::default(),
                 down: 0,
                 lock_state: None,
@@ -189,6 +192,17 @@ impl Core {
                 instance.relay.verdict(observation.at, state, class);
                 self.conclude(now, observation.at, observation.instance, None, sink);
             }
+            Reading::Upstream(upstream) => {
+                let beneath = self.beneath(observation.instance, now.mono);
+                let mut instances = self.instances.iter_mut().flatten();
+                let known = instances.find(|state| state.config.instance == observation.instance);
+                let Some(state) = known else { return };
+                state
+                    .boundary
+                    .take(observation.at, &upstream, &beneath, &state.config.limits);
+                self.follow(now, observation.at, observation.instance, sink);
+                self.conclude(now, observation.at, observation.instance, Some(Cause::Reported), sink);
+            }
             Reading::Process { process, up } => self.process(now, observation, process, up, sink),
             Reading::SystemClock { offset, .. } => {
                 // The system's clock is held against one PHC, the first card's.
@@ -211,6 +225,28 @@ impl Core {
         }
         self.look_up_node(now.mono);
         self.find_next();
+    }
+
+    /// Judges an instance anew that follows another clock.
+    fn follow(&mut self, now: Now, at: Time<Mono>, instance: Instance, sink: &mut impl FnMut(&Event)) {
+        let follows = |state: &InstanceState| {
+            state.config.instance == instance && matches!(state.config.judge, Judge::Tbc | Judge::Slave)
+        };
+        let Some(place) = self
+            .instances
+            .iter()
+            .position(|state| state.as_ref().is_some_and(follows))
+        else {
+            return;
+        };
+        let beneath = self.beneath(instance, now.mono);
+        let Some(state) = self.instances.get_mut(place).and_then(Option::as_mut) else {
+            return;
+        };
+        let limits = state.config.limits;
+        if let Some((_, cause)) = state.boundary.evaluate(now.mono, &beneath, &limits) {
+            self.conclude(now, at, instance, Some(cause), sink);
+        }
     }
 
     /// A process is seen up or down. One that was down for less than its threshold leaves no trace.
@@ -269,6 +305,7 @@ impl Core {
             let Some(instance) = self.instances.get(index).copied().flatten() else {
                 break;
             };
+            self.follow(now, now.mono, instance.config.instance, &mut sink);
             self.conclude(now, now.mono, instance.config.instance, None, &mut sink);
         }
         self.conclude_node(now, now.mono, Cause::Stale, &mut sink);
@@ -298,6 +335,7 @@ impl Core {
         let requalified = state.card.quality != quality;
         state.unsettled = transition.is_some();
         self.tell_card(now, at, index, sink);
+        self.follow(now, at, instance, sink);
         if let Some((_, cause)) = transition {
             self.conclude(now, at, instance, Some(cause), sink);
         } else if requalified {
@@ -351,6 +389,7 @@ impl Core {
             soonest
                 .or(state.relay.deadline(then, limits))
                 .or(state.processes.deadline(then, &limits.downtimes))
+                .or(state.boundary.deadline(then, limits))
         });
         let os_clock = self
             .first_limits()

@@ -102,6 +102,8 @@ pub enum Reading {
     },
     /// The PHC's device is gone.
     PhcGone,
+    /// What a ptp4l says of the clock that it follows, for an instance judged by `Tbc` or `Slave`; with each change, and each second.
+    Upstream(Upstream),
     /// A program of the instance was seen to be up or down, by whoever supervises or watches it.
     Process {
         /// Which.
@@ -116,6 +118,27 @@ pub enum Reading {
         /// Its clock class, where the message told one.
         class: Option<ClockClass>,
     },
+}
+
+/// The clock that a ptp4l follows: its PORT_DATA_SETs, PARENT_DATA_SET and TIME_STATUS_NP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Upstream {
+    /// A port is in SLAVE.
+    pub followed: bool,
+    /// grandmasterClockQuality.clockClass.
+    pub class: ClockClass,
+    /// master_offset, while a port follows.
+    pub offset: Option<Nanos>,
+}
+
+impl Default for Upstream {
+    fn default() -> Self {
+        Upstream {
+            followed: false,
+            class: crate::announce::FREE_RUN,
+            offset: None,
+        }
+    }
 }
 
 /// What a receiver said about one epoch. `None` and `Unknown`: this receiver never said.

@@ -10,7 +10,7 @@ pub fn why(view: &InstanceView, picture: &Picture<'_>) -> String {
         return String::new();
     };
     let mut out = format!("{}", class.0);
-    if class != announce.class {
+    if class != announce.class && class.0 == 248 {
         let _ = write!(
             out,
             ": ptp4l is down, nothing is announced; it shall announce {}",

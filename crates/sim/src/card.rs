@@ -9,7 +9,7 @@
 //! (as on the real card), so they do not see what the DPLL does in a holdover; nobody puts a PHC back that was stepped.
 
 use tgm_core::config::CardPolicy;
-use tgm_core::{DpllKind, Instance, LockStatus, Observation, Origin, Port, Reading};
+use tgm_core::{ClockClass, DpllKind, Instance, LockStatus, Observation, Origin, Port, Reading, Upstream};
 use tgm_time::leap::TAI_MINUS_GPS;
 use tgm_time::{Femtos, Mono, Nanos, Seconds, Time, Utc};
 
@@ -151,6 +151,8 @@ pub struct Card {
     dumped: bool,
     input: bool,
     polls: u32,
+    /// What ptp4l says of its upstream, if it says anything.
+    upstream: Option<Upstream>,
     due: [Option<Time<Mono>>; ACTIVITIES.len()],
 }
 
@@ -193,6 +195,7 @@ impl Card {
             dumped: false,
             input: false,
             polls: 0,
+            upstream: None,
             due: [None; ACTIVITIES.len()],
             rng,
         };
@@ -259,7 +262,12 @@ impl Card {
             Activity::Pulse => self.extts(at, sink),
             Activity::Epoch => self.epoch(at, sink),
             Activity::Nmea => self.tell(at, Reading::Nmea, sink),
-            Activity::SystemClock => self.system_clock(at, sink),
+            Activity::SystemClock => {
+                self.system_clock(at, sink);
+                if let Some(upstream) = self.upstream {
+                    self.tell(at, Reading::Upstream(upstream), sink);
+                }
+            }
         }
     }
 
@@ -287,6 +295,16 @@ impl Card {
                     self.lock(now, dpll, None, Origin::Notification, sink);
                 }
             }
+            Fault::Upstream(upstream) => {
+                let told = Upstream {
+                    followed: upstream.is_some(),
+                    class: upstream.map_or(ClockClass(248), |(class, _)| class),
+                    offset: upstream.map(|(_, offset)| offset),
+                };
+                self.upstream = Some(told);
+                self.tell(now, Reading::Upstream(told), sink);
+            }
+            Fault::UpstreamSilent => self.upstream = None,
             Fault::DpllStorm(count) => self.storm(now, count, sink),
             Fault::LeapSecond(by) => {
                 let (mono, utc) = self.second;

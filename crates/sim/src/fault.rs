@@ -71,6 +71,11 @@ pub enum Fault {
     DpllStorm(u32),
     /// UTC gets this many seconds more (+1) or fewer (−1) before its next one. What the receiver says of it is [`Fault::Leap`].
     LeapSecond(Seconds),
+    /// From now on ptp4l says this of its upstream, each second: the clock class of the one that a port follows and its offset; `None`: no
+    /// port follows any.
+    Upstream(Option<(ClockClass, Nanos)>),
+    /// ptp4l says nothing of its upstream any more.
+    UpstreamSilent,
     /// A program of the instance is seen to have gone down (true) or come up (false).
     Process(Process, bool),
     /// The room gets warmer at once by so many kelvin; the oscillator follows in its own time.
@@ -117,6 +122,8 @@ impl Fault {
         "phc gone|back",
         "pps extts on|off",
         "system-clock offset NS",
+        "upstream slave CLASS NS",
+        "upstream lost|silent",
         "process ts2phc|ptp4l|phc2sys|synce4l|dpll-monitor|gnss-monitor down|up",
         "temperature step ±KELVIN",
         "verdict LOCKED|HOLDOVER|FREERUN|- CLASS|-",
@@ -168,6 +175,11 @@ impl Fault {
             ["phc", "back"] => Fault::PhcGone(false),
             ["pps", "extts", word] => Fault::Extts(on_off(word)?),
             ["system-clock", "offset", n] => Fault::SystemClock(nanos(n)?),
+            ["upstream", "slave", class, offset] => {
+                Fault::Upstream(Some((ClockClass(class.parse().ok()?), nanos(offset)?)))
+            }
+            ["upstream", "lost"] => Fault::Upstream(None),
+            ["upstream", "silent"] => Fault::UpstreamSilent,
             ["process", which, "down"] => Fault::Process(Process::from_name(which)?, true),
             ["process", which, "up"] => Fault::Process(Process::from_name(which)?, false),
             ["temperature", "step", kelvin] => Fault::Warm(kelvin.parse().ok().filter(|k: &i32| k.abs() <= 100)?),
@@ -292,6 +304,9 @@ impl fmt::Display for Fault {
             Fault::PhcGone(false) => f.write_str("phc back"),
             Fault::Extts(on) => write!(f, "pps extts {}", word(on)),
             Fault::SystemClock(ns) => write!(f, "system-clock offset {}", ns.0),
+            Fault::Upstream(Some((ClockClass(class), offset))) => write!(f, "upstream slave {class} {}", offset.0),
+            Fault::Upstream(None) => f.write_str("upstream lost"),
+            Fault::UpstreamSilent => f.write_str("upstream silent"),
             Fault::Process(process, down) => {
                 write!(f, "process {} {}", process.name(), if down { "down" } else { "up" })
             }
@@ -347,6 +362,9 @@ mod tests {
             "phc back",
             "pps extts off",
             "system-clock offset 500",
+            "upstream slave 6 -12",
+            "upstream lost",
+            "upstream silent",
             "process ptp4l down",
             "process dpll-monitor up",
             "temperature step -5",

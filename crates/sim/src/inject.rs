@@ -2,7 +2,7 @@
 //!
 //! A wrapper around any [`Source`], so the same damage can be done to the simulator, a recording or real hardware.
 
-use tgm_core::{ClockClass, LockStatus, Observation, Reading};
+use tgm_core::{ClockClass, LockStatus, Observation, Reading, Upstream};
 use tgm_time::{Femtos, Mono, Nanos, Seconds, Time};
 
 use crate::rng::Rng;
@@ -133,6 +133,11 @@ fn corrupt(what: Reading, rng: &mut Rng) -> Reading {
             second: wild(rng),
             offset: Nanos(rng.between(-500_000_000, 500_000_000)),
         },
+        Reading::Upstream(upstream) => Reading::Upstream(Upstream {
+            followed: rng.chance(0.5),
+            offset: rng.chance(0.5).then(|| Nanos(wild(rng))),
+            ..upstream
+        }),
         Reading::SystemClock { uncertainty, .. } => Reading::SystemClock {
             offset: Nanos(wild(rng)),
             uncertainty,

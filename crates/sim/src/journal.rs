@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use tgm_core::{
     Antenna, ClockClass, ClockState, DpllKind, GnssEpoch, GnssFix, GnssState, InputQuality, Instance, Jamming,
-    LockStatus, Observation, Origin, Port, Process, Reading, Spoofing,
+    LockStatus, Observation, Origin, Port, Process, Reading, Spoofing, Upstream,
 };
 use tgm_time::{Femtos, Mono, Nanos, Seconds, Time, Utc};
 
@@ -57,6 +57,17 @@ impl fmt::Display for Line {
             Reading::Pulse { second, offset } => write!(f, "pulse {second} {}", offset.0),
             Reading::SystemClock { offset, uncertainty } => write!(f, "system {} {}", offset.0, uncertainty.0),
             Reading::PhcGone => f.write_str("phc-gone"),
+            Reading::Upstream(Upstream {
+                followed,
+                class,
+                offset,
+            }) => {
+                write!(f, "upstream {} {} ", u8::from(followed), class.0)?;
+                match offset {
+                    Some(offset) => write!(f, "{}", offset.0),
+                    None => f.write_str("-"),
+                }
+            }
             Reading::Process { process, up } => write!(f, "process {} {}", process.name(), u8::from(up)),
             Reading::Oscillator { femtos_per_second } => write!(f, "oscillator {femtos_per_second}"),
             Reading::Temperature { millicelsius } => write!(f, "temperature {millicelsius}"),
@@ -217,6 +228,11 @@ fn read_short(name: &str, a: &str, b: &str, c: &str) -> Option<Reading> {
             offset: nanos(a)?,
             uncertainty: nanos(b)?,
         },
+        ("upstream", a, b, c) => Reading::Upstream(Upstream {
+            followed: bit(a)?,
+            class: ClockClass(b.parse().ok()?),
+            offset: if c == "-" { None } else { Some(nanos(c)?) },
+        }),
         ("process", a, b, "") => Reading::Process {
             process: Process::from_name(a)?,
             up: bit(b)?,
@@ -376,6 +392,8 @@ mod tests {
             "verdict FREERUN -",
             "verdict - 6",
             "process ts2phc down",
+            "upstream slave 6 -12",
+            "upstream lost",
         ]) {
             setup.script.push(crate::Step {
                 at: Nanos::from_secs(at),
@@ -411,6 +429,7 @@ mod tests {
             "12.000000000 0 0 gnss colour=3",
             "12.000000000 0 0 verdict GOOD 6",
             "12.000000000 0 0 process pmc 1",
+            "12.000000000 0 0 upstream 1 6",
             "12.000000000 0 0 verdict - 6 again now",
             "noon 0 0 nmea",
         ] {

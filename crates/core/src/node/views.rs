@@ -1,9 +1,10 @@
 //! What is true now, put together for the snapshot: cards, instances, node.
 
-use tgm_time::{Mono, Time};
+use tgm_time::{Mono, Nanos, Time};
 
-use super::{Core, is_isolated};
-use crate::announce::{Announce, Basis, TgmState, on_the_air};
+use super::{Core, InstanceState, is_isolated};
+use crate::announce::{Announce, Basis, SLAVE_ONLY, TgmState, boundary_class, on_the_air};
+use crate::boundary::{Beneath, Boundary};
 use crate::card::Card;
 use crate::config::{Compat, Judge};
 use crate::dpll::D;
@@ -16,10 +17,32 @@ use crate::view::{CardView, InstanceView, NodeView};
 impl Core {
     /// The cards, in the order of the configuration.
     pub fn cards(&self, now: Time<Mono>) -> impl Iterator<Item = CardView> {
-        self.cards
-            .iter()
-            .flatten()
-            .map(move |state| card_view(&state.card, now))
+        self.cards.iter().flatten().map(move |state| {
+            let view = card_view(&state.card, now);
+            let mut instances = self.instances.iter().flatten();
+            let owner = instances.find(|owner| owner.config.instance == view.instance);
+            match owner.and_then(boundary) {
+                Some(judge) => CardView {
+                    state: judge.state,
+                    ..view
+                },
+                None => view,
+            }
+        })
+    }
+
+    /// What the cards of an instance do that follows another clock.
+    pub(super) fn beneath(&self, instance: Instance, now: Time<Mono>) -> Beneath {
+        let cards = self.cards.iter().flatten().map(|state| &state.card);
+        let cards = cards.filter(|card| card.config.instance == instance && card.config.has_dpll);
+        cards.fold(Beneath::default(), |beneath, card| {
+            let d = card.dpll.judge_phase(now);
+            let phase = card.phase_offset(now).map(Nanos::abs);
+            Beneath {
+                d: Some(beneath.d.map_or(d, |worst| worst.worst(d))),
+                phase: beneath.phase.max(phase),
+            }
+        })
     }
 
     /// The instances, in the order of the configuration.
@@ -52,6 +75,23 @@ impl Core {
                 class: state.relay.class(),
                 offset: None,
                 announce: None,
+            });
+        }
+        if let Some(judge) = boundary(state) {
+            let beneath = self.beneath(instance, now);
+            let announce =
+                (state.config.judge == Judge::Tbc).then(|| Announce::of_boundary(judge.state, self.utc_offset()));
+            let class = match announce {
+                Some(_) => boundary_class(judge.state, judge.upstream_class()),
+                None => SLAVE_ONLY,
+            };
+            return Some(InstanceView {
+                instance,
+                port,
+                lock_state: Some(judge.state.clock_state()),
+                class: Some(class),
+                offset: judge.told_offset(now, &beneath, &state.config.limits),
+                announce,
             });
         }
         let leads = leader.map(|leader| (leader.card.config.port, leader.card.state));
@@ -124,6 +164,11 @@ impl Core {
             simulated: self.simulated,
         }
     }
+}
+
+/// The judge of an instance that follows another clock.
+fn boundary(state: &InstanceState) -> Option<&Boundary> {
+    matches!(state.config.judge, Judge::Tbc | Judge::Slave).then_some(&state.boundary)
 }
 
 fn card_view(card: &Card, now: Time<Mono>) -> CardView {

@@ -28,8 +28,9 @@
 //! `[drill]` (`every`, `length`, `bound_ns`, `alone`), `[[learned]]` (`length`, `drift_ns`: an end that the cards know from before) and
 //! `[shows]` (`temperature`, `frequency`: what the cards show of their oscillators).
 //!
-//! Besides: `start_unix` (true UTC at time 0, POSIX seconds; default 2026-09-21T14:13:20Z), `duration` (default: five seconds after the last time mentioned), `port` and `instance` (names), `judge` ("tgm" or
-//! "relay"), `utc_offset`, `out_of_spec_class`, the tables `[limits]`, `[receiver]`, `[dpll]`, `[bound]` and more cards by `[[extra]]`;
+//! Besides: `start_unix` (true UTC at time 0, POSIX seconds; default 2026-09-21T14:13:20Z), `duration` (default: five seconds after
+//! the last time mentioned), `port` and `instance` (names), `judge` ("tgm", "tbc", "slave" or "relay"), `utc_offset`,
+//! `out_of_spec_class`, the tables `[limits]`, `[receiver]`, `[dpll]`, `[bound]` and more cards by `[[extra]]`;
 //! `port` in `[[at]]` and `[[expect]]`; in `[[expect]]` also `cause`, and `from` ("lock-state HOLDOVER") to count its window from
 //! the first such event. Any other key, and any bad value, is refused with its line and with what is allowed.
 //!

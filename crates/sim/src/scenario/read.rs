@@ -113,6 +113,8 @@ enum Start {
 enum JudgeWord {
     #[default]
     Tgm,
+    Tbc,
+    Slave,
     Relay,
 }
 
@@ -391,6 +393,8 @@ fn setup(file: &File) -> Result<Setup, Wrong> {
     };
     let (judge, name) = match file.judge {
         JudgeWord::Tgm => (Judge::Tgm, "ts2phc.0.config"),
+        JudgeWord::Tbc => (Judge::Tbc, "ptp4l.0.config"),
+        JudgeWord::Slave => (Judge::Slave, "ptp4l.0.config"),
         JudgeWord::Relay => (Judge::Relay, "ptp4l.0.config"),
     };
     let choice = CardPolicy {
@@ -440,8 +444,10 @@ fn setup(file: &File) -> Result<Setup, Wrong> {
         .acquire
         .map_or(CardSetup::default().acquire, |Span(time)| time);
     let fixed_position = file.receiver.fixed_position.unwrap_or(false);
-    if judge == Judge::Tgm || file.card.is_some() {
+    if judge != Judge::Relay || file.card.is_some() {
         let card = CardSetup {
+            // A clock that follows another by PTP has no receiver; the pulse that its DPLL follows is made of what it follows.
+            has_receiver: !matches!(judge, Judge::Tbc | Judge::Slave),
             oscillator: file.oscillator.into(),
             fixed_position,
             acquire,
