@@ -176,6 +176,7 @@ fn events(scenario: &Scenario, tick_every: Option<Nanos>) -> Vec<Event> {
     events
 }
 
+// Hazard: late; deadlines: nothing is told later for want of a tick.
 #[test]
 fn the_core_misses_no_moment_between_its_deadlines() {
     for (name, scenario) in scenarios() {

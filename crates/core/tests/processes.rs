@@ -96,6 +96,7 @@ fn func_tgm012_r4_without_phc2sys_the_system_clock_holds_over_and_then_runs_free
     assert_eq!(run(Compat::Openshift), (vec![0], common::mono(15_900)));
 }
 
+// Hazard: silent; processes: a monitor that died says nothing.
 #[test]
 fn func_tgm012_r5_without_its_monitor_a_dpll_is_unobserved_whatever_it_said_last() {
     let mut world = World::locked(Choice::default());

@@ -204,6 +204,7 @@ fn choice() -> impl Strategy<Value = Choice> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
+    // Hazard: false 6; announce: class, flags and state fit at each step.
     #[test]
     fn func_tgm009_r1_every_step_of_a_random_walk_announces_a_legal_row(
         choice in choice(),
@@ -222,6 +223,7 @@ proptest! {
         }
     }
 
+    // Hazard: late; waits: each has its end.
     #[test]
     fn every_wait_ends(choice in choice(), acts in prop::collection::vec((act(), 1i64..16), 1..12)) {
         let mut world = World::locked(choice);
@@ -236,6 +238,7 @@ proptest! {
         prop_assert_eq!(world.class(), 248);
     }
 
+    // Hazard: false 248; T3a: whatever happens to GNSS while the DPLL holds.
     #[test]
     fn func_tgm002_r1_gnss_alone_never_leads_to_free_run_while_the_dpll_holds(
         owns_pins in any::<bool>(),

@@ -230,6 +230,7 @@ fn func_tgm001_r1_ten_good_samples_spanning_ten_seconds_lock() {
     assert_eq!(bench.cause(EventKind::LockState), Cause::AllLocked);
 }
 
+// Hazard: false 6; T2: time that passes completes no lock.
 #[test]
 fn func_tgm001_r1_only_a_sample_completes_the_lock() {
     let mut bench = Bench::normal();
@@ -260,6 +261,7 @@ fn func_tgm001_a_change_of_lock_status_restarts_the_count() {
     assert_eq!(bench.class(), 6);
 }
 
+// Hazard: false 6; AllLocked: each input is needed.
 #[test]
 fn no_input_may_be_missing_for_locked() {
     let spoil: [(&str, fn(&mut Bench)); 8] = [
