@@ -4,6 +4,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::time::Duration;
 
 /// Length of a value as `setsockopt` wants it.
 const INT_LEN: libc::socklen_t = length_of::<libc::c_int>();
@@ -34,6 +35,25 @@ pub fn ext_ack(fd: impl AsFd, on: bool) -> io::Result<()> {
 /// Has the kernel check dump requests as strictly as others.
 pub fn get_strict_chk(fd: impl AsFd, on: bool) -> io::Result<()> {
     set(fd, libc::NETLINK_GET_STRICT_CHK, on.into())
+}
+
+/// Bounds how long a receive that waits may wait; it then fails with EAGAIN.
+pub fn receive_timeout(fd: &impl AsRawFd, limit: Duration) -> io::Result<()> {
+    let value = libc::timeval {
+        tv_sec: libc::time_t::try_from(limit.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_usec: limit.subsec_micros().into(),
+    };
+    // SAFETY: the kernel reads a timeval from `value`, which lives until the call returns; a number that is no descriptor is refused.
+    let done = unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_RCVTIMEO,
+            (&raw const value).cast(),
+            length_of::<libc::timeval>(),
+        )
+    };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// One datagram.

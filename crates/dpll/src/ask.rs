@@ -1,6 +1,7 @@
 //! Requests over a blocking socket, one at a time: single ones by neli until their acknowledgement, dumps by [`crate::dump`].
 
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use neli::attr::Attribute;
 use neli::consts::nl::{NlmF, NlmsgerrAttr};
@@ -25,6 +26,9 @@ const HEADERS: usize = 20;
 const GENL_HEADER: usize = 4;
 /// NLMSGERR_ATTR_MISS_TYPE: number of an attribute that the request should have had.
 const MISS_TYPE: u16 = 5;
+
+/// Longest wait for a part of an answer. The kernel answers within the request's own call; a driver may have to ask its hardware.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What to ask.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +61,7 @@ impl Asker {
     pub fn open() -> Result<Self, Error> {
         let socket = NlSocketHandle::connect(NlFamily::Generic, None, Groups::empty()).map_err(io("netlink socket"))?;
         socket.enable_ext_ack(true).map_err(io("NETLINK_EXT_ACK"))?;
+        tgm_sys::netlink::receive_timeout(&socket, PATIENCE).map_err(|error| failed("SO_RCVTIMEO", &error))?;
         Ok(Asker {
             socket,
             seq: 0,
@@ -174,15 +179,16 @@ fn refusal<M>(question: &Question<'_>, error: &Nlmsgerr<M>) -> Error {
 
 fn io(what: &'static str) -> impl Fn(neli::err::SocketError) -> Error {
     move |error| match error {
-        neli::err::SocketError::Io(error) => Error::Socket {
-            what,
-            errno: Errno::from_raw(error.raw_os_error().unwrap_or(0)),
-        },
+        neli::err::SocketError::Io(error) => failed(what, &error),
         other => Error::Answer {
             what,
             why: other.to_string(),
         },
     }
+}
+
+fn failed(what: &'static str, error: &std::io::Error) -> Error {
+    Error::of_socket(what, Errno::from_raw(error.raw_os_error().unwrap_or(0)))
 }
 
 fn text(error: impl std::fmt::Display) -> String {

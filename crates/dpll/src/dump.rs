@@ -60,7 +60,7 @@ impl Dumper {
         let mut room = [0; REQUEST_LEN];
         let request = dump.request.encode(family, seq, &mut room);
         let request = request.ok_or_else(|| unreadable(what, "the request does not fit its buffer"))?;
-        let failed = |errno| Error::Socket { what, errno };
+        let failed = |errno| Error::of_socket(what, errno);
         send(socket, request, MsgFlags::empty()).map_err(failed)?;
         let mut state = State::default();
         loop {
@@ -221,6 +221,20 @@ mod tests {
             left += 1;
         }
         (seen, result, left)
+    }
+
+    #[test]
+    fn a_kernel_that_does_not_answer_is_not_waited_for_for_ever() {
+        let (ours, _kernel) = pair();
+        tgm_sys::netlink::receive_timeout(&ours, std::time::Duration::from_millis(20)).unwrap();
+        let dump = Dump {
+            what: "a dump",
+            request: Request::DumpPins,
+            family: FAMILY,
+            seq: SEQ,
+        };
+        let silent = Dumper::new().ask(ours.as_raw_fd(), dump, |_| Ok(()));
+        assert_eq!(silent, Err(Error::Silent { what: "a dump" }));
     }
 
     #[test]

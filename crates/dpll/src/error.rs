@@ -65,6 +65,12 @@ pub enum Error {
         /// What was asked for.
         what: &'static str,
     },
+    /// No answer came in time.
+    #[error("the kernel did not answer {what}: does the driver hang? (dmesg)")]
+    Silent {
+        /// What was asked for.
+        what: &'static str,
+    },
     /// A system call on the socket failed.
     #[error("netlink socket: {what}: {errno}")]
     Socket {
@@ -81,6 +87,16 @@ pub enum Error {
         /// What is wrong with the answer.
         why: String,
     },
+}
+
+impl Error {
+    /// A system call on the socket failed, or waited in vain.
+    pub(crate) const fn of_socket(what: &'static str, errno: Errno) -> Self {
+        match errno {
+            Errno::EAGAIN => Error::Silent { what },
+            errno => Error::Socket { what, errno },
+        }
+    }
 }
 
 fn words(attribute: &Option<String>, text: &Option<String>) -> String {
