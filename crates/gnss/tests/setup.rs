@@ -12,7 +12,7 @@ use tgm_gnss::setup::{
     Watch,
 };
 use tgm_gnss::ubx::UbxFrame;
-use tgm_time::{Mono, Time};
+use tgm_time::{Mono, Nanos, Time};
 
 /// A receiver that keeps what it is told.
 struct Model {
@@ -376,6 +376,46 @@ fn a_receiver_that_does_not_say_who_it_is_is_left_alone_until_it_does() {
     bench.hear(&version);
     bench.go();
     assert!(bench.finished.unwrap().is_clean());
+}
+
+#[test]
+fn a_receiver_that_starts_by_itself_is_set_up_anew_and_not_more_often_than_that() {
+    let mut bench = Bench::new(plan([rate("NMEA-GSV", 0)]), Model::nine());
+    let set = bench.model.heard.len();
+    assert!(bench.finished.take().is_some());
+    let started = ubx(4, 2, b"u-blox AG - www.u-blox.com");
+    bench.now = bench.now + Nanos::from_secs(3_600);
+    bench.model.values.clear(); // it kept them in its RAM
+    bench.hear(&started);
+    bench.go();
+    assert!(bench.told.contains(&"Restarted".to_owned()), "{:?}", bench.told);
+    assert!(bench.finished.take().unwrap().is_clean());
+    assert_eq!(bench.model.heard.len(), 2 * set, "all that was set");
+    assert!(!bench.model.values.is_empty());
+    bench.now = bench.now + Nanos::from_secs(5);
+    bench.hear(&started);
+    bench.hear(&ubx(4, 2, b"ANTSTATUS=OPEN"));
+    bench.go();
+    assert_eq!(bench.model.heard.len(), 2 * set, "it starts in a loop");
+    bench.now = bench.now + Nanos::from_secs(6);
+    bench.hear(&started);
+    bench.go();
+    assert_eq!(bench.model.heard.len(), 3 * set);
+}
+
+#[test]
+fn the_first_words_of_a_receiver_that_is_just_being_asked_change_nothing() {
+    let mut bench = Bench::new(plan([]), Model::nine());
+    bench.setup.link_up(bench.now);
+    bench.model.heard.clear();
+    bench.finished = None;
+    bench.hear(&ubx(4, 2, b"u-blox ag - www.u-blox.com"));
+    bench.go();
+    assert_eq!(bench.model.heard.len(), 1, "the question is asked once");
+    assert!(bench.finished.is_some() && !bench.told.contains(&"Restarted".to_owned()));
+    bench.setup.link_down();
+    bench.hear(&ubx(4, 2, b"u-blox AG - www.u-blox.com"));
+    assert!(bench.setup.take().is_none(), "nobody can write to it");
 }
 
 #[test]

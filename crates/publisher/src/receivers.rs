@@ -32,6 +32,7 @@ pub fn start(services: Vec<(String, Service)>) -> Result<Vec<JoinHandle<()>>, Fa
 fn tell(card: &str, report: Report<'_>) {
     match report {
         Report::Version(version) => info!(card, "receiver: {version}"),
+        Report::Restarted => warn!(card, "the receiver started by itself: it is set up anew"),
         Report::Silent => warn!(
             card,
             "the receiver does not say which version it is, so it is not set up; is it a u-blox, and is UBX input on?"

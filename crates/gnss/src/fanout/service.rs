@@ -18,6 +18,7 @@ use super::socket::Door;
 use super::tap::{self, Feed, Link, Tap};
 use crate::demux::Demux;
 use crate::frame::Frame;
+use crate::nmea;
 use crate::setup::{Plan, Report, SetUp};
 
 /// Programs that can read from the socket at once.
@@ -255,10 +256,14 @@ impl Service {
                 }
             });
             if let Some(setup) = setup {
-                demux.feed(bytes, |frame| {
-                    if let Frame::Ubx(message) = frame {
-                        setup.hear(message, now, |report| note(feed, report, tell));
+                demux.feed(bytes, |frame| match frame {
+                    Frame::Ubx(message) => setup.hear(message, now, |report| note(feed, report, tell)),
+                    Frame::Nmea(sentence) => {
+                        if let Ok(nmea::Message::Txt(txt)) = sentence.decode() {
+                            setup.read(txt.text, now, |report| note(feed, report, tell));
+                        }
                     }
+                    Frame::Rtcm(_) => {}
                 });
             }
             if count == 0 {
@@ -326,6 +331,7 @@ impl Service {
 fn note(feed: &Feed, report: Report<'_>, tell: &mut impl FnMut(Report<'_>)) {
     let (setup, moved) = (&feed.figures.setup, &feed.figures.moved);
     match report {
+        Report::Restarted => setup.store(1, Ordering::Relaxed),
         Report::Silent => setup.store(4, Ordering::Relaxed),
         Report::Version(_) => setup.store(1, Ordering::Relaxed),
         Report::Finished(tally) => setup.store(if tally.is_clean() { 2 } else { 3 }, Ordering::Relaxed),

@@ -24,6 +24,11 @@ const CFG: u8 = 0x06;
 /// Most commands that wait: bounds what re-surveys can add.
 const WAITING: usize = 1_024;
 
+/// How a receiver's first words begin after a start, in INF-NOTICE or TXT, in either case.
+const BANNER: &[u8] = b"u-blox ag";
+/// A receiver that starts more often than this is set up no more often.
+const RESTARTS: Nanos = Nanos::from_secs(10);
+
 /// A frame on its way, and what is waited for.
 #[derive(Debug, Clone)]
 struct Pending {
@@ -69,6 +74,8 @@ pub struct SetUp {
     silent: bool,
     surveying: bool,
     guard: Option<Guard>,
+    /// When it was last set up because it had started by itself.
+    restarted: Option<Time<Mono>>,
 }
 
 impl SetUp {
@@ -91,6 +98,7 @@ impl SetUp {
             silent: false,
             surveying: false,
             guard,
+            restarted: None,
         }
     }
 
@@ -189,6 +197,21 @@ impl SetUp {
         }
     }
 
+    /// A line of text from the receiver, of INF or TXT. By its first words one that started by itself is known - a brown-out, a
+    /// reset - and set up anew: what its RAM kept is gone, although its device stayed open.
+    pub fn read(&mut self, text: &[u8], now: Time<Mono>, mut tell: impl FnMut(Report<'_>)) {
+        let begun = text
+            .get(..BANNER.len())
+            .is_some_and(|words| words.eq_ignore_ascii_case(BANNER));
+        let known = self.version.is_some() || self.silent; // else its set-up is only beginning, or it cannot be written to
+        let soon = self.restarted.is_some_and(|at| now - at < RESTARTS);
+        if begun && known && !soon {
+            self.restarted = Some(now);
+            tell(Report::Restarted);
+            self.link_up(now);
+        }
+    }
+
     /// A frame from the receiver.
     pub fn hear(&mut self, frame: UbxFrame<'_>, now: Time<Mono>, mut tell: impl FnMut(Report<'_>)) {
         match frame.decode() {
@@ -217,6 +240,7 @@ impl SetUp {
             }
             Ok(Message::NavSvin(svin)) if svin.active => self.surveying = true,
             Ok(Message::TimSvin(svin)) if svin.active => self.surveying = true,
+            Ok(Message::Inf(inf)) => self.read(inf.text, now, &mut tell),
             Ok(Message::NavPvt(_)) => self.position(frame.payload, now, &mut tell),
             _ => self.answered(frame, now, &mut tell),
         }

@@ -80,6 +80,8 @@ pub enum Report<'a> {
     Version(&'a Version),
     /// It did not, so nothing was configured; tried again when it is opened again, or speaks of itself.
     Silent,
+    /// The receiver started by itself while it was open, and is set up anew.
+    Restarted,
     /// A command ended.
     Command {
         /// The command.
