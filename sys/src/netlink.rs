@@ -53,7 +53,11 @@ pub fn receive_timeout(fd: &impl AsRawFd, limit: Duration) -> io::Result<()> {
             length_of::<libc::timeval>(),
         )
     };
-    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    if done == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// One datagram.

@@ -1,6 +1,6 @@
 //! One card: its inputs judged together, and the T-GM state machine over them (requirements 3).
 //!
-//! [`Card::take`] files an observation and says whether a judged input may have moved; [`Card::evaluate`] walks the rows of the
+//! [`Card::filer`] files an observation and says whether a judged input may have moved; [`Card::evaluate`] walks the rows of the
 //! transition table from the top.
 //!
 //! Where requirements 3 leave a choice:
@@ -55,6 +55,16 @@ pub enum Taken {
     /// It is about the node, not about a card.
     NotMine,
 }
+
+impl Taken {
+    #[inline]
+    const fn judged(changed: bool) -> Self {
+        if changed { Taken::Changed } else { Taken::Unchanged }
+    }
+}
+
+/// Files an observation of one kind; see [`Card::filer`].
+pub type Filer = fn(&mut Card, &Observation) -> Taken;
 
 /// A change of state and why.
 pub type Transition = (TgmState, Cause);
@@ -198,28 +208,55 @@ impl Card {
         self.gnss.leap.map(utc_offset).or(self.fallback_utc_offset)
     }
 
-    /// Files an observation.
-    #[inline(always)] // its short arms are shorter than the call
-    pub fn take(&mut self, observation: &Observation) -> Taken {
+    /// Who files such a reading. Which kind comes next cannot be predicted, so it is looked up before whose it is: the jump is known by
+    /// the time it is due.
+    #[inline(always)]
+    pub const fn filer(what: &Reading) -> Filer {
+        match what {
+            Reading::DpllLock { .. } => Card::file_lock,
+            Reading::DpllPhase { .. } => Card::file_phase,
+            Reading::Gnss(_) => Card::file_epoch,
+            Reading::Nmea => Card::file_sentence,
+            Reading::Pulse { .. } => Card::file_pulse,
+            _ => Card::file_rare,
+        }
+    }
+
+    fn file_lock(&mut self, observation: &Observation) -> Taken {
+        let Reading::DpllLock { dpll, status, origin } = observation.what else {
+            return Taken::Unchanged;
+        };
+        let shown = self.shown(dpll, status);
+        let changed = self.dpll.lock(observation.at, dpll, status, origin, &self.limits);
+        if changed {
+            self.good = 0; // any change of a lock status restarts the count
+        }
+        Taken::judged(changed | shown)
+    }
+
+    fn file_phase(&mut self, observation: &Observation) -> Taken {
+        let Reading::DpllPhase { offset, origin } = observation.what else {
+            return Taken::Unchanged;
+        };
         let at = observation.at;
-        let changed = match observation.what {
-            Reading::DpllLock { dpll, status, origin } => {
-                let shown = self.shown(dpll, status);
-                let changed = self.dpll.lock(at, dpll, status, origin, &self.limits);
-                if changed {
-                    self.good = 0; // any change of a lock status restarts the count
-                }
-                changed | shown
-            }
-            Reading::DpllPhase { offset, origin } => {
-                // While the DPLL is proven, another offset changes nothing; except in a holdover, whose estimate it is part of.
-                let proven = self.dpll.proven(at);
-                self.dpll.phase(at, offset, origin, &self.limits);
-                if self.learner.track.awaits_phase() {
-                    self.learner.track.phase(at, offset);
-                }
-                !proven || self.holdover.is_some()
-            }
+        // While the DPLL is proven, another offset changes nothing; except in a holdover, whose estimate it is part of.
+        let proven = self.dpll.proven(at);
+        self.dpll.phase(at, offset, origin, &self.limits);
+        if self.learner.track.awaits_phase() {
+            self.learner.track.phase(at, offset);
+        }
+        Taken::judged(!proven || self.holdover.is_some())
+    }
+
+    fn file_sentence(&mut self, observation: &Observation) -> Taken {
+        let was = self.gnss.nmea(observation.at);
+        self.gnss.sentence(observation.at, &self.limits);
+        Taken::judged(!was)
+    }
+
+    fn file_rare(&mut self, observation: &Observation) -> Taken {
+        let at = observation.at;
+        Taken::judged(match observation.what {
             Reading::DpllInput { active, origin } => self.dpll.input(at, active, origin, &self.limits),
             Reading::EecQuality { quality, origin } => self.dpll.quality(at, quality, origin, &self.limits),
             Reading::DpllGone { dpll } => {
@@ -228,31 +265,28 @@ impl Card {
                 self.good = 0;
                 true
             }
-            Reading::Gnss(ref epoch) => !self.take_epoch(at, epoch),
-            Reading::Nmea => {
-                let was = self.gnss.nmea(at);
-                self.gnss.sentence(at, &self.limits);
-                !was
-            }
             Reading::GnssGone => {
                 self.gnss.gone();
                 true
             }
-            Reading::Pulse { second, offset } => self.take_pulse(at, second, offset),
             Reading::PhcGone => {
                 self.pulse_fresh = Fresh::NEVER;
                 true
             }
             Reading::Oscillator { .. } | Reading::Temperature { .. } => self.take_oscillator(at, &observation.what),
-            Reading::SystemClock { .. } | Reading::Upstream(_) | Reading::Process { .. } | Reading::Verdict { .. } => {
-                return Taken::NotMine;
-            }
-        };
-        if changed { Taken::Changed } else { Taken::Unchanged }
+            _ => return Taken::NotMine, // about the node, or filed above
+        })
     }
 
-    /// Files a pulse; true if it may have changed something. Not part of [`Card::take`]: what is short there shall stay short.
-    #[inline(never)]
+    fn file_pulse(&mut self, observation: &Observation) -> Taken {
+        let Reading::Pulse { second, offset } = observation.what else {
+            return Taken::Unchanged;
+        };
+        Taken::judged(self.take_pulse(observation.at, second, offset))
+    }
+
+    /// Files a pulse; true if it may have changed something.
+    #[inline]
     fn take_pulse(&mut self, at: Time<Mono>, second: i64, offset: Nanos) -> bool {
         let unseen = !self.pulse_fresh.holds(at);
         self.tod.pulse(at, second, &self.limits);
@@ -275,8 +309,15 @@ impl Card {
         unseen || out || self.complete || jumped || self.adoption.is_some()
     }
 
+    fn file_epoch(&mut self, observation: &Observation) -> Taken {
+        let Reading::Gnss(ref epoch) = observation.what else {
+            return Taken::Unchanged;
+        };
+        Taken::judged(!self.take_epoch(observation.at, epoch))
+    }
+
     /// Files an epoch; true if it says the same as the one before in all that is judged, and all is well.
-    #[inline(never)]
+    #[inline]
     fn take_epoch(&mut self, at: Time<Mono>, epoch: &GnssEpoch) -> bool {
         // What else an epoch says (accuracy, seconds) moves something only by moving one of the two verdicts.
         let mut repeats = self.gnss.epoch(at, epoch, &self.limits);

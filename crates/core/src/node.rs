@@ -159,6 +159,7 @@ impl Core {
     /// Takes one observation and hands out what changed.
     #[inline]
     pub fn step(&mut self, now: Now, observation: &Observation, mut sink: impl FnMut(&Event)) {
+        let file = Card::filer(&observation.what);
         if now.mono >= self.next {
             self.lapse(now, &mut sink);
         }
@@ -168,7 +169,7 @@ impl Core {
             self.node_step(now, observation, &mut sink);
             return;
         };
-        match state.card.take(observation) {
+        match file(&mut state.card, observation) {
             Taken::Unchanged => {}
             Taken::Changed => {
                 self.changed(now, index, observation.at, &mut sink);
