@@ -20,6 +20,7 @@ const TARGETS: &[Target] = &[
     ("receiver_setup", tgm_fuzz::receiver_setup),
     ("fanout", tgm_fuzz::fanout),
     ("lines", tgm_fuzz::lines),
+    ("linuxptp_config", tgm_fuzz::linuxptp_config),
 ];
 
 #[test]

@@ -10,5 +10,6 @@ pub mod fd;
 pub mod netlink;
 pub mod packet;
 pub mod pps;
+pub mod process;
 pub mod ptp;
 pub mod shm;

@@ -6,6 +6,8 @@
 //!   [`Client`] both together, for tools.
 //! * [`Reconciler`] holds the desired Announce settings against what ptp4l says; [`Link`] gives it a socket.
 //! * [`announce`] and [`frame`] decode Announce and Sync as captured, for a witness beside ptp4l.
+//! * [`config`] reads, judges and writes configuration files.
+//! * [`supervise`] starts, watches and restarts the programs.
 //! * [`lines`] reads what linuxptp's programs and the OpenShift linuxptp-daemon print.
 //!
 //! ptp4l answers only messages of its own domain and its own `transportSpecific`: both are configuration.
@@ -14,6 +16,7 @@
 pub mod announce;
 mod bytes;
 mod client;
+pub mod config;
 mod counters;
 mod error;
 pub mod frame;
@@ -26,6 +29,7 @@ mod reconcile;
 mod session;
 mod settings;
 mod socket;
+pub mod supervise;
 pub mod values;
 mod watch;
 
