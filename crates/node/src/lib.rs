@@ -6,6 +6,7 @@ pub mod clock;
 pub mod handover;
 mod hardware;
 mod outbox;
+pub mod processes;
 pub mod ptp4l;
 pub mod shared;
 pub mod sources;

@@ -13,6 +13,7 @@ use tgm_phc::{ExttsReader, OffsetMeter, Phc, PhcSource, SharedQueue};
 use tgm_sim::Source;
 use tgm_time::{Mono, Nanos, Time};
 
+use crate::processes::ProcessSource;
 use crate::ptp4l::{Found, Ptp4lSlot};
 use crate::shared::{Counter, Writer};
 
@@ -252,6 +253,8 @@ pub struct Sources {
     pub cards: Vec<CardSources>,
     /// The ptp4ls whose Announce is kept or checked.
     pub ptp4ls: Vec<Ptp4lSlot>,
+    /// The processes that somebody looks after.
+    pub processes: Option<ProcessSource>,
     /// What has no descriptor: simulated cards, recordings of observations.
     pub simulated: Vec<Box<dyn Source + Send>>,
 }
@@ -262,6 +265,7 @@ impl std::fmt::Debug for Sources {
         out.field("dpll", &self.dpll)
             .field("cards", &self.cards)
             .field("ptp4ls", &self.ptp4ls)
+            .field("processes", &self.processes)
             .field("simulated", &self.simulated.len())
             .finish()
     }
@@ -342,6 +346,9 @@ impl Sources {
         if let Some(slot) = &mut self.dpll {
             slot.due(now, see);
         }
+        if let Some(processes) = &mut self.processes {
+            processes.due(now, see);
+        }
         for card in &mut self.cards {
             if let Some(slot) = &mut card.gnss
                 && slot.source.deadline().is_some_and(|deadline| now >= deadline)
@@ -420,6 +427,9 @@ impl Sources {
     pub fn count(&self, writer: &Writer) {
         for slot in &self.ptp4ls {
             slot.tell(writer);
+        }
+        if let Some(processes) = &self.processes {
+            processes.tell(writer);
         }
         for (index, card) in self.cards.iter().enumerate() {
             let set = |counter, value| writer.count(index, counter, value);

@@ -1,6 +1,9 @@
 //! Where what lies, in 64-bit words. Both sides are the same binary, or refuse each other by [`MAGIC`].
 
+use tgm_core::Instance;
 use tgm_core::ids::{MAX_CARDS, MAX_INSTANCES};
+
+use crate::processes::WATCHED;
 
 /// First word of both areas: "tgm", and the layout's version in the low byte. Changed whenever anything below changes.
 pub const MAGIC: u64 = 0x74_67_6d_00_00_00_00_06;
@@ -20,6 +23,8 @@ pub const INSTANCE_WORDS: usize = 4;
 pub const NODE_WORDS: usize = 4;
 /// Words of an instance's ptp4l.
 pub const ANNOUNCE_WORDS: usize = 9;
+/// Words of a process that is looked after.
+pub const PROCESS_WORDS: usize = 3;
 /// Counters per source slot.
 pub const COUNTERS: usize = 32;
 
@@ -39,8 +44,10 @@ pub const AT_HEARTBEAT: usize = AT_INSTANCE_NAMES + MAX_INSTANCES;
 pub const AT_COUNTERS: usize = AT_HEARTBEAT + 4;
 /// What is known of each instance's ptp4l, written without the lock.
 pub const AT_ANNOUNCE: usize = AT_COUNTERS + MAX_CARDS * COUNTERS;
+/// What is known of each instance's processes, written without the lock.
+pub const AT_PROCESSES: usize = AT_ANNOUNCE + MAX_INSTANCES * ANNOUNCE_WORDS;
 /// The sequence word that guards all below.
-pub const AT_LOCK: usize = AT_ANNOUNCE + MAX_INSTANCES * ANNOUNCE_WORDS;
+pub const AT_LOCK: usize = AT_PROCESSES + MAX_INSTANCES * WATCHED.len() * PROCESS_WORDS;
 /// Number of instances in the low half, of cards in the high half.
 pub const AT_SIZES: usize = AT_LOCK + 1;
 /// The node.
@@ -64,3 +71,10 @@ pub const AT_HEAD: usize = 1;
 pub const AT_SLOTS: usize = 2;
 /// Words of the whole ring area.
 pub const RING_WORDS: usize = AT_SLOTS + RING_EVENTS * EVENT_WORDS;
+
+/// Where a process lies; `None`: there is no such.
+pub fn process(instance: Instance, place: usize) -> Option<usize> {
+    let instance = usize::from(instance.0);
+    let is = instance < MAX_INSTANCES && place < WATCHED.len();
+    is.then(|| AT_PROCESSES + (instance * WATCHED.len() + place) * PROCESS_WORDS)
+}

@@ -6,9 +6,11 @@ use std::sync::atomic::Ordering;
 
 use nix::errno::Errno;
 use tgm_core::ids::{MAX_CARDS, MAX_INSTANCES};
-use tgm_core::{CardView, Event, Instance, InstanceView, Names, NodeView, Picture, Port};
+use tgm_core::{CardView, Event, Instance, InstanceView, Names, NodeView, Picture, Port, Process};
 use tgm_sys::shm::{ReadOnly, SharedReader, Words};
 use tgm_time::{Mono, Time};
+
+use crate::processes::{ProcessRead, WATCHED};
 
 use super::announce_words::AnnounceRead;
 use super::card_words::{self, CardRead};
@@ -148,6 +150,15 @@ impl Reader {
     pub fn announce(&self, instance: Instance) -> AnnounceRead {
         let at = layout::AT_ANNOUNCE + usize::from(instance.0).min(MAX_INSTANCES - 1) * layout::ANNOUNCE_WORDS;
         AnnounceRead::unpack(&std::array::from_fn(|offset| self.word(at + offset)))
+    }
+
+    /// What is known of an instance's process; of one that nobody looks after, nothing.
+    pub fn process(&self, instance: Instance, process: Process) -> ProcessRead {
+        let place = WATCHED.iter().position(|watched| *watched == process);
+        let at = place.and_then(|place| layout::process(instance, place));
+        at.map_or_else(ProcessRead::default, |at| {
+            ProcessRead::unpack(std::array::from_fn(|offset| self.word(at + offset)))
+        })
     }
 
     /// Reads one card without the rest: all of one moment, a dozen words, no allocation.

@@ -12,6 +12,8 @@ use tgm_time::{Mono, Time};
 
 use super::announce_words::AnnounceRead;
 use super::layout::{self, CARD_WORDS, COUNTERS, INSTANCE_WORDS, NAME_BYTES, NAME_WORDS, NODE_WORDS};
+use crate::processes::ProcessRead;
+
 use super::{card_words, node_words, ring, seqlock};
 
 /// What is counted for each card's sources.
@@ -172,6 +174,16 @@ impl Writer {
             for (offset, word) in read.pack().into_iter().enumerate() {
                 self.set(layout::AT_ANNOUNCE + place * layout::ANNOUNCE_WORDS + offset, word);
             }
+        }
+    }
+
+    /// Stores what is known of an instance's process, by its place in [`crate::processes::WATCHED`].
+    pub fn process(&self, instance: Instance, place: usize, read: ProcessRead) {
+        let Some(at) = layout::process(instance, place) else {
+            return;
+        };
+        for (offset, word) in read.pack().into_iter().enumerate() {
+            self.set(at + offset, word);
         }
     }
 
