@@ -34,11 +34,10 @@ pub fn prepare(command: &mut Command, priority: Option<u8>) {
     let begin = move || {
         // SAFETY: an all-zero signal set and parameter are valid values of plain C types.
         let (mut mask, mut parameter) = unsafe { std::mem::zeroed::<(libc::sigset_t, libc::sched_param)>() };
-        // SAFETY: both pointers are to locals that live through the calls.
-        unsafe {
-            libc::sigemptyset(&raw mut mask);
-            libc::sigprocmask(libc::SIG_SETMASK, &raw const mask, std::ptr::null_mut());
-        }
+        // SAFETY: the pointer is to a local that lives through the call.
+        unsafe { libc::sigemptyset(&raw mut mask) };
+        // SAFETY: as above, and no old mask is asked for.
+        unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const mask, std::ptr::null_mut()) };
         if let Some(priority) = priority {
             parameter.sched_priority = priority.into();
             // SAFETY: as above; zero is the calling process.
@@ -80,15 +79,15 @@ mod tests {
         let mut command = Command::new("cat");
         command.arg("/proc/self/status");
         prepare(&mut command, None);
-        // SAFETY: a zeroed set is valid; both pointers are to locals. The mask is this thread's and put back.
-        let status = unsafe {
-            let (mut mask, mut old) = std::mem::zeroed::<(libc::sigset_t, libc::sigset_t)>();
-            libc::sigaddset(&raw mut mask, libc::SIGTERM);
-            libc::pthread_sigmask(libc::SIG_BLOCK, &raw const mask, &raw mut old);
-            let status = text(&mut command);
-            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const old, std::ptr::null_mut());
-            status
-        };
+        // SAFETY: zeroed sets are valid.
+        let (mut mask, mut old) = unsafe { std::mem::zeroed::<(libc::sigset_t, libc::sigset_t)>() };
+        // SAFETY: the pointer is to a local.
+        unsafe { libc::sigaddset(&raw mut mask, libc::SIGTERM) };
+        // SAFETY: both pointers are to locals; the mask is this thread's.
+        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const mask, &raw mut old) };
+        let status = text(&mut command);
+        // SAFETY: as above; it is put back.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const old, std::ptr::null_mut()) };
         assert!(status.contains("SigBlk:\t0000000000000000"), "{status}");
         let mut command = Command::new("cat");
         command.arg("/proc/self/stat");

@@ -9,7 +9,7 @@
 //! | `offset_ns{process="ts2phc",from="master"}` | PHC against the pulse, whoever measured it |
 //! | `offset_ns{process="dpll"}`, `{process="gnss"}` | phase offset of the active input; time accuracy |
 //!
-//! `process_status` and `process_restart_count` are absent while no process is supervised.
+//! `process_status` and `process_restart_count` come from the publisher, of the processes that it is told of.
 
 use tgm_core::{CardView, Picture};
 use tgm_time::Nanos;

@@ -21,6 +21,8 @@ pub struct ProcessRead {
     pub pid: u32,
     /// Times it was seen to come up.
     pub starts: u64,
+    /// What is wrong with its configuration, counted.
+    pub faults: u8,
     /// Since when it is so.
     pub since: Time<Mono>,
 }
@@ -30,7 +32,7 @@ impl ProcessRead {
     pub(crate) fn pack(self) -> [u64; 3] {
         let state = self.up.map_or(0, |up| 1 + u64::from(up));
         [
-            state | u64::from(self.pid) << 32,
+            state | u64::from(self.faults) << 8 | u64::from(self.pid) << 32,
             self.starts,
             self.since.as_nanos().cast_unsigned(),
         ]
@@ -46,6 +48,7 @@ impl ProcessRead {
             up,
             pid: u32::try_from(state >> 32).unwrap_or_default(),
             starts,
+            faults: u8::try_from(state >> 8 & 0xff).unwrap_or_default(),
             since: Time::from_nanos(since.cast_signed()),
         }
     }
@@ -156,6 +159,7 @@ mod tests {
             up: Some(true),
             pid: 4_000_000,
             starts: 1,
+            faults: 255,
             since: at(2),
         };
         slots.set(Instance(3), Process::Phc2sys, up);

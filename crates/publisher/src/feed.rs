@@ -4,9 +4,10 @@ use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tgm_core::{Event, Instance, Picture};
+use tgm_core::{Event, Instance, Picture, Process};
 use tgm_node::clock::boottime;
 use tgm_node::handover::{HandoverError, Shared};
+use tgm_node::processes::ProcessRead;
 use tgm_node::shared::{AnnounceRead, Next, Reader, ReaderError, Snapshot};
 use tgm_ocloud::{Hub, Truth};
 use tgm_time::Nanos;
@@ -80,6 +81,13 @@ impl Feed {
             .reader
             .as_ref()
             .map_or_else(AnnounceRead::default, |reader| reader.announce(instance))
+    }
+
+    /// What is known of an instance's process.
+    pub fn process(&self, instance: Instance, process: Process) -> ProcessRead {
+        let state = self.state();
+        let reader = state.reader.as_ref();
+        reader.map_or_else(ProcessRead::default, |reader| reader.process(instance, process))
     }
 
     /// What the metrics tell.

@@ -13,6 +13,7 @@ mod hearing;
 mod http;
 mod log;
 mod node_process;
+mod processes;
 mod publish_process;
 mod receivers;
 mod reload;
@@ -43,6 +44,11 @@ fn main() -> ExitCode {
 fn check(file: &std::path::Path) -> Result<(), exit::Fatal> {
     let config = config::read(file)?;
     let warnings = config::check(&config)?;
+    // What others run is not ours to refuse, but wrong all the same.
+    let alarms = build::programs::alarms(&config);
+    if !alarms.is_empty() {
+        return Err(exit::Fatal::Config(alarms.join("\n")));
+    }
     for warning in &warnings {
         println!("warning: {warning}");
     }

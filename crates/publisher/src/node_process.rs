@@ -18,6 +18,7 @@ use crate::config::{self, Config};
 use crate::continuity::{self, Continuity};
 use crate::exit::Fatal;
 use crate::guardian::Guardians;
+use crate::processes::{Processes, Tended};
 use crate::reload::Reloader;
 use crate::supervise::{Given, Supervisor, Why};
 use crate::{control, hearing, log, receivers, run_dir, signals};
@@ -51,6 +52,11 @@ pub fn run(args: &NodeArgs) -> Result<(), Fatal> {
     for problem in &built.problems {
         warn!("{problem} (goes on without it and tries again)");
     }
+    let mut tended = Tended::default();
+    if !args.simulate {
+        tended = Tended::new(&config, &folder, publish.listen.port())?;
+        built.sources.processes = tended.source();
+    }
     let continuity = continuity::take_up(&config, &folder, publish.listen, &mut built)?;
     let control = folder.join(format!("control-{}.sock", publish.listen.port()));
     let file = args
@@ -58,7 +64,7 @@ pub fn run(args: &NodeArgs) -> Result<(), Fatal> {
         .clone()
         .filter(|_| !args.simulate)
         .map(|file| (file, config));
-    Node::start(built, continuity, file)?.serve(publish, socket, control, &signals, args.simulate)
+    Node::start(built, continuity, tended, file)?.serve(publish, socket, control, &signals, args.simulate)
 }
 
 fn configuration(args: &NodeArgs) -> Result<Config, Fatal> {
@@ -100,13 +106,19 @@ struct Node {
     /// They end after the hardware thread.
     receivers: Vec<std::thread::JoinHandle<()>>,
     guardians: Option<Guardians>,
+    processes: Option<Processes>,
     /// What is announced is left at the end.
     leaves: bool,
     reloader: Arc<Reloader>,
 }
 
 impl Node {
-    fn start(built: Built, continuity: Option<Continuity>, config: Option<(PathBuf, Config)>) -> Result<Self, Fatal> {
+    fn start(
+        built: Built,
+        continuity: Option<Continuity>,
+        tended: Tended,
+        config: Option<(PathBuf, Config)>,
+    ) -> Result<Self, Fatal> {
         let runtime = |error: &dyn std::fmt::Display| Fatal::Runtime(format!("starting the hardware thread: {error}"));
         let pipe = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK);
         let (woken, wake) = pipe.map_err(|error| runtime(&error))?;
@@ -118,8 +130,14 @@ impl Node {
             ring: copy(built.writer.ring_file())?,
             wake: woken,
         };
+        let processes = tended.start(&given)?;
         let stopped = OwnedFd::from(stopped);
-        let (reloader, told, orders) = Reloader::new(config, built.judged).map_err(|error| runtime(&error))?;
+        let (reloader, told, orders) = Reloader::new(
+            config,
+            built.judged,
+            processes.as_ref().map(Processes::orders).transpose()?,
+        )
+        .map_err(|error| runtime(&error))?;
         let receivers = receivers::start(built.receivers)?;
         let hardware = Hardware::new(built.core, built.writer, built.clock, built.sources, wake, &stopped);
         let mut hardware = Box::new(hardware.map_err(|error| runtime(&error))?); // its thread has a small stack
@@ -144,6 +162,7 @@ impl Node {
             given,
             receivers,
             guardians: guardian.map(Guardians::start).transpose()?,
+            processes,
             leaves,
             reloader: Arc::new(reloader),
         })
@@ -164,6 +183,7 @@ impl Node {
             given,
             receivers,
             guardians,
+            processes,
             leaves,
             reloader,
         } = self;
@@ -192,6 +212,10 @@ impl Node {
         }
         if let Some(guardians) = guardians {
             guardians.end(leaves);
+        }
+        // Free-Run has been announced by now. Children of a node that failed are left for the next.
+        if let Some(processes) = processes {
+            processes.end(leaves || why != Why::Stop);
         }
         publisher.stop();
         match (why, end) {

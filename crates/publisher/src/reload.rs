@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 use crate::build::{fallback, judged};
 use crate::config::{self, Config, Instance};
 use crate::exit::Fatal;
+use crate::processes::Orders;
 
 /// Most configurations that wait for the hardware thread.
 const WAITING: usize = 4;
@@ -25,6 +26,8 @@ pub struct Reloader {
     state: Mutex<State>,
     orders: SyncSender<Box<tgm_core::Config>>,
     tell: UnixStream,
+    /// To the thread that looks after processes, if there is one.
+    processes: Option<Orders>,
 }
 
 #[derive(Debug)]
@@ -39,12 +42,19 @@ impl Reloader {
     pub fn new(
         file: Option<(PathBuf, Config)>,
         judged: tgm_core::Config,
+        processes: Option<Orders>,
     ) -> io::Result<(Self, UnixStream, Receiver<Box<tgm_core::Config>>)> {
         let (tell, told) = UnixStream::pair()?;
         told.set_nonblocking(true)?;
         let (orders, taken) = sync_channel(WAITING);
         let state = Mutex::new(State { file, judged });
-        Ok((Reloader { state, orders, tell }, told, taken))
+        let reloader = Reloader {
+            state,
+            orders,
+            tell,
+            processes,
+        };
+        Ok((reloader, told, taken))
     }
 
     /// Reads the file again; what changed.
@@ -59,6 +69,9 @@ impl Reloader {
         let (new, next) = next(path, old, judged)?;
         for warning in config::check(&new)? {
             warn!("{warning}");
+        }
+        if let Some(processes) = &self.processes {
+            processes.give(&new); // keys in files of their own may have changed though the configuration did not
         }
         if new == *old {
             return Ok("nothing has changed".into());
@@ -122,6 +135,8 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
         differs("the name", was.name != is.name);
         differs("the cards", was.cards != is.cards);
         differs("ptp4l", was.ptp4l != is.ptp4l);
+        let runs = |instance: &Instance| instance.process.each().map(|(_, process)| process.run);
+        differs("who runs the programs", runs(was) != runs(is));
     }
     // What is in neither list, because it was added later, is found here.
     let as_far_as_known = Config {
@@ -145,6 +160,7 @@ fn limits_of((old, new): (&Instance, &Instance)) -> Instance {
         local_max_holdover_offset_ns: new.local_max_holdover_offset_ns,
         local_holdover_timeout_s: new.local_holdover_timeout_s,
         out_of_spec_class: new.out_of_spec_class,
+        process: new.process.clone(),
         ..old.clone()
     }
 }
@@ -155,7 +171,7 @@ fn changes(old: &Config, new: &Config) -> Vec<String> {
     let pairs = old.instances.iter().zip(&new.instances);
     let limits = pairs
         .filter(|(old, new)| old != new)
-        .map(|(_, new)| format!("limits of instance `{}`", new.name));
+        .map(|(_, new)| format!("limits or programs of instance `{}`", new.name));
     leap.into_iter().chain(limits).collect()
 }
 
@@ -200,12 +216,12 @@ mod tests {
         std::fs::write(&path, OLD.replace("\"a\"", "\"a\"\noffset_limit_ns = 0x")).unwrap();
         let mut judged_now = tgm_core::Config::default();
         judged_now.instance(judged(Id(0), &config(OLD).instances[0])).unwrap();
-        let (reloader, told, orders) = Reloader::new(Some((path.clone(), config(OLD))), judged_now).unwrap();
+        let (reloader, told, orders) = Reloader::new(Some((path.clone(), config(OLD))), judged_now, None).unwrap();
         let refused = reloader.reload().expect_err("a bad file").to_string();
         assert!(refused.contains("line 3"), "{refused}");
         assert!(orders.try_recv().is_err());
         std::fs::write(&path, OLD.replace("\"a\"", "\"a\"\noffset_limit_ns = 40")).unwrap();
-        assert_eq!(reloader.reload().unwrap(), "limits of instance `a`");
+        assert_eq!(reloader.reload().unwrap(), "limits or programs of instance `a`");
         let sent = orders.try_recv().unwrap();
         assert_eq!(sent.instances().next().unwrap().limits.offset.0, 40);
         assert_eq!(reloader.reload().unwrap(), "nothing has changed");

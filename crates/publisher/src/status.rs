@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 use tgm_core::learn::Readiness;
-use tgm_core::{Announce, CardView, ClockState, Forecast, InstanceView, Picture, TeBound};
+use tgm_core::{Announce, CardView, ClockState, Forecast, Instance, InstanceView, Picture, TeBound};
+use tgm_node::processes::WATCHED;
 use tgm_node::shared::layout::COUNTERS;
 use tgm_node::shared::{AnnounceRead, Counter};
 use tgm_time::civil::Civil;
@@ -45,12 +46,12 @@ fn describe(picture: &Picture<'_>, feed: &Feed) -> Value {
         "os_clock_state": picture.node.os_clock.name(),
         "os_clock_offset_ns": nanos(picture.node.os_clock_offset),
         "last_event": picture.node.seq,
-        "instances": picture.instances.iter().map(|view| instance(view, picture, feed.announce(view.instance))).collect::<Vec<_>>(),
+        "instances": picture.instances.iter().map(|view| instance(view, picture, feed.announce(view.instance), processes(feed, view.instance))).collect::<Vec<_>>(),
         "cards": picture.cards.iter().enumerate().map(|(place, view)| card(view, picture, &feed.counters(place))).collect::<Vec<_>>(),
     })
 }
 
-fn instance(view: &InstanceView, picture: &Picture<'_>, ptp4l: AnnounceRead) -> Value {
+fn instance(view: &InstanceView, picture: &Picture<'_>, ptp4l: AnnounceRead, processes: Value) -> Value {
     json!({
         "name": picture.names.instance(view.instance),
         "lock_state": state(view.lock_state),
@@ -59,8 +60,24 @@ fn instance(view: &InstanceView, picture: &Picture<'_>, ptp4l: AnnounceRead) -> 
         "offset_ns": nanos(view.offset),
         "utc_offset_s": seconds(view.announce.and_then(|announce| announce.utc_offset)),
         "announce_desired": view.announce.map(announce),
+        "processes": processes,
         "ptp4l": ptp4l.mode_name().map(|mode| told_by_ptp4l(mode, &ptp4l)),
     })
+}
+
+/// The processes that are looked after, by name.
+fn processes(feed: &Feed, instance: Instance) -> Value {
+    let told = WATCHED.into_iter().filter_map(|process| {
+        let read = feed.process(instance, process);
+        let told = json!({
+            "up": read.up?,
+            "pid": (read.pid != 0).then_some(read.pid),
+            "starts": read.starts,
+            "configuration_faults": read.faults,
+        });
+        Some((process.name().to_owned(), told))
+    });
+    Value::Object(told.collect())
 }
 
 fn told_by_ptp4l(mode: &str, read: &AnnounceRead) -> Value {

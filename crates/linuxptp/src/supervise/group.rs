@@ -114,6 +114,21 @@ struct Slot {
     locked: bool,
 }
 
+impl Slot {
+    fn new(program: Program, due: Instant) -> Self {
+        Slot {
+            program,
+            child: None,
+            pace: Pace::default(),
+            due,
+            last: String::new(),
+            killed_at: None,
+            tried: false,
+            locked: false,
+        }
+    }
+}
+
 /// Looks after programs.
 pub struct Group {
     slots: Vec<Slot>,
@@ -135,16 +150,7 @@ impl Group {
         let now = Instant::now();
         let records = Records::new(&folder);
         let mut left = records.read();
-        let slots = programs.into_iter().map(|program| Slot {
-            program,
-            child: None,
-            pace: Pace::default(),
-            due: now,
-            last: String::new(),
-            killed_at: None,
-            tried: false,
-            locked: false,
-        });
+        let slots = programs.into_iter().map(|program| Slot::new(program, now));
         let mut group = Group {
             slots: slots.collect(),
             folder,
@@ -334,16 +340,7 @@ impl Group {
             let place = old.iter().position(|slot| slot.program.name == program.name);
             let mut slot = match place {
                 Some(place) => old.swap_remove(place),
-                None => Slot {
-                    program: program.clone(),
-                    child: None,
-                    pace: Pace::default(),
-                    due: now,
-                    last: String::new(),
-                    killed_at: None,
-                    tried: false,
-                    locked: false,
-                },
+                None => Slot::new(program.clone(), now),
             };
             let is_same = slot.program.digest() == program.digest() && kind(&slot.program) == kind(&program);
             slot.program = program;

@@ -2,6 +2,7 @@
 
 use tgm_core::Instance as Id;
 use tgm_core::config::{InstanceConfig, Judge, Limits, OutOfSpec};
+use tgm_core::process::Downtimes;
 use tgm_time::Nanos;
 
 use crate::config::{Instance, OutOfSpecClass};
@@ -29,6 +30,13 @@ fn limits(instance: &Instance) -> Limits {
         max_in_spec: Nanos(instance.max_in_spec_offset_ns),
         max_holdover: Nanos(instance.local_max_holdover_offset_ns),
         holdover_timeout: Nanos::from_secs(instance.local_holdover_timeout_s),
+        downtimes: instance
+            .process
+            .each()
+            .iter()
+            .fold(Downtimes::DEFAULT, |downtimes, (process, settings)| {
+                downtimes.with(*process, Nanos::from_secs(settings.downtime_threshold_s))
+            }),
         ..Limits::DEFAULT
     }
 }

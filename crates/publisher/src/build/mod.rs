@@ -5,6 +5,7 @@ mod boards;
 mod discover;
 mod judged;
 mod leap;
+pub mod programs;
 mod real;
 mod receiver;
 mod simulated;

@@ -1,8 +1,10 @@
 //! What the file cannot say by itself: values that parse and make no sense.
 
 use std::collections::HashSet;
+use std::path::Path;
 
-use super::{AnnounceMode, Config, Instance};
+use super::{AnnounceMode, Config, Instance, Who};
+use crate::build::programs::programs;
 use crate::exit::Fatal;
 
 /// Refuses values that make no sense together; gives back what deserves a warning.
@@ -50,6 +52,11 @@ pub fn check(config: &Config) -> Result<Vec<String>, Fatal> {
     if config.instances.len() > tgm_core::ids::MAX_INSTANCES || interfaces.len() > tgm_core::ids::MAX_CARDS {
         return Err(Fatal::Config("at most 16 instances and 16 cards fit".into()));
     }
+    // Before anything is started.
+    let programs = programs(config, Path::new("/run/tgm"), None);
+    if !programs.errors.is_empty() {
+        return Err(Fatal::Config(programs.errors.join("\n")));
+    }
     Ok(warnings)
 }
 
@@ -72,6 +79,27 @@ fn check_instance(instance: &Instance, warnings: &mut Vec<String>) -> Result<(),
     for (key, value) in positive {
         if !(1..=1_000_000_000).contains(&value) {
             return refuse(instance, &format!("has {key} = {value}; allowed are 1 to 1000000000"));
+        }
+    }
+    for (process, settings) in instance.process.each() {
+        if !(0..=3600).contains(&settings.downtime_threshold_s) {
+            return refuse(
+                instance,
+                &format!("has process.{}.downtime_threshold_s outside 0 to 3600", process.name()),
+            );
+        }
+        if settings.priority > *tgm_sys::process::FIFO.end() {
+            return refuse(instance, &format!("has process.{}.priority above 99", process.name()));
+        }
+        if settings.run != Who::Watch && settings.config.is_some() {
+            return refuse(
+                instance,
+                &format!(
+                    "has process.{}.config without run = \"watch\": what tgmd runs is configured by process.{}.options",
+                    process.name(),
+                    process.name()
+                ),
+            );
         }
     }
     let ptp4l = &instance.ptp4l;
@@ -145,5 +173,31 @@ mod tests {
         };
         let both = check(&toml::from_str(&(one("a") + &one("b"))).unwrap()).expect_err("one ptp4l of two owners");
         assert!(both.to_string().contains("owns the Announce"), "{both}");
+    }
+
+    #[test]
+    fn func_tgm007_r5_a_parameter_that_the_profile_forbids_is_refused_by_name_before_anything_starts() {
+        let managed = "process.ptp4l = { run = \"manage\", options = { global = OPTIONS, ens1f0 = {} } }";
+        assert!(check(&config(&managed.replace("OPTIONS", "{}"))).unwrap().is_empty());
+        for (options, hint) in [
+            ("{ clockClass = 6 }", "[global] clockClass is 6, must be 248"),
+            ("{ serverOnly = 0 }", "[ens1f0] serverOnly is 0, must be 1"),
+            ("{ priority1 = 1 }", "priority1 is 1"),
+            (
+                "{ domainNumber = 25 }",
+                "domainNumber is 25, and [instance.ptp4l] says 24",
+            ),
+            ("{ network_transport = \"UDPv4\" }", "network_transport is UDPv4"),
+            ("{ x = \"a\\nb\" }", "needs a value"),
+        ] {
+            let error = check(&config(&managed.replace("OPTIONS", options))).expect_err(options);
+            assert!(error.to_string().contains(hint), "{error}");
+        }
+        let lax = managed.replace("OPTIONS", "{ priority1 = 1 }") + "\nprocess.rules = \"none\"";
+        assert!(check(&config(&lax)).is_ok());
+        let unsafe_ = managed.replace("OPTIONS", "{ clockClass = 6 }") + "\nprocess.rules = \"none\"";
+        assert!(check(&config(&unsafe_)).is_err(), "safety holds in any profile");
+        let none = "process.ptp4l = { run = \"manage\" }";
+        assert!(check(&config(none)).unwrap_err().to_string().contains("an interface"));
     }
 }

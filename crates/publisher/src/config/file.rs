@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, de};
 
+use super::process::Processes;
 use super::receiver::{GnssFanout, GnssSetup};
 use crate::exit::Fatal;
 
@@ -202,6 +203,8 @@ pub struct Instance {
     pub out_of_spec_class: OutOfSpecClass,
     /// Its ptp4l.
     pub ptp4l: Ptp4l,
+    /// The programs that it needs.
+    pub process: Processes,
     /// The cards that are judged together, the leader first.
     #[serde(rename = "card")]
     pub cards: Vec<Card>,
@@ -219,6 +222,7 @@ impl Default for Instance {
             local_holdover_timeout_s: 14_400,
             out_of_spec_class: OutOfSpecClass::None,
             ptp4l: Ptp4l::default(),
+            process: Processes::default(),
             cards: Vec::new(),
         }
     }
@@ -366,6 +370,8 @@ mod tests {
         let full = parse(&uncommented).unwrap();
         assert!(full.node_name.is_some() && full.run_dir.is_some() && full.publisher.store.is_some());
         assert!(full.instances[0].ptp4l.socket.is_some() && full.instances[0].ptp4l.folder.is_some());
+        let ptp4l = &full.instances[0].process.ptp4l;
+        assert!(ptp4l.config.is_some() && ptp4l.options.len() == 2);
         assert!(full.leap.file.is_some() && full.leap.utc_offset_s.is_some());
         let setup = &full.instances[0].cards[0].gnss_setup;
         assert!(setup.position_llh.is_some() && setup.antenna_supply.is_some() && !setup.keys.is_empty());

@@ -78,11 +78,21 @@ pub fn with(before: &[Family<'_>], ptp4ls: &[(&str, AnnounceRead)], look: impl F
         told.map(|(labels, value)| Sample { labels, value }).collect()
     };
     let samples = ROWS.map(|(.., told)| sample(told));
-    let own = ROWS.iter().zip(&samples).filter(|(_, samples)| !samples.is_empty());
-    let own = own.map(|((name, help, kind, _), samples)| Family {
+    let heads = ROWS.iter().map(|(name, help, kind, _)| (*name, *help, *kind));
+    lend(before, heads.zip(&samples), look);
+}
+
+/// Lends `before` and one family for each of `rows` that has samples.
+pub fn lend<'a>(
+    before: &[Family<'a>],
+    rows: impl Iterator<Item = ((&'a str, &'a str, Kind), &'a Vec<Sample<'a>>)>,
+    look: impl FnOnce(&[Family<'_>]),
+) {
+    let told = rows.filter(|(_, samples)| !samples.is_empty());
+    let own = told.map(|((name, help, kind), samples)| Family {
         name,
         help,
-        kind: *kind,
+        kind,
         samples,
     });
     let all: Vec<Family<'_>> = before.iter().copied().chain(own).collect();
@@ -93,8 +103,9 @@ fn seconds(nanos: i64) -> f64 {
     nanos as f64 / 1e9
 }
 
+/// A count as a sample.
 #[allow(clippy::cast_precision_loss)] // exact up to 2^53
-const fn number(n: u64) -> f64 {
+pub const fn number(n: u64) -> f64 {
     n as f64
 }
 

@@ -3,6 +3,7 @@
 //! What is asked and answered is decided in `tgm-ocloud` and `tgm-metrics`; here are sockets, limits and headers.
 
 mod announce;
+mod processes;
 mod rest;
 mod scrape;
 mod server;

@@ -13,6 +13,7 @@ use tgm_metrics::{Counters, Histogram};
 use tgm_ocloud::{BOUNDS, Hub, Outcome, Truth};
 
 use super::announce;
+use super::processes;
 use super::rest::respond;
 use super::sources::{Sources, Table};
 
@@ -92,11 +93,23 @@ impl Scrape {
                     let config = picture.names.instance(view.instance);
                     (config, self.sources.announce(view.instance))
                 };
+                let named = picture
+                    .instances
+                    .iter()
+                    .map(|view| (picture.names.instance(view.instance), view.instance));
+                let named: Vec<_> = named.collect();
                 let ptp4ls: Vec<_> = picture.instances.iter().map(ptp4l).collect();
                 table.with(counts.attached, |families| {
                     announce::with(families, &ptp4ls, |families| {
-                        out.clear();
-                        tgm_metrics::render(Some(picture), &self.node, &Counters { families, ..counters }, &mut out);
+                        processes::with(families, &self.node, &named, &*self.sources, |families| {
+                            out.clear();
+                            tgm_metrics::render(
+                                Some(picture),
+                                &self.node,
+                                &Counters { families, ..counters },
+                                &mut out,
+                            );
+                        });
                     });
                 });
             });

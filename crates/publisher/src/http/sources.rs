@@ -1,7 +1,8 @@
 //! The counters of each card's sources, as metrics.
 
-use tgm_core::Instance;
+use tgm_core::{Instance, Process};
 use tgm_metrics::{Family, Kind, Sample};
+use tgm_node::processes::ProcessRead;
 use tgm_node::shared::layout::COUNTERS;
 use tgm_node::shared::{AnnounceRead, Counter};
 
@@ -15,6 +16,8 @@ pub trait Sources: Send + Sync {
     fn card(&self, place: usize) -> [u64; COUNTERS];
     /// What is known of an instance's ptp4l.
     fn announce(&self, instance: Instance) -> AnnounceRead;
+    /// What is known of an instance's process.
+    fn process(&self, instance: Instance, process: Process) -> ProcessRead;
 }
 
 impl Sources for Feed {
@@ -28,6 +31,10 @@ impl Sources for Feed {
 
     fn announce(&self, instance: Instance) -> AnnounceRead {
         Feed::announce(self, instance)
+    }
+
+    fn process(&self, instance: Instance, process: Process) -> ProcessRead {
+        Feed::process(self, instance, process)
     }
 }
 

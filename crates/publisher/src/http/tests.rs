@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tgm_core::{Event, EventKind, Instance, Picture};
+use tgm_core::{Event, EventKind, Instance, Picture, Process};
+use tgm_node::processes::ProcessRead;
 use tgm_node::shared::layout::COUNTERS;
 use tgm_node::shared::{AnnounceRead, Counter};
 use tgm_ocloud::{Api, Config, Hub, Truth};
@@ -59,6 +60,15 @@ impl Sources for Node {
             counters[Counter::Setup as usize] = 2;
         }
         counters
+    }
+
+    fn process(&self, instance: Instance, process: Process) -> ProcessRead {
+        let up = (instance.0 == 0 && process == Process::Ptp4l).then_some(true);
+        ProcessRead {
+            up,
+            starts: 2,
+            ..ProcessRead::default()
+        }
     }
 
     fn announce(&self, instance: Instance) -> AnnounceRead {
@@ -310,6 +320,8 @@ async fn metrics_have_their_own_listener() {
         r#"tgm_source_up{iface="ens2f0",source="dpll"} 0"#,
         r#"tgm_gnss_bytes_total{iface="ens2f0"} 4711"#,
         r#"tgm_dpll_malformed_total{iface="ens2f0"} 0"#,
+        "openshift_ptp_process_status{config=\"ptp4l.0.config\",node=\"node1\",process=\"ptp4l\"} 1",
+        "openshift_ptp_process_restart_count{config=\"ptp4l.0.config\",node=\"node1\",process=\"ptp4l\"} 2",
     ] {
         assert!(lines.contains(&line), "{line} is not in\n{}", body(&scrape));
     }

@@ -1,0 +1,212 @@
+//! tgmd looks after ts2phc, ptp4l, phc2sys: shell scripts in their places.
+
+#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)] // tests: stop where it breaks
+
+mod common;
+
+use common::pty::Receiver;
+use common::{Folder, Tgmd, program, run, until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+const CONFIG: &str = r#"
+[[instance]]
+[instance.process.ts2phc]
+run = "manage"
+command = ["sh", "FOLDER/idle", "ts2phc"]
+[instance.process.ptp4l]
+run = "manage"
+command = ["sh", "FOLDER/idle", "ptp4l"]
+downtime_threshold_s = 1
+options = { ens1f0 = {} }
+[instance.process.phc2sys]
+run = "manage"
+command = ["sh", "FOLDER/idle", "phc2sys"]
+[[instance.card]]
+interface = "gnss-test0"
+phc = "none"
+dpll = "none"
+gnss = "pty:FOLDER/receiver"
+"#;
+
+/// What stands in a program's place: ts2phc's servo never locks. A ptp4l ends while the file `broken` is there.
+const IDLE: &str = r#"
+folder=$(dirname "$0")
+[ "$2" = -v ] && { echo 4.4; exit; }
+[ "$1" = ptp4l ] && [ -e "$folder/broken" ] && { echo "no such device"; exit 9; }
+[ "$1" = ts2phc ] && echo "ts2phc[1.0]: [ts2phc.0.config] ens1f0 master offset 5000 s0 freq +0"
+exec sleep 3600
+"#;
+
+fn start(folder: Folder) -> (Tgmd, Receiver) {
+    folder.write("idle", IDLE);
+    let text = CONFIG.replace("FOLDER", folder.0.to_str().unwrap());
+    let file = folder.write("tgmd.toml", &text);
+    let receiver = Receiver::plug_in(&folder.path("receiver"));
+    let tgmd = Tgmd::start(folder, &["--config", file.to_str().unwrap()]);
+    (tgmd, receiver)
+}
+
+fn of(tgmd: &Tgmd, process: &str) -> serde_json::Value {
+    tgmd.status()["instances"][0]["processes"][process].clone()
+}
+
+fn metric(tgmd: &Tgmd, what: &str, process: &str) -> Option<f64> {
+    let page = common::http::ask(tgmd.metrics, "GET", "/metrics", "")?.body;
+    let labels = format!("{{config=\"{process}.0.config\",node=\"node1\",process=\"{process}\"}} ");
+    let begin = format!("openshift_ptp_process_{what}{labels}");
+    page.lines().find_map(|line| line.strip_prefix(&begin)?.parse().ok())
+}
+
+fn lives(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat
+        .rsplit(')')
+        .next()
+        .and_then(|rest| rest.split_whitespace().next().map(str::to_owned));
+    state.is_some_and(|state| state != "Z")
+}
+
+fn pid(tgmd: &Tgmd, process: &str) -> i32 {
+    i32::try_from(of(tgmd, process)["pid"].as_i64().unwrap()).unwrap()
+}
+
+#[test]
+fn func_tgm011_they_are_started_restarted_alone_told_and_ended_in_order() {
+    let (mut tgmd, _receiver) = start(Folder::new());
+    until("both", || {
+        of(&tgmd, "ts2phc")["up"] == true && of(&tgmd, "ptp4l")["up"] == true
+    });
+    assert_eq!(of(&tgmd, "phc2sys")["up"], false, "the PHC is not locked");
+    assert_eq!(of(&tgmd, "synce4l"), serde_json::Value::Null);
+    let rendered = std::fs::read_dir(tgmd.folder.path("run"))
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path());
+    let rendered = rendered
+        .filter(|path| path.is_dir())
+        .map(|path| path.join("ptp4l-0.conf"));
+    let text = std::fs::read_to_string(rendered.last().unwrap()).unwrap();
+    for line in [
+        "clockClass 248",
+        "clockAccuracy 0xFE",
+        "offsetScaledLogVariance 0xFFFF",
+        "[ens1f0]",
+        "domainNumber 24",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+    let (other, first) = (pid(&tgmd, "ts2phc"), pid(&tgmd, "ptp4l"));
+    kill(Pid::from_raw(first), Signal::SIGKILL).unwrap();
+    until("its successor", || {
+        of(&tgmd, "ptp4l")["starts"] == 2 && of(&tgmd, "ptp4l")["up"] == true
+    });
+    assert_eq!(
+        (pid(&tgmd, "ts2phc"), of(&tgmd, "ts2phc")["starts"].clone()),
+        (other, 1.into())
+    );
+    assert_eq!(metric(&tgmd, "status", "ptp4l"), Some(1.0));
+    assert_eq!(metric(&tgmd, "restart_count", "ptp4l"), Some(2.0));
+    // Down for longer than its threshold.
+    tgmd.folder.write("broken", "");
+    kill(Pid::from_raw(pid(&tgmd, "ptp4l")), Signal::SIGKILL).unwrap();
+    until("down", || metric(&tgmd, "status", "ptp4l") == Some(0.0));
+    until("why", || tgmd.log().contains("no such device"));
+    until("the event", || {
+        tgmd.log().contains("processes") && tgmd.log().contains("process-down")
+    });
+    std::fs::remove_file(tgmd.folder.path("broken")).unwrap();
+    until("up again", || of(&tgmd, "ptp4l")["up"] == true);
+    let last = [other, pid(&tgmd, "ptp4l")];
+    assert_eq!(tgmd.terminate().code(), Some(0));
+    assert!(last.iter().all(|pid| !lives(*pid)), "an orderly stop ends them");
+}
+
+#[test]
+fn they_survive_a_crash_and_are_adopted() {
+    let (mut tgmd, _receiver) = start(Folder::new());
+    until("both", || {
+        of(&tgmd, "ts2phc")["up"] == true && of(&tgmd, "ptp4l")["up"] == true
+    });
+    let pids = ["ts2phc", "ptp4l"].map(|name| pid(&tgmd, name));
+    tgmd.kill_node();
+    assert!(pids.iter().all(|pid| lives(*pid)));
+    tgmd.start_again();
+    until("the new node", || tgmd.metric("tgm_node_attached_total") == Some(2.0));
+    until("they are known", || {
+        of(&tgmd, "ptp4l")["up"] == true && of(&tgmd, "ts2phc")["up"] == true
+    });
+    assert_eq!(["ts2phc", "ptp4l"].map(|name| pid(&tgmd, name)), pids);
+    assert_eq!(tgmd.terminate().code(), Some(0));
+    assert!(
+        pids.iter().all(|pid| !lives(*pid)),
+        "and an orderly stop ends them then"
+    );
+}
+
+#[test]
+fn func_tgm015_a_reload_restarts_what_changed_alone() {
+    let (mut tgmd, _receiver) = start(Folder::new());
+    until("both", || {
+        of(&tgmd, "ts2phc")["up"] == true && of(&tgmd, "ptp4l")["up"] == true
+    });
+    let pids = ["ts2phc", "ptp4l"].map(|name| pid(&tgmd, name));
+    let keys = tgmd.folder.write("keys", "one");
+    let options = format!(
+        "options = {{ global = {{ sa_file = \"{}\", spp = 1 }}, ens1f0",
+        keys.display()
+    );
+    let text = CONFIG.replace("FOLDER", tgmd.folder.0.to_str().unwrap());
+    tgmd.folder
+        .write("tgmd.toml", &text.replace("options = { ens1f0", &options));
+    kill(tgmd.node_pid(), Signal::SIGHUP).unwrap();
+    until("another ptp4l", || {
+        of(&tgmd, "ptp4l")["starts"] == 2 && of(&tgmd, "ptp4l")["up"] == true
+    });
+    // The configuration is the same, the keys are not.
+    tgmd.folder.write("keys", "two");
+    kill(tgmd.node_pid(), Signal::SIGHUP).unwrap();
+    until("one more", || {
+        of(&tgmd, "ptp4l")["starts"] == 3 && of(&tgmd, "ptp4l")["up"] == true
+    });
+    assert_eq!(
+        (pid(&tgmd, "ts2phc"), of(&tgmd, "ts2phc")["starts"].clone()),
+        (pids[0], 1.into())
+    );
+    assert!(!lives(pids[1]));
+    assert_eq!(tgmd.terminate().code(), Some(0));
+}
+
+#[test]
+fn func_tgm007_r5_a_forbidden_parameter_stops_the_start_and_is_named() {
+    let folder = Folder::new();
+    let text = CONFIG
+        .replace("FOLDER", folder.0.to_str().unwrap())
+        .replace("ens1f0 = {}", "ens1f0 = { serverOnly = 0 }");
+    let file = folder.write("tgmd.toml", &text);
+    let mut tgmd = program("tgmd");
+    tgmd.args([
+        "--config",
+        file.to_str().unwrap(),
+        "--run-dir",
+        folder.path("run").to_str().unwrap(),
+    ]);
+    let (code, _, error) = run(tgmd);
+    assert_eq!(code, Some(3), "{error}");
+    assert!(error.contains("[ens1f0] serverOnly is 0, must be 1"), "{error}");
+    // What others run: the checker calls it an error.
+    let foreign = folder.write(
+        "ptp4l.conf",
+        "[global]\ndomainNumber 24\nclockClass 6\n[ens1f0]\nserverOnly 1\n",
+    );
+    let text = format!(
+        "[[instance]]\nprocess.rules = \"none\"\nprocess.ptp4l = {{ run = \"watch\", config = \"{}\" }}\n[[instance.card]]\ninterface = \"a\"\n",
+        foreign.display()
+    );
+    let file = folder.write("watch.toml", &text);
+    let mut check = program("tgmd");
+    check.args(["check", file.to_str().unwrap()]);
+    let (code, _, error) = run(check);
+    assert_eq!(code, Some(3), "{error}");
+    assert!(error.contains("clockClass is 6 (line 3), must be 248"), "{error}");
+}
