@@ -242,9 +242,7 @@ impl Card {
         // While the DPLL is proven, another offset changes nothing; except in a holdover, whose estimate it is part of.
         let proven = self.dpll.proven(at);
         self.dpll.phase(at, offset, origin, &self.limits);
-        if self.learner.track.awaits_phase() {
-            self.learner.track.phase(at, offset);
-        }
+        self.learner.phase(at, offset);
         Taken::judged(!proven || self.holdover.is_some())
     }
 

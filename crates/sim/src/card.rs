@@ -24,13 +24,13 @@ const OSCILLATOR_POLLS: u32 = 20;
 /// Temperature in the card at the start, m°C.
 const ROOM: i32 = 45_000;
 /// Deviation of a frequency that a loop of some seconds tells, ns/s: pulses of 3 ns, seen through that loop.
-const FREQUENCY_NOISE: f64 = 0.02;
+pub(crate) const FREQUENCY_NOISE: f64 = 0.02;
 /// One second.
 const SECOND: Nanos = Nanos::from_secs(1);
 /// TAI − UTC of the simulated world, until a leap second.
 pub const UTC_OFFSET: Seconds = Seconds(TAI_MINUS_GPS.0 + 18);
 /// Time constant of the DPLL's loop in lock, seconds.
-const LOOP_SECONDS: f64 = 15.0;
+pub(crate) const LOOP_SECONDS: f64 = 15.0;
 /// A timestamp of the pulse reaches user space this long after it.
 const EXTTS_DELAY: Nanos = Nanos::from_millis(1);
 /// The epoch's messages come this long after its second, at least and at most (ms).
@@ -221,6 +221,14 @@ impl Card {
     /// By how much the DPLL's output, and the PHC with it, is away from true time.
     pub fn true_error(&self) -> Nanos {
         whole(self.error) + self.phc_step
+    }
+
+    /// What one of its DPLLs really does.
+    pub const fn status(&self, kind: DpllKind) -> LockStatus {
+        match kind {
+            DpllKind::Eec => self.eec.truth(),
+            DpllKind::Pps => self.pps.truth(),
+        }
     }
 
     /// By how much the system clock is away from UTC.

@@ -117,6 +117,11 @@ impl Dpll {
         self.status
     }
 
+    /// Its true status.
+    pub const fn truth(&self) -> LockStatus {
+        self.status
+    }
+
     /// What the driver says of it.
     pub fn shown(&self) -> LockStatus {
         self.forced.unwrap_or(self.status)

@@ -20,6 +20,7 @@ pub mod rng;
 pub mod scenario;
 pub mod simulation;
 pub mod source;
+pub mod trial;
 
 pub use card::{Card, CardSetup};
 pub use fault::Fault;

@@ -33,7 +33,7 @@ impl Card {
         let (model, curve) = self.model();
         let Some(curve) = curve else { return Some(usual) };
         let seconds = seconds(now.since(holdover.since));
-        let upper = nanos(curve.upper(seconds, self.learner.track.warmer(now)));
+        let upper = nanos(curve.upper(seconds, self.learner.warmer(now)));
         Some(if model == Model::Learned {
             upper
         } else {
@@ -50,7 +50,7 @@ impl Card {
         let usual = holdover.exceeds_at(&self.limits, limit);
         let (model, curve) = self.model();
         let Some(curve) = curve else { return usual };
-        let after = curve.exceeds(float(limit), self.learner.track.warmer(now));
+        let after = curve.exceeds(float(limit), self.learner.warmer(now));
         let learned = after.map(|seconds| holdover.since + nanos(seconds * 1e9));
         if model == Model::Learned {
             return learned;
@@ -64,7 +64,7 @@ impl Card {
         match () {
             () if self.state != TgmState::Locked => Readiness::NotLocked,
             () if watched && !self.dpll.can_hold() => Readiness::NotAcquired,
-            () if self.learner.track.is_temperature_moving(now) => Readiness::TemperatureMoving,
+            () if self.learner.is_temperature_moving(now) => Readiness::TemperatureMoving,
             () if self.learner.curve().is_none() => Readiness::HistoryShort,
             () => Readiness::Ready,
         }
@@ -75,7 +75,7 @@ impl Card {
         let holdover = self.holdover.unwrap_or(Holdover { since: now });
         let (model, curve) = self.model();
         let elapsed = seconds(now.since(holdover.since));
-        let warmer = self.learner.track.warmer(now);
+        let warmer = self.learner.warmer(now);
         let (offset, bound) = match curve {
             None => (Nanos::ZERO, holdover.estimate(&self.limits, now)),
             Some(curve) => (nanos(curve.offset(elapsed, warmer)), nanos(curve.bound(elapsed))),

@@ -1,19 +1,31 @@
 //! S, A and their spread from a handful of ends: ΔT(t) = S·t + ½·A·t² ± bound.
 //!
 //! A weighted least-squares fit of the drifts, with the temperature's share where each end knows one. What is left over is the
-//! oscillator's: a frequency that differs from holdover to holdover (grows with t) and a frequency that walks (grows with t^1.5). How
-//! the two share a handful of residuals cannot be told, and it decides how a bound from short holdovers extends to a long one. So each
-//! of four shares is fitted by itself and counts as much as it explains what was seen (restricted likelihood). The bound is two-sided
-//! 95 % by Student's t: few ends make it wide.
+//! oscillator's: a frequency that differs from holdover to holdover (grows with t), one that walks (t^1.5), one that is on its way somewhere
+//! else (t²). How these share a handful of residuals cannot be told, and it decides how a bound from short holdovers extends to a long
+//! one. So each of eight shapes is fitted by itself and counts as much as it explains what was seen (restricted likelihood). The bound
+//! is two-sided 95 % by Student's t: few ends make it wide.
 //!
 //! Time is in hours and drift in nanoseconds here, so that all numbers are of moderate size.
 
-use super::history::{FEWEST, History, KEPT};
+use super::history::{End, FEWEST, History, KEPT, Origin};
 
-/// Deviation of a drift as it is measured: two readings of a timing receiver's pulse, hours apart, ns.
-const PULSE_NOISE: f64 = 10.0;
-/// Hours after which the walk of the frequency has outgrown its uncertainty at the start; one fit for each.
-const CROSSINGS: [f64; 4] = [0.25, 1.0, 4.0, 16.0];
+/// Deviation of T0, ns: where a clock that follows a timing receiver really is (data sheets of such receivers say 5 ns).
+const START: f64 = 5.0;
+/// Deviation of a drift as it is measured, ns: the same twice, hours apart.
+const PULSE_NOISE: f64 = 7.0;
+/// How the spread grows: its square is k²·t²·(1 + walk·t + ramp·t²). A frequency that walks has a part that grows with t³, one that is on
+/// its way somewhere else (a room that warms up) a part that grows with t⁴; each shape by when that part has outgrown the first.
+const SHAPES: [Shape; 8] = [
+    Shape::walk(0.25),
+    Shape::walk(1.0),
+    Shape::walk(4.0),
+    Shape::walk(16.0),
+    Shape::ramp(0.1),
+    Shape::ramp(0.25),
+    Shape::ramp(1.0),
+    Shape::ramp(4.0),
+];
 /// Ends from which A, and the temperature's share, are asked for too.
 const ENOUGH: usize = 8;
 /// Least spread of an oscillator, ns per hour: less is not to be had from [`PULSE_NOISE`].
@@ -42,6 +54,38 @@ pub struct Curve {
     t: f64,
 }
 
+/// A parameter that is farther from zero than two of its deviations; else zero: what it did is in the spread of the holdovers anyway.
+fn stands_out(value: f64, squared: f64) -> f64 {
+    if value * value > 4.0 * squared { value } else { 0.0 }
+}
+
+/// How a spread grows, per hour and per hour².
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    walk: f64,
+    ramp: f64,
+}
+
+impl Shape {
+    const fn walk(hours: f64) -> Self {
+        Shape {
+            walk: 1.0 / hours,
+            ramp: 0.0,
+        }
+    }
+
+    const fn ramp(hours: f64) -> Self {
+        Shape {
+            walk: 0.0,
+            ramp: 1.0 / (hours * hours),
+        }
+    }
+
+    const fn squared(self, t: f64) -> f64 {
+        t * t * (1.0 + t * (self.walk + t * self.ramp))
+    }
+}
+
 /// One end in the fit's units.
 #[derive(Debug, Clone, Copy, Default)]
 struct Point {
@@ -64,27 +108,53 @@ struct Fit {
 }
 
 impl Curve {
-    /// Fits a history; `None` with fewer ends than [`FEWEST`], or if they say nothing (a malformed history).
+    /// Fits a history; `None` with fewer holdovers than [`FEWEST`], or if they say nothing (a malformed history).
+    ///
+    /// What a card shows in lock tells how its oscillator ages and what warmth does to it, not how well its loop has learned the frequency:
+    /// A and the temperature's share are asked of that where it is there, S and the spread of holdovers alone.
     pub fn fit(history: &History) -> Option<Curve> {
-        let n = history.len();
-        if n < FEWEST {
+        let (mut held, mut shown) = (Points::default(), Points::default());
+        for end in history.ends() {
+            match end.origin {
+                Origin::Holdover => held.push(end),
+                Origin::InLock => shown.push(end),
+            }
+        }
+        if held.len < FEWEST {
             return None;
         }
-        let mut points = [Point::default(); KEPT];
-        for (point, end) in points.iter_mut().zip(history.ends()) {
-            let hours = float(end.length.0) / 3.6e12;
-            let kelvin = f64::from(end.warmer.unwrap_or(0)) / 1e3;
-            *point = Point {
-                x: [hours, 0.5 * hours * hours, kelvin * hours],
-                hours,
-                drift: float(end.drift.0) / 1e6,
-            };
+        let told = if shown.len < FEWEST {
+            None
+        } else {
+            Curve::of(&shown, shown.telling(FEWEST))
+        };
+        let Some((told, [a_squared, k_squared])) = told else {
+            let used @ [_, a, k] = held.telling(ENOUGH);
+            let (curve, [a_squared, k_squared]) = Curve::of(&held, used)?;
+            let a = a && stands_out(curve.a, a_squared) != 0.0;
+            let k = k && stands_out(curve.per_kelvin, k_squared) != 0.0;
+            return Curve::of(&held, [true, a, k]).map(|(curve, _)| curve);
+        };
+        let (a, k) = (stands_out(told.a, a_squared), stands_out(told.per_kelvin, k_squared));
+        for point in &mut held.points {
+            let [_, of_a, of_k] = point.x;
+            point.drift -= a * of_a + k * of_k;
         }
-        let points = points.get(..n)?;
-        let used = parameters(points, history);
+        let (curve, _) = Curve::of(&held, [true, false, false])?;
+        Some(Curve {
+            a,
+            per_kelvin: k,
+            ..curve
+        })
+    }
+
+    /// Fits these points by these parameters; with it the squared deviations of A and of the temperature's share.
+    fn of(points: &Points, used: [bool; MOST]) -> Option<(Curve, [f64; 2])> {
+        let points = points.points.get(..points.len)?;
         let count = used.iter().filter(|used| **used).count();
-        let freedom = n.checked_sub(count)?.max(1);
-        let fits = CROSSINGS.map(|crossing| fit(points, used, crossing, float_len(freedom)).unwrap_or_default());
+        // One degree of freedom goes into how spread and walk share the residuals.
+        let freedom = points.len().checked_sub(count)?.max(1);
+        let fits = SHAPES.map(|shape| fit(points, used, shape, float_len(freedom)).unwrap_or_default());
         let total: f64 = fits.iter().map(|fit| fit.likelihood).sum();
         if total.is_nan() || total <= 0.0 {
             return None;
@@ -93,21 +163,24 @@ impl Curve {
             s: 0.0,
             a: 0.0,
             per_kelvin: 0.0,
-            variance: [PULSE_NOISE * PULSE_NOISE, 0.0, 0.0, 0.0],
-            t: T.get(freedom - 1).copied().unwrap_or(2.0),
+            variance: [START * START, 0.0, 0.0, 0.0],
+            t: T.get(freedom.saturating_sub(2)).copied().unwrap_or(2.0),
         };
-        for (fit, crossing) in fits.iter().zip(CROSSINGS) {
+        let mut certain = [0.0; 2];
+        for (fit, shape) in fits.iter().zip(SHAPES) {
             let weight = fit.likelihood / total;
-            let ([s, a, k], [[ss, sa, _], [_, aa, _], _]) = (fit.b, fit.c);
+            let ([s, a, k], [[ss, sa, _], [_, aa, _], [.., kk]]) = (fit.b, fit.c);
             let [_, v2, v3, v4] = &mut curve.variance;
             curve.s += weight * s;
             curve.a += weight * a;
             curve.per_kelvin += weight * k;
             *v2 += weight * (fit.k2 + ss);
-            *v3 += weight * (fit.k2 / crossing + sa);
-            *v4 += weight * aa / 4.0;
+            *v3 += weight * (fit.k2 * shape.walk + sa);
+            *v4 += weight * (fit.k2 * shape.ramp + aa / 4.0);
+            certain[0] += weight * aa;
+            certain[1] += weight * kk;
         }
-        Some(curve)
+        Some((curve, certain))
     }
 
     /// S, ns/s.
@@ -169,28 +242,55 @@ impl Curve {
     }
 }
 
-/// Which parameters the ends can tell: S always; the others once there are enough ends that differ.
-fn parameters(points: &[Point], history: &History) -> [bool; MOST] {
-    let enough = points.len() >= ENOUGH;
-    let hours = || points.iter().map(|point| point.hours);
-    let (least, most) = (hours().fold(f64::MAX, f64::min), hours().fold(0.0, f64::max));
-    let kelvin = || history.ends().iter().map(|end| end.warmer.unwrap_or(0));
-    let told = history.ends().iter().all(|end| end.warmer.is_some());
-    let differs = kelvin().max().unwrap_or(0).saturating_sub(kelvin().min().unwrap_or(0)) >= 1_000;
-    [true, enough && most >= 3.0 * least, enough && told && differs]
+/// The ends of one origin.
+#[derive(Debug, Clone, Copy, Default)]
+struct Points {
+    points: [Point; KEPT],
+    len: usize,
+    /// How many know how warm it was, and the coldest and the warmest of them, mK.
+    told: usize,
+    warmth: (i32, i32),
 }
 
-/// Fits with one share of walk: weights and spread settle together.
-fn fit(points: &[Point], used: [bool; MOST], crossing: f64, freedom: f64) -> Option<Fit> {
+impl Points {
+    fn push(&mut self, end: &End) {
+        let Some(slot) = self.points.get_mut(self.len) else {
+            return;
+        };
+        let hours = float(end.length.0) / 3.6e12;
+        let warmer = end.warmer.unwrap_or(0);
+        *slot = Point {
+            x: [hours, 0.5 * hours * hours, f64::from(warmer) / 1e3 * hours],
+            hours,
+            drift: float(end.drift.0) / 1e6,
+        };
+        self.len += 1;
+        if end.warmer.is_some() {
+            let (least, most) = if self.told == 0 { (warmer, warmer) } else { self.warmth };
+            self.warmth = (least.min(warmer), most.max(warmer));
+            self.told += 1;
+        }
+    }
+
+    /// Which parameters they can tell: S always; the others once there are `enough` that differ.
+    fn telling(&self, enough: usize) -> [bool; MOST] {
+        let hours = || self.points.iter().take(self.len).map(|point| point.hours);
+        let (least, most) = (hours().fold(f64::MAX, f64::min), hours().fold(0.0, f64::max));
+        let (coldest, warmest) = self.warmth;
+        let differs = self.told == self.len && warmest.saturating_sub(coldest) >= 1_000;
+        let a = self.len >= enough && most >= 3.0 * least;
+        [true, a, self.len > enough + 1 && differs]
+    }
+}
+
+/// Fits with one shape: weights and spread settle together.
+fn fit(points: &[Point], used: [bool; MOST], shape: Shape, freedom: f64) -> Option<Fit> {
     let mut fit = Fit {
         k2: first_spread(points),
         ..Fit::default()
     };
     for _ in 0..ROUNDS {
-        let variance = |point: &Point| {
-            let t = point.hours;
-            PULSE_NOISE * PULSE_NOISE + fit.k2 * t * t * (1.0 + t / crossing)
-        };
+        let variance = |point: &Point| PULSE_NOISE * PULSE_NOISE + fit.k2 * shape.squared(point.hours);
         let (mut normal, mut right) = ([[0.0; MOST]; MOST], [0.0; MOST]);
         for point in points {
             let weight = 1.0 / variance(point);
@@ -295,7 +395,6 @@ const fn float_len(n: usize) -> f64 {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // tests: stop where it breaks
 mod tests {
-    use super::super::history::End;
     use super::*;
     use tgm_time::{Femtos, Nanos};
 

@@ -1,4 +1,5 @@
-//! The last ends of holdovers: how long each was, and how far the clock had drifted when it ended.
+//! The last ends of holdovers: how long each was, and how far the clock had drifted when it ended. Those that only the frequency in lock
+//! tells of never push out more than half of the others, nor the other way round.
 
 use tgm_time::{Femtos, Nanos};
 
@@ -60,8 +61,7 @@ impl History {
             return false;
         }
         if self.len == KEPT {
-            self.ends.rotate_left(1);
-            self.len -= 1;
+            self.make_room(end.origin);
         }
         if let Some(slot) = self.ends.get_mut(self.len) {
             *slot = end;
@@ -69,6 +69,21 @@ impl History {
             self.generation = self.generation.wrapping_add(1);
         }
         true
+    }
+
+    /// Drops the oldest of the origin that has more than its half; where both have their half, of the one that comes.
+    fn make_room(&mut self, coming: Origin) {
+        let held = self.ends().iter().filter(|end| end.origin == Origin::Holdover).count();
+        let from = match held.cmp(&(KEPT / 2)) {
+            core::cmp::Ordering::Greater => Origin::Holdover,
+            core::cmp::Ordering::Less => Origin::InLock,
+            core::cmp::Ordering::Equal => coming,
+        };
+        let oldest = self.ends().iter().position(|end| end.origin == from).unwrap_or(0);
+        if let Some(later) = self.ends.get_mut(oldest..) {
+            later.rotate_left(1);
+        }
+        self.len -= 1;
     }
 
     /// The ends, oldest first.
@@ -114,6 +129,37 @@ mod tests {
         assert_eq!(history.ends().first(), Some(&end(14, 4)));
         assert_eq!(history.ends().last(), Some(&end(29, 19)));
         assert_eq!(history.generation(), 20);
+    }
+
+    #[test]
+    fn neither_origin_pushes_the_other_out() {
+        let mut history = History::default();
+        let shown = |n| End {
+            origin: Origin::InLock,
+            ..end(60 + n, n)
+        };
+        for n in 0..16 {
+            history.push(end(10 + n, n));
+        }
+        for n in 0..40 {
+            history.push(shown(n));
+        }
+        let count = |history: &History, origin| history.ends().iter().filter(|end| end.origin == origin).count();
+        assert_eq!(
+            (count(&history, Origin::Holdover), count(&history, Origin::InLock)),
+            (8, 8)
+        );
+        assert_eq!(
+            (history.ends().first(), history.ends().last()),
+            (Some(&end(18, 8)), Some(&shown(39)))
+        );
+        for n in 0..40 {
+            history.push(end(20 + n, n));
+        }
+        assert_eq!(
+            (count(&history, Origin::Holdover), count(&history, Origin::InLock)),
+            (8, 8)
+        );
     }
 
     #[test]

@@ -20,20 +20,20 @@ pub mod wire;
 pub use curve::Curve;
 pub use forecast::{Forecast, Model, Readiness};
 pub use history::{End, History, Origin};
-pub(crate) use shadow::Shadow;
-pub(crate) use track::Track;
+use shadow::Shadow;
+use track::Track;
 
 use tgm_time::{Femtos, Mono, Time};
 
-use crate::dpll::D;
+pub use crate::dpll::D;
 
 /// All that a card has learned, and what it is learning from now.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Learner {
+pub struct Learner {
     history: History,
     curve: Option<Curve>,
-    pub track: Track,
-    pub shadow: Shadow,
+    track: Track,
+    shadow: Shadow,
 }
 
 impl Learner {
@@ -64,6 +64,24 @@ impl Learner {
         if d != D::Locked {
             self.shadow.interrupt();
         }
+    }
+
+    /// Takes a phase offset; it matters only just after relock.
+    #[inline]
+    pub fn phase(&mut self, at: Time<Mono>, offset: Femtos) {
+        if self.track.awaits_phase() {
+            self.track.phase(at, offset);
+        }
+    }
+
+    /// By how much it has been warmer on average since the present holdover began, kelvin; 0 where no sensor tells.
+    pub fn warmer(&self, now: Time<Mono>) -> f64 {
+        self.track.warmer(now)
+    }
+
+    /// True if the temperature left its place not long ago; `false` also where no sensor tells.
+    pub fn is_temperature_moving(&self, now: Time<Mono>) -> bool {
+        self.track.is_temperature_moving(now)
     }
 
     /// The card is Locked: the pulse that ended the last holdover is one to learn from.
