@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod day;
 pub mod one_card;
 
 use tgm_core::config::{CardConfig, Config, InstanceConfig, Judge, Limits, OutOfSpec};
@@ -253,7 +254,7 @@ fn nav_pvt(buffer: &mut [u8], utc: Time<Utc>, fix: u8) -> usize {
     ubx(buffer, 0x01, 0x07, &payload)
 }
 
-fn rmc(buffer: &mut [u8], utc: Time<Utc>, fix: u8) -> usize {
+pub(crate) fn rmc(buffer: &mut [u8], utc: Time<Utc>, fix: u8) -> usize {
     let c = Civil::from(utc);
     let digits = |n: u8| [b'0' + n / 10, b'0' + n % 10];
     let year = u8::try_from(c.year.rem_euclid(100)).unwrap_or(0);

@@ -62,7 +62,7 @@ pub use family::Family;
 pub use key::{DeviceKey, PinKey};
 pub use kmsg::{GaveUp, Kmsg};
 pub use list::List;
-pub use monitor::{Monitor, Options, ReadOutcome};
+pub use monitor::{Monitor, Options, ReadOutcome, Recorded};
 pub use nests::Nests;
 pub use pin::{FrequencyRange, OtherPin, ParentDevice, PinMsg};
 pub use route::{MAX_ROUTES, Routes, TooManyRoutes};

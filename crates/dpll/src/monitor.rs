@@ -255,6 +255,46 @@ struct Step {
 }
 
 /// Everything of a monitor but its socket, while a datagram lies in the socket's buffer.
+/// Reads the family's datagrams without a socket: those of a recording. Nothing is asked, so what it knows of devices and pins is what
+/// was recorded of them.
+#[derive(Debug)]
+pub struct Recorded {
+    family: Family,
+    sync: Sync,
+    observer: Observer,
+}
+
+impl Recorded {
+    /// For datagrams of the family `family_id`.
+    pub fn new(family_id: u16, routes: Routes) -> Self {
+        Recorded {
+            family: Family {
+                id: family_id,
+                group: None,
+            },
+            sync: Sync::new(),
+            observer: Observer::new(routes),
+        }
+    }
+
+    /// Takes one datagram; every observation is stamped `now`.
+    pub fn datagram(&mut self, now: Time<Mono>, datagram: &[u8], sink: &mut impl FnMut(Observation)) {
+        let Recorded { family, sync, observer } = self;
+        let reader = Reader {
+            family,
+            sync,
+            observer,
+            now,
+        };
+        let _ = reader.datagram(datagram, sink); // what it would ask for, nobody can answer
+    }
+
+    /// What was counted.
+    pub const fn counters(&self) -> &Counters {
+        &self.observer.counters
+    }
+}
+
 struct Reader<'m> {
     family: &'m mut Family,
     sync: &'m mut Sync,

@@ -2,6 +2,7 @@
 //!
 //! * Lock status: each device message of an EEC or PPS device, also one without a status (which says nothing).
 //! * Phase: each pin message that carries the phase of the PPS device's active input. Absent is absent.
+//! * Temperature: of an EEC device, where its driver tells one with what it notifies.
 //! * Input: whether the PPS device follows any pin; on change, and after each whole dump.
 //! * Gone: a device was deleted, or a whole dump no longer knows it.
 //!
@@ -127,6 +128,10 @@ impl Observer {
         if let Some(dpll) = kind(&device) {
             let status = msg.lock_status;
             sink(observation(now, route, Reading::DpllLock { dpll, status, origin }));
+        }
+        // Of one device of a board: they sit beside the same oscillator.
+        if let (Some(millicelsius), Some(DpllType::Eec), Origin::Notification) = (msg.temp, device.dpll_type, origin) {
+            sink(observation(now, route, Reading::Temperature { millicelsius }));
         }
         Ok(Some(()))
     }

@@ -297,7 +297,8 @@ impl GnssSource {
     }
 }
 
-fn reading(epoch: &Epoch) -> Reading {
+/// An epoch as it is handed to the core: one that came late has no `utc`.
+pub fn reading(epoch: &Epoch) -> Reading {
     let mut reading = epoch.reading();
     reading.utc = reading.utc.filter(|_| !epoch.late);
     Reading::Gnss(reading)

@@ -37,7 +37,7 @@ pub mod ubx;
 pub use constellation::Constellation;
 pub use demux::Demux;
 pub use frame::{Counters, DecodeError, Frame};
-pub use glue::{GnssSource, Served, Setup};
+pub use glue::{GnssSource, Served, Setup, reading};
 pub use receiver::Receiver;
 pub use receiver::calendar::{DateCheck, RELEASED};
 pub use receiver::epoch::{Epoch, Fresh, NextPulse, Outcome, Protocol, Survey};

@@ -81,7 +81,7 @@ pub use pci::{ClockId, PciAddress};
 pub use perout::{Perout, PeroutStart};
 pub use pins::{Pin, PinFunction};
 pub use pps::{PpsDevice, PpsEdge, PpsEvent};
-pub use source::PhcSource;
+pub use source::{PhcSource, nearest_second};
 pub use stamper::Stamper;
 pub use steer::Slew;
 pub use tgm_sys::ptp::SystemSide;

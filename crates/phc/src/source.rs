@@ -174,7 +174,7 @@ fn waited(event: ExttsEvent, newest: Option<Stamp>) -> Nanos {
 }
 
 /// The full second nearest to `time`, and how far behind it `time` lies: −0.5 s … +0.5 s.
-fn nearest_second(time: Time<PhcScale>) -> (i64, Nanos) {
+pub fn nearest_second(time: Time<PhcScale>) -> (i64, Nanos) {
     let second = (time + Nanos::from_millis(500)).secs();
     (second, time - Time::from_parts(second, 0))
 }

@@ -17,6 +17,7 @@ pub mod connector;
 pub mod delay;
 pub mod e810;
 pub mod other;
+pub mod shows;
 
 use crate::change::{ParentSet, PinSet};
 use crate::kinds::{PinDirection, PinState, PinType};
