@@ -65,7 +65,8 @@ impl Unit {
     fn second(&mut self, locked: bool) {
         self.second += 1;
         if self.rng.chance(1.0 / STEPS) {
-            let kelvin = [1.0, 2.0, 3.0][usize::try_from(self.rng.between(0, 3)).unwrap_or(0)];
+            let steps = usize::try_from(self.rng.between(0, 3)).unwrap_or(0);
+            let kelvin = [1.0, 2.0, 3.0].get(steps).copied().unwrap_or(1.0);
             self.running.warm(if self.rng.chance(0.5) { kelvin } else { -kelvin });
         }
         let drift = self.running.second(&mut self.rng);
