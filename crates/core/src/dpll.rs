@@ -36,6 +36,7 @@ impl D {
     }
 
     #[inline]
+    /// The worse of two.
     pub fn worst(self, other: Self) -> Self {
         if self.badness() >= other.badness() { self } else { other }
     }
