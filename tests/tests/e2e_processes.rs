@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::process::{Command, Stdio};
+
 use common::pty::Receiver;
 use common::{Folder, Tgmd, program, run, until};
 use nix::sys::signal::{Signal, kill};
@@ -209,4 +211,80 @@ fn func_tgm007_r5_a_forbidden_parameter_stops_the_start_and_is_named() {
     let (code, _, error) = run(check);
     assert_eq!(code, Some(3), "{error}");
     assert!(error.contains("clockClass is 6 (line 3), must be 248"), "{error}");
+}
+
+/// A network namespace with one end of a veth pair; gone with this value.
+struct Namespace(String);
+
+impl Namespace {
+    fn new() -> Option<Self> {
+        let name = format!("tgm-proc-{}", std::process::id());
+        let namespace = Namespace(name.clone());
+        let ip = |line: String| {
+            Command::new("ip")
+                .args(line.split(' '))
+                .stderr(Stdio::null())
+                .status()
+                .is_ok_and(|done| done.success())
+        };
+        let made = ip(format!("netns add {name}"))
+            && ip(format!("-n {name} link add ptpa type veth peer name ptpb"))
+            && ip(format!("-n {name} link set ptpa up"))
+            && ip(format!("-n {name} link set ptpb up"));
+        let ptp4l = Command::new("ptp4l").arg("-v").stdout(Stdio::null()).status().is_ok();
+        (made && ptp4l).then_some(namespace)
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let _ = Command::new("ip")
+            .args(["netns", "del", &self.0])
+            .stderr(Stdio::null())
+            .status();
+    }
+}
+
+#[test]
+fn func_tgm012_r1_a_real_ptp4l_is_started_with_what_we_render_and_announces_ours_after_each_restart() {
+    let Some(namespace) = Namespace::new() else {
+        println!("SKIPPED: needs root, iproute2 and linuxptp");
+        return;
+    };
+    let folder = Folder::new();
+    let text = r#"
+[[instance]]
+process.rules = "none"
+[instance.ptp4l]
+announce = "own"
+socket = "FOLDER/ptp4l"
+[instance.process.ptp4l]
+run = "manage"
+command = ["ip", "netns", "exec", "NAMESPACE", "ptp4l"]
+options.global = { time_stamping = "software", network_transport = "L2", logAnnounceInterval = -3 }
+options.ptpa = {}
+[[instance.card]]
+interface = "gnss-test0"
+phc = "none"
+dpll = "none"
+gnss = "pty:FOLDER/receiver"
+"#;
+    let text = text
+        .replace("FOLDER", folder.0.to_str().unwrap())
+        .replace("NAMESPACE", &namespace.0);
+    let file = folder.write("tgmd.toml", &text);
+    let _receiver = Receiver::plug_in(&folder.path("receiver"));
+    let mut tgmd = Tgmd::start(folder, &["--config", file.to_str().unwrap()]);
+    let told = |tgmd: &Tgmd| tgmd.status()["instances"][0]["ptp4l"].clone();
+    until("agreement", || told(&tgmd)["agreed"] == true);
+    assert_eq!(told(&tgmd)["clock_class"], 248);
+    let first = pid(&tgmd, "ptp4l");
+    kill(Pid::from_raw(first), Signal::SIGKILL).unwrap();
+    until("another", || {
+        of(&tgmd, "ptp4l")["starts"] == 2 && told(&tgmd)["appearances"] == 2
+    });
+    until("agreement again", || told(&tgmd)["agreed"] == true);
+    let last = pid(&tgmd, "ptp4l");
+    assert_eq!(tgmd.terminate().code(), Some(0));
+    assert!(last != first && !lives(last));
 }
