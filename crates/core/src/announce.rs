@@ -293,6 +293,35 @@ mod tests {
     }
 
     #[test]
+    fn states_come_back_from_their_numbers() {
+        use TgmState::{FreeRun, HoldoverInSpec, HoldoverOutOfSpec, Locked};
+        for state in [FreeRun, Locked, HoldoverInSpec, HoldoverOutOfSpec] {
+            assert_eq!(TgmState::from_number(state as u8), Some(state));
+        }
+        assert_eq!(TgmState::from_number(4), None);
+    }
+
+    #[test]
+    fn a_boundary_clock_announces_135_165_and_248_and_passes_its_upstream_on() {
+        let utc_offset = Some(Seconds(37));
+        for (state, class, traceable) in [
+            (TgmState::FreeRun, 248, false),
+            (TgmState::HoldoverInSpec, 135, true),
+            (TgmState::HoldoverOutOfSpec, 165, false),
+        ] {
+            let expected = Announce {
+                class: ClockClass(class),
+                time_traceable: traceable,
+                ..Announce::of(TgmState::FreeRun, OutOfSpec::None, utc_offset)
+            };
+            assert_eq!(Announce::of_boundary(state, utc_offset), expected);
+            assert_eq!(boundary_class(state, ClockClass(6)), ClockClass(class));
+        }
+        assert_eq!(boundary_class(TgmState::Locked, ClockClass(6)), ClockClass(6));
+        assert_eq!(Announce::of_boundary(TgmState::Locked, None).class, FREE_RUN);
+    }
+
+    #[test]
     fn worst_state_is_by_trust() {
         use TgmState::{FreeRun, HoldoverInSpec, HoldoverOutOfSpec, Locked};
         assert_eq!(Locked.worst(HoldoverInSpec), HoldoverInSpec);

@@ -161,6 +161,8 @@ fn limits_of((old, new): (&Instance, &Instance)) -> Instance {
         local_holdover_timeout_s: new.local_holdover_timeout_s,
         out_of_spec_class: new.out_of_spec_class,
         process: new.process.clone(),
+        out_of_spec_claim: new.out_of_spec_claim,
+        os_clock_holdover_s: new.os_clock_holdover_s,
         ..old.clone()
     }
 }

@@ -51,6 +51,9 @@ fn automatic(interface: &str) -> Card {
         dpll: Devices::Auto,
         extts_channel: 0,
         phc_on_dpll: true,
+        cable_uncertainty_ns: 0,
+        phy_asymmetry_ns: 0,
+        frequency_walk_ppt: 0,
     }
 }
 

@@ -1,11 +1,11 @@
 //! How an instance is judged, from its settings.
 
 use tgm_core::Instance as Id;
-use tgm_core::config::{InstanceConfig, Judge, Limits, OutOfSpec};
+use tgm_core::config::{CardPolicy, Compat, InstanceConfig, Judge, Limits, OutOfSpec, Policy, Profile};
 use tgm_core::process::Downtimes;
 use tgm_time::Nanos;
 
-use crate::config::{Instance, OutOfSpecClass};
+use crate::config::{Card, CompatName, Instance, OutOfSpecClass, ProfileName};
 
 /// How the instance `id` is judged.
 pub fn judged(id: Id, instance: &Instance) -> InstanceConfig {
@@ -18,7 +18,34 @@ pub fn judged(id: Id, instance: &Instance) -> InstanceConfig {
             OutOfSpecClass::Category1 => OutOfSpec::Category1,
             OutOfSpecClass::Category2 => OutOfSpec::Category2,
             OutOfSpecClass::Category3 => OutOfSpec::Category3,
+            OutOfSpecClass::Auto => OutOfSpec::Auto,
         },
+    }
+}
+
+/// What of it is a matter of choice.
+pub fn policy(instance: &Instance) -> Policy {
+    Policy {
+        profile: match instance.profile {
+            ProfileName::G8275 => Profile::G8275,
+            ProfileName::Default1588 => Profile::Default1588,
+            ProfileName::Default1588MayFollow => Profile::Default1588MayFollow,
+        },
+        compat: match instance.compat {
+            CompatName::None => Compat::None,
+            CompatName::Openshift => Compat::Openshift,
+        },
+        ..Policy::default()
+    }
+}
+
+/// What of a card is. Its pins are never ours: nothing here sets one.
+pub fn card_policy(card: &Card) -> CardPolicy {
+    CardPolicy {
+        frequency_limit: (card.frequency_walk_ppt > 0).then_some(i64::from(card.frequency_walk_ppt)),
+        cable: Nanos(i64::from(card.cable_uncertainty_ns)),
+        phy: Nanos(i64::from(card.phy_asymmetry_ns)),
+        ..CardPolicy::default()
     }
 }
 
@@ -37,6 +64,7 @@ fn limits(instance: &Instance) -> Limits {
             .fold(Downtimes::DEFAULT, |downtimes, (process, settings)| {
                 downtimes.with(*process, Nanos::from_secs(settings.downtime_threshold_s))
             }),
+        os_clock_holdover: Nanos::from_secs(instance.os_clock_holdover_s),
         ..Limits::DEFAULT
     }
 }

@@ -12,7 +12,7 @@ use tgm_time::{Mono, Time};
 
 use super::boards::{self, Board, Dplls};
 use super::discover::present;
-use super::judged::judged;
+use super::judged::{card_policy, judged, policy};
 use super::{Built, announce, leap};
 use crate::config::{Card, Config, Devices, Instance};
 use crate::exit::Fatal;
@@ -108,6 +108,7 @@ impl Builder<'_> {
         self.writer.name_instance(id, name);
         self.core
             .instance(judged(id, instance))
+            .and_then(|()| self.core.policy(id, policy(instance)))
             .map_err(|_| Fatal::Config("more instances than fit".into()))?;
         let mut recording = false;
         for (place, card) in instance.cards.iter().enumerate() {
@@ -161,7 +162,15 @@ impl Builder<'_> {
         };
         self.core
             .card(judged)
+            .and_then(|()| self.core.card_policy(id, port, card_policy(card)))
             .map_err(|_| Fatal::Config("more cards than fit".into()))?;
+        if judged.has_gnss && judged.has_dpll {
+            self.notes.push(format!(
+                "{}: the pin of its GNSS input is not tgmd's to set: a pulse that is not trusted ends in Free-Run, and a holdover on jamming is \
+                 not available",
+                card.interface
+            ));
+        }
         self.any |= phc.is_some() || gnss.is_some();
         self.sources.cards.push(CardSources {
             phc,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::{AnnounceMode, Config, Instance, Who};
+use super::{AnnounceMode, Config, Instance, OutOfSpecClass, Who};
 use crate::build::programs::programs;
 use crate::exit::Fatal;
 
@@ -116,17 +116,33 @@ fn check_instance(instance: &Instance, warnings: &mut Vec<String>) -> Result<(),
         );
     }
     let slope_reaches = instance.max_in_spec_offset_ns == instance.local_max_holdover_offset_ns;
-    if slope_reaches && instance.out_of_spec_class != super::file::OutOfSpecClass::None {
+    if slope_reaches && instance.out_of_spec_class != OutOfSpecClass::None {
         warnings.push(format!(
             "instance `{}`: max_in_spec_offset_ns equals local_max_holdover_offset_ns, so Holdover-Out-Of-Spec has no length",
             instance.name
         ));
     }
-    if instance.out_of_spec_class != super::file::OutOfSpecClass::None {
-        warnings.push(format!(
+    match instance.out_of_spec_class {
+        OutOfSpecClass::None => {}
+        OutOfSpecClass::Auto => warnings.push(format!(
+            "instance `{}`: out_of_spec_class = \"auto\", and no card tells tgmd what its EEC follows: a holdover ends in Free-Run, as with \
+             \"none\"",
+            instance.name
+        )),
+        OutOfSpecClass::Category1 if !instance.out_of_spec_claim => {
+            return refuse(
+                instance,
+                "has out_of_spec_class = \"140\", and no card tells tgmd that its EEC follows a category 1 clock: nobody may trace \
+                 frequency to it. Set out_of_spec_claim = true to claim so all the same",
+            );
+        }
+        _ => warnings.push(format!(
             "instance `{}`: out_of_spec_class is a claim about the oscillator that tgmd cannot check on this card",
             instance.name
-        ));
+        )),
+    }
+    if !(0..=3_600).contains(&instance.os_clock_holdover_s) {
+        return refuse(instance, "has os_clock_holdover_s outside 0 to 3600");
     }
     Ok(())
 }
@@ -147,7 +163,7 @@ mod tests {
 
     #[test]
     fn out_of_spec_without_length_is_said() {
-        let warnings = check(&config("out_of_spec_class = \"140\"")).unwrap();
+        let warnings = check(&config("out_of_spec_class = \"150\"")).unwrap();
         assert!(warnings[0].contains("no length"), "{warnings:?}");
     }
 
@@ -155,6 +171,8 @@ mod tests {
     fn nonsense_is_refused_by_name() {
         for (text, hint) in [
             ("offset_limit_ns = 0", "offset_limit_ns"),
+            ("out_of_spec_class = \"140\"", "out_of_spec_claim"),
+            ("os_clock_holdover_s = -1", "os_clock_holdover_s"),
             ("max_in_spec_offset_ns = 2000", "never leave"),
             ("local_holdover_timeout_s = -1", "local_holdover_timeout_s"),
             ("ptp4l.domain = 128", "ptp4l.domain"),

@@ -138,6 +138,34 @@ pub enum OutOfSpecClass {
     /// 160.
     #[serde(rename = "160")]
     Category3,
+    /// By the quality of what the EEC is seen to follow.
+    Auto,
+}
+
+/// Which classes are announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+pub enum ProfileName {
+    /// 6, 7, 140/150/160, 248.
+    #[default]
+    #[serde(rename = "g8275.1")]
+    G8275,
+    /// 6, 7, 52, 248.
+    #[serde(rename = "1588-default")]
+    Default1588,
+    /// 6, 7, 187, 248.
+    #[serde(rename = "1588-default-may-follow")]
+    Default1588MayFollow,
+}
+
+/// Whose rules hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum CompatName {
+    /// Ours.
+    #[default]
+    None,
+    /// Those of OpenShift's daemon.
+    Openshift,
 }
 
 /// What is done about what a ptp4l announces.
@@ -201,6 +229,14 @@ pub struct Instance {
     pub local_holdover_timeout_s: i64,
     /// What follows In-Spec.
     pub out_of_spec_class: OutOfSpecClass,
+    /// Class 140 is claimed although nobody sees the EEC follow a category 1 clock.
+    pub out_of_spec_claim: bool,
+    /// Which classes are announced.
+    pub profile: ProfileName,
+    /// Whose rules hold where an incumbent decides otherwise.
+    pub compat: CompatName,
+    /// A system clock without phc2sys holds over for this long (`holdOverTimeout`).
+    pub os_clock_holdover_s: i64,
     /// Its ptp4l.
     pub ptp4l: Ptp4l,
     /// The programs that it needs.
@@ -221,6 +257,10 @@ impl Default for Instance {
             local_max_holdover_offset_ns: 1_500,
             local_holdover_timeout_s: 14_400,
             out_of_spec_class: OutOfSpecClass::None,
+            out_of_spec_claim: false,
+            profile: ProfileName::default(),
+            compat: CompatName::default(),
+            os_clock_holdover_s: 5,
             ptp4l: Ptp4l::default(),
             process: Processes::default(),
             cards: Vec::new(),
@@ -270,6 +310,15 @@ pub struct Card {
     /// The PHC is clocked by the card's DPLL (E810: yes).
     #[serde(default = "yes")]
     pub phc_on_dpll: bool,
+    /// How uncertain the delay of antenna and cable is: a term of the time error's bound.
+    #[serde(default)]
+    pub cable_uncertainty_ns: u32,
+    /// How asymmetric the ports may be: another.
+    #[serde(default)]
+    pub phy_asymmetry_ns: u32,
+    /// Where the card shows its oscillator's frequency: how far the pulse may be from it, parts per trillion; 0: not judged.
+    #[serde(default)]
+    pub frequency_walk_ppt: u32,
 }
 
 const fn yes() -> bool {

@@ -6,5 +6,7 @@ mod process;
 mod receiver;
 
 pub use check::check;
-pub use file::{AnnounceMode, Card, Config, Devices, Instance, Leap, OutOfSpecClass, Ptp4l, Stop, read};
+pub use file::{
+    AnnounceMode, Card, CompatName, Config, Devices, Instance, Leap, OutOfSpecClass, ProfileName, Ptp4l, Stop, read,
+};
 pub use process::{Process, Rules, Who};
