@@ -285,11 +285,65 @@ pub fn linuxptp_config(data: &[u8]) {
     let before = findings(&file, &[], Profile::G8275_1);
     complete(&mut file, Profile::G8275_1, Dialect::New);
     let after = findings(&file, &[], Profile::G8275_1);
-    let stands = after.iter().filter(|one| one.key != "port").all(|one| one.has.is_some());
+    let stands = after
+        .iter()
+        .filter(|one| one.key != "port")
+        .all(|one| one.has.is_some());
     assert!(stands && after.len() <= before.len(), "{after:?}");
     let written = file.to_string();
     match ConfigFile::parse(&written) {
         Ok(again) => assert_eq!(again.to_string(), written),
         Err(error) => panic!("{error} in what was written"),
+    }
+}
+
+/// A slot of the checkpoint: refused, or a record that comes back as it is, and that a core takes up or refuses.
+pub fn checkpoint(data: &[u8]) {
+    use tgm_core::checkpoint::ADOPT_MAX_AGE;
+    use tgm_core::config::{CardConfig, Config, InstanceConfig, Judge, Limits, OutOfSpec};
+    use tgm_core::{Core, Instance, Now, Port};
+    use tgm_node::checkpoint::{SLOT, decode, encode, seal};
+
+    let _ = decode(data); // refused is an answer
+    let mut slot = Box::new([0; SLOT]);
+    for (to, from) in slot.iter_mut().skip(24).zip(data) {
+        *to = *from;
+    }
+    seal(7, &mut slot);
+    let Ok((count, mut record)) = decode(&slot[..]) else {
+        return;
+    };
+    let mut again = Box::new([0; SLOT]);
+    encode(&mut record, count, &mut again);
+    let read = decode(&again[..]).map(|(_, record)| record);
+    assert!(read.as_ref() == Ok(&record), "it comes back as another");
+    let mut config = Config::default();
+    let instance = InstanceConfig {
+        instance: Instance(0),
+        judge: Judge::Tgm,
+        limits: Limits::DEFAULT,
+        out_of_spec: OutOfSpec::None,
+    };
+    let card = CardConfig {
+        instance: Instance(0),
+        port: Port(0),
+        phc_on_dpll: true,
+        has_gnss: true,
+        has_dpll: true,
+        simulated: false,
+    };
+    let _ = (config.instance(instance), config.card(card));
+    let mut core = Core::new(&config);
+    let mono = record.core.at;
+    let _ = core.restore(&record.core, mono, ADOPT_MAX_AGE); // refused is an answer
+    for seconds in 0..20 {
+        let mono = mono + Nanos::from_secs(seconds);
+        core.tick(
+            Now {
+                mono,
+                system: Time::from_nanos(0),
+            },
+            |_| {},
+        );
     }
 }

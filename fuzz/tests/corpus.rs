@@ -21,6 +21,7 @@ const TARGETS: &[Target] = &[
     ("fanout", tgm_fuzz::fanout),
     ("lines", tgm_fuzz::lines),
     ("linuxptp_config", tgm_fuzz::linuxptp_config),
+    ("checkpoint", tgm_fuzz::checkpoint),
 ];
 
 #[test]

@@ -12,3 +12,4 @@ pub mod report;
 pub mod rig;
 pub mod scrape;
 pub mod trace;
+pub mod wire;

@@ -54,3 +54,18 @@ fn a_foreign_network_namespace() {
 fn latency() {
     run("latency");
 }
+
+#[test]
+fn continuity_in_locked() {
+    run("continuity");
+}
+
+#[test]
+fn continuity_in_holdover() {
+    run("holdover");
+}
+
+#[test]
+fn node_and_guardian_killed_together() {
+    run("deadman");
+}

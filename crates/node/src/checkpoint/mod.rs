@@ -12,4 +12,4 @@ mod walk;
 pub use file::{CheckpointFile, FileError, Head};
 pub use keeper::Keeper;
 pub use record::Record;
-pub use slot::{Damage, SLOT, decode, encode};
+pub use slot::{Damage, SLOT, decode, encode, seal};

@@ -56,6 +56,16 @@ fn word(bytes: &[u8], at: usize) -> u64 {
 pub fn encode(record: &mut Record, count: u64, slot: &mut [u8; SLOT]) {
     let (head, body) = slot.split_at_mut(BODY);
     record.walk(&mut Walk::write(body));
+    finish(count, head, body);
+}
+
+/// Makes any bytes a slot whose version and checksum are right.
+pub fn seal(count: u64, slot: &mut [u8; SLOT]) {
+    let (head, body) = slot.split_at_mut(BODY);
+    finish(count, head, body);
+}
+
+fn finish(count: u64, head: &mut [u8], body: &[u8]) {
     let words = [MAGIC, count, checksum(count, body)];
     for (to, word) in head.as_chunks_mut::<8>().0.iter_mut().zip(words) {
         *to = word.to_le_bytes();
@@ -180,8 +190,7 @@ pub(super) mod tests {
         fn nonsense_with_a_good_checksum_is_a_record_or_refused(body in proptest::collection::vec(any::<u8>(), SLOT - BODY)) {
             let mut slot = bytes(5, 1);
             slot[BODY..].copy_from_slice(&body);
-            let sum = checksum(1, &body).to_le_bytes();
-            slot[16..24].copy_from_slice(&sum);
+            seal(1, &mut slot);
             if let Ok((count, mut record)) = decode(&slot[..]) {
                 let mut again = Box::new([0; SLOT]);
                 encode(&mut record, count, &mut again);
