@@ -188,16 +188,6 @@ impl Card {
         self.fallback_utc_offset = fallback_utc_offset;
     }
 
-    /// When its holdover is no longer in specification, and when it is over; one that begins at `then` where there is none.
-    pub fn ends_after(&self, then: Time<Mono>) -> (Time<Mono>, Time<Mono>) {
-        let holdover = self.holdover.unwrap_or(Holdover { since: then });
-        let crossing = |limit| self.crossing(then, &holdover, limit).unwrap_or(Soonest::NEVER);
-        let out = holdover
-            .times_out_at(&self.limits)
-            .min(crossing(self.limits.max_in_spec));
-        (out, crossing(self.limits.max_holdover))
-    }
-
     /// Its limits.
     pub const fn limits(&self) -> &Limits {
         &self.limits
@@ -332,28 +322,6 @@ impl Card {
             repeats &= t == was && !news;
         }
         repeats
-    }
-
-    /// Files what the card shows of its oscillator; true if that moves the end of a holdover.
-    #[cold]
-    fn take_oscillator(&mut self, at: Time<Mono>, what: &Reading) -> bool {
-        match *what {
-            Reading::Oscillator { femtos_per_second } => {
-                let locked = self.state == TgmState::Locked;
-                if locked {
-                    self.learner.frequency(at, femtos_per_second);
-                }
-                let ppt = femtos_per_second / 1_000;
-                let trusted = locked && self.g(at) == G::Ok;
-                let limit = self.choice.frequency_limit;
-                if limit.is_some_and(|limit| self.frequency.measured(at, ppt, trusted, limit)) {
-                    return true;
-                }
-            }
-            Reading::Temperature { millicelsius } => self.learner.temperature(at, millicelsius),
-            _ => {}
-        }
-        self.holdover.is_some()
     }
 
     /// One sample: the PHC offset just measured, judged with the fresh values of all others: `locked` says that of the DPLL,
@@ -515,20 +483,6 @@ impl Card {
 
     const fn owns_pin(&self) -> bool {
         self.choice.owns_pins && self.config.has_gnss
-    }
-
-    /// What is desired of the pin.
-    pub fn pin(&self) -> GnssPin {
-        match (self.owns_pin(), self.detached) {
-            (false, _) => GnssPin::NotOurs,
-            (true, None) => GnssPin::Attached,
-            (true, Some(_)) => GnssPin::Detached,
-        }
-    }
-
-    /// Why its pin is desired detached.
-    pub const fn detached(&self) -> Option<Cause> {
-        self.detached
     }
 
     /// Walks the transition table; `None`: stays.

@@ -10,6 +10,7 @@ use tgm_time::{Mono, Nanos, Time};
 use super::Card;
 use crate::announce::TgmState;
 use crate::config::DrillPlan;
+use crate::desired::GnssPin;
 use crate::event::Cause;
 use crate::gnss::G;
 use crate::learn::Readiness;
@@ -35,6 +36,20 @@ impl Drill {
 }
 
 impl Card {
+    /// What is desired of the pin.
+    pub fn pin(&self) -> GnssPin {
+        match (self.owns_pin(), self.detached) {
+            (false, _) => GnssPin::NotOurs,
+            (true, None) => GnssPin::Attached,
+            (true, Some(_)) => GnssPin::Detached,
+        }
+    }
+
+    /// Why its pin is desired detached.
+    pub const fn detached(&self) -> Option<Cause> {
+        self.detached
+    }
+
     const fn plan(&self) -> Option<DrillPlan> {
         if self.owns_pin() { self.choice.drill } else { None }
     }
@@ -75,21 +90,23 @@ impl Card {
             (G::Ok, TgmState::Locked) => {
                 let waited_out = self.waiting.is_none_or(|since| now.since(since) >= self.limits.detach);
                 if waited_out {
-                    self.end_drill();
+                    self.end_drill(now);
                 }
             }
             (G::Ok, TgmState::HoldoverInSpec) => {
                 let far = self.estimate(now).is_some_and(|estimate| estimate >= plan.bound);
                 if far || now.since(since) >= plan.length {
-                    self.end_drill();
+                    self.end_drill(now);
                 }
             }
-            (G::Ok, TgmState::HoldoverOutOfSpec | TgmState::FreeRun) => self.end_drill(),
+            (G::Ok, TgmState::HoldoverOutOfSpec | TgmState::FreeRun) => self.end_drill(now),
         }
     }
 
-    const fn end_drill(&mut self) {
+    const fn end_drill(&mut self, now: Time<Mono>) {
         self.drill.running = None;
+        // From here on the DPLL has its usual time to follow again before its receiver's state says that it fails to.
+        (self.held, self.gnss_ok) = (Some(now), Some(now));
         (self.detached, self.waiting) = (None, None);
     }
 

@@ -4,8 +4,11 @@ use tgm_time::{Mono, Nanos, Time};
 
 use super::Card;
 use crate::announce::TgmState;
+use crate::gnss::G;
 use crate::holdover::Holdover;
 use crate::learn::{Curve, Forecast, History, Model, Readiness};
+use crate::observation::Reading;
+use crate::soonest::Soonest;
 
 impl Card {
     /// What it learned from ends of holdovers.
@@ -16,6 +19,38 @@ impl Card {
     /// Takes over what was learned before, by this card under another process.
     pub fn adopt_history(&mut self, history: History) {
         self.learner.adopt(history);
+    }
+
+    /// Files what the card shows of its oscillator; true if that moves the end of a holdover.
+    #[cold]
+    pub(super) fn take_oscillator(&mut self, at: Time<Mono>, what: &Reading) -> bool {
+        match *what {
+            Reading::Oscillator { femtos_per_second } => {
+                let locked = self.state == TgmState::Locked;
+                if locked {
+                    self.learner.frequency(at, femtos_per_second);
+                }
+                let ppt = femtos_per_second / 1_000;
+                let trusted = locked && self.g(at) == G::Ok;
+                let limit = self.choice.frequency_limit;
+                if limit.is_some_and(|limit| self.frequency.measured(at, ppt, trusted, limit)) {
+                    return true;
+                }
+            }
+            Reading::Temperature { millicelsius } => self.learner.temperature(at, millicelsius),
+            _ => {}
+        }
+        self.holdover.is_some()
+    }
+
+    /// When its holdover is no longer in specification, and when it is over; one that begins at `then` where there is none.
+    pub fn ends_after(&self, then: Time<Mono>) -> (Time<Mono>, Time<Mono>) {
+        let holdover = self.holdover.unwrap_or(Holdover { since: then });
+        let crossing = |limit| self.crossing(then, &holdover, limit).unwrap_or(Soonest::NEVER);
+        let out = holdover
+            .times_out_at(&self.limits)
+            .min(crossing(self.limits.max_in_spec));
+        (out, crossing(self.limits.max_holdover))
     }
 
     fn model(&self) -> (Model, Option<&Curve>) {
