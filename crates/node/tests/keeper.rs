@@ -48,7 +48,7 @@ fn a_planted_allocation_is_seen() {
 }
 
 #[test]
-fn it_beats_four_times_a_second_writes_every_second_and_allocates_nothing() {
+fn it_beats_and_writes_four_times_a_second_and_allocates_nothing() {
     let place = Place(std::env::temp_dir().join(format!("tgm-keeper-{}", std::process::id())));
     let file = CheckpointFile::open(&place.0).unwrap();
     let mut core = core();
@@ -75,7 +75,8 @@ fn it_beats_four_times_a_second_writes_every_second_and_allocates_nothing() {
     beats.dedup();
     written.dedup();
     assert_eq!(beats.len(), 12);
-    assert_eq!(written, [at(0), at(1_000), at(2_000)]);
+    assert_eq!(written, beats);
+    assert_eq!(written[..3], [at(0), at(250), at(500)]);
     let (_, record) = file.read(&mut buffer).unwrap();
     assert_eq!((record.boot, record.shape), ([7; 16], 9));
     assert_eq!(record.core.cards.iter().flatten().count(), 1);
