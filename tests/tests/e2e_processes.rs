@@ -279,9 +279,12 @@ gnss = "pty:FOLDER/receiver"
     until("agreement", || told(&tgmd)["agreed"] == true);
     assert_eq!(told(&tgmd)["clock_class"], 248);
     let first = pid(&tgmd, "ptp4l");
+    // The one that was just started may have been met twice: as a socket that was not bound yet, and as itself.
+    let appearances = |tgmd: &Tgmd| told(tgmd)["appearances"].as_u64().unwrap();
+    let before = appearances(&tgmd);
     kill(Pid::from_raw(first), Signal::SIGKILL).unwrap();
     until("another", || {
-        of(&tgmd, "ptp4l")["starts"] == 2 && told(&tgmd)["appearances"] == 2
+        of(&tgmd, "ptp4l")["starts"] == 2 && appearances(&tgmd) > before
     });
     until("agreement again", || told(&tgmd)["agreed"] == true);
     let last = pid(&tgmd, "ptp4l");
