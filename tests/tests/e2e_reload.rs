@@ -36,7 +36,10 @@ fn a_reload_changes_limits_and_refuses_the_rest_with_the_reason() {
     let events = tgmd.status()["last_event"].clone();
     assert_eq!(reload(&tgmd), (Some(0), "ok: nothing has changed\n".into()));
     write(&tgmd, "40", "gnss-test0");
-    assert_eq!(reload(&tgmd), (Some(0), "ok: limits of instance `a`\n".into()));
+    assert_eq!(
+        reload(&tgmd),
+        (Some(0), "ok: limits or programs of instance `a`\n".into())
+    );
     write(&tgmd, "forty", "gnss-test0");
     let (code, told) = reload(&tgmd);
     assert_eq!(code, Some(1));
@@ -50,7 +53,8 @@ fn a_reload_changes_limits_and_refuses_the_rest_with_the_reason() {
     write(&tgmd, "50", "gnss-test0");
     kill(tgmd.node_pid(), Signal::SIGHUP).unwrap();
     until("the reload", || {
-        tgmd.log().contains("reloaded what=\"limits of instance `a`\"")
+        tgmd.log()
+            .contains("reloaded what=\"limits or programs of instance `a`\"")
     });
     write(&tgmd, "-1", "gnss-test0");
     kill(tgmd.node_pid(), Signal::SIGHUP).unwrap();
