@@ -1,8 +1,10 @@
-//! A consumer's answer, as much of it as has arrived: HTTP/1.1 (RFC 9112), the status and where the answer ends; nothing else of it
-//! is of use. What has arrived is looked at from its beginning each time, which is short and bounded, so there is no state to go wrong.
+//! A consumer's answer, as much of it as has arrived: HTTP/1.1 (RFC 9112), the status, where the answer ends, and when a consumer that
+//! is too busy wants to be asked again; nothing else of it is of use. What has arrived is looked at from its beginning each time, which is short and bounded, so there is no state to go wrong.
 
 use httparse::{EMPTY_HEADER, Header, Response, Status};
 use hyper::StatusCode;
+
+use crate::retry::Later;
 
 /// Longest heads, those of interim answers (1xx) included, in bytes.
 pub const HEAD_LIMIT: usize = 8192;
@@ -40,6 +42,8 @@ pub enum Seen {
         status: StatusCode,
         /// The connection takes another request.
         keep: bool,
+        /// `Retry-After` of 429 and 503, if it makes sense.
+        later: Option<Later>,
     },
 }
 
@@ -75,13 +79,19 @@ pub fn look(mut bytes: &[u8]) -> Result<Seen, AnswerError> {
         let status = status.ok_or(AnswerError::Status(code))?;
         let body = body_of(code, response.headers)?;
         let keep = keeps(response.version == Some(1), response.headers);
+        let later = later(status, response.headers);
         return Ok(match end_of(body, bytes) {
             End::At(end) => Seen::Whole {
                 status,
                 keep: keep && end == bytes.len(),
+                later,
             },
             End::Later => Seen::Part(Some(status)),
-            End::Never => Seen::Whole { status, keep: false },
+            End::Never => Seen::Whole {
+                status,
+                keep: false,
+                later,
+            },
         });
     }
 }
@@ -117,6 +127,17 @@ fn body_of(code: u16, headers: &[Header<'_>]) -> Result<Body, AnswerError> {
 fn keeps(is_1_1: bool, headers: &[Header<'_>]) -> bool {
     let says = |what: &str| words(headers, "connection").any(|word| word.eq_ignore_ascii_case(what));
     !says("close") && (is_1_1 || says("keep-alive"))
+}
+
+/// When a consumer that has too much to do wants the event again (RFC 9110, 10.2.3).
+fn later(status: StatusCode, headers: &[Header<'_>]) -> Option<Later> {
+    if !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        return None;
+    }
+    let field = headers
+        .iter()
+        .find(|field| field.name.eq_ignore_ascii_case("retry-after"))?;
+    Later::parse(std::str::from_utf8(field.value).ok()?)
 }
 
 /// The comma-separated words of all fields of that name.
@@ -194,7 +215,33 @@ mod tests {
 
     fn whole(code: u16, keep: bool) -> Result<Seen, AnswerError> {
         let status = StatusCode::from_u16(code).unwrap();
-        Ok(Seen::Whole { status, keep })
+        Ok(Seen::Whole {
+            status,
+            keep,
+            later: None,
+        })
+    }
+
+    #[test]
+    fn who_is_too_busy_says_when_to_come_again() {
+        let later = |text: &str| match look(text.as_bytes()).unwrap() {
+            Seen::Whole { later, .. } => later,
+            Seen::Part(_) => panic!("{text}"),
+        };
+        let answer = |status, field: &str| format!("HTTP/1.1 {status} X\r\n{field}\r\nContent-Length: 0\r\n\r\n");
+        let seven = Some(Later::In(std::time::Duration::from_secs(7)));
+        assert_eq!(later(&answer("503", "Retry-After: 7")), seven);
+        assert_eq!(later(&answer("429", "retry-after:7")), seven);
+        assert_eq!(
+            later(&answer("500", "Retry-After: 7")),
+            None,
+            "only those two ask for patience"
+        );
+        assert_eq!(later(&answer("503", "Retry-After: soon")), None);
+        assert_eq!(
+            later("HTTP/1.1 503 X\r\nRetry-After: 7\r\nContent-Length: 9999\r\n\r\n"),
+            seven
+        );
     }
 
     /// Answers with all their bytes, their status, and whether the connection stays.

@@ -327,6 +327,12 @@ fn refused(error: &SubscribeError) -> Outcome {
         SubscribeError::Full(_) | SubscribeError::Busy => {
             Outcome::unavailable("urn:tgm:problem:full", "There are too many subscriptions", &detail)
         }
+        SubscribeError::Store(error) if error.is_full() => Outcome::problem(
+            507,
+            "urn:tgm:problem:disk-full",
+            "There is no room to keep the subscription",
+            &format!("{detail}: nothing was subscribed; make room there"),
+        ),
         SubscribeError::Store(_) => internal(&format!("{detail}: nothing was subscribed")),
     }
 }

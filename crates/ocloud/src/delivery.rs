@@ -4,14 +4,15 @@
 //!   returns. Its task waits for the answer, and delivers what came meanwhile.
 //! * Order is kept per resource. An older state may be skipped once a newer one of the same resource waits; the newest never is.
 //! * What a consumer did not take is tried again after 50 ms, 100 ms … 5 s, each a little off by chance, with the same bytes: id and
-//!   time stay, so a consumer can tell a repetition.
+//!   time stay, so a consumer can tell a repetition. One that answers 429 or 503 with `Retry-After` is left in peace for that long, up to
+//!   [`Timing::longest_asked`]. A redirect is a refusal: events go where the subscription said and nowhere else.
 //! * After [`Timing::suspend_after`] failures in a row the consumer counts as suspended: only the latest state of each resource waits
 //!   for it. It is still tried, and the first success makes it whole again. Nothing but DELETE ends a subscription.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
@@ -25,7 +26,7 @@ use crate::endpoint::Endpoint;
 use crate::link::{self, Link, LinkError};
 use crate::queue::{Item, Queue};
 use crate::resource::{Resource, Resources};
-use crate::retry::{Chance, Timing};
+use crate::retry::{Chance, Later, Timing};
 use crate::stats::Counters;
 
 /// What is on its way to one consumer.
@@ -167,7 +168,7 @@ pub enum AttemptError {
     TimedOut(Duration),
     /// The answer was not 2xx.
     #[error("answered {0}, where 2xx is expected (204 recommended)")]
-    Refused(StatusCode),
+    Refused(StatusCode, Option<Later>),
     /// No answer.
     #[error(transparent)]
     Link(#[from] LinkError),
@@ -197,15 +198,15 @@ pub async fn attempt(
             open.begin(body, simulated);
             answer = open.finish().await;
         }
-        let (status, keep) = answer?;
-        *link = keep.then_some(open);
-        Ok::<_, LinkError>(status)
+        let reply = answer?;
+        *link = reply.keep.then_some(open);
+        Ok::<_, LinkError>(reply)
     };
     match timeout(limit, work).await {
         Err(_) => Err(AttemptError::TimedOut(limit)),
         Ok(Err(error)) => Err(error.into()),
-        Ok(Ok(status)) if status.is_success() => Ok(()),
-        Ok(Ok(status)) => Err(AttemptError::Refused(status)),
+        Ok(Ok(reply)) if reply.status.is_success() => Ok(()),
+        Ok(Ok(reply)) => Err(AttemptError::Refused(reply.status, reply.later)),
     }
 }
 
@@ -232,7 +233,9 @@ async fn run(subscriber: Arc<Subscriber>, timing: Timing, counters: Arc<Counters
         };
         Counters::add(&counters.failed, 1);
         failures = failures.saturating_add(1);
-        if matches!(error, AttemptError::Refused(_)) {
+        let mut wait = timing.wait(failures, chance.next());
+        if let AttemptError::Refused(_, later) = &error {
+            wait = wait.max(later.map_or(Duration::ZERO, |later| timing.asked(later, SystemTime::now())));
             Counters::add(&counters.coalesced, subscriber.lane().queue.postpone(item.serial));
         }
         if failures == 1 {
@@ -243,7 +246,7 @@ async fn run(subscriber: Arc<Subscriber>, timing: Timing, counters: Arc<Counters
             subscriber.suspended.store(true, Relaxed);
             Counters::add(&counters.coalesced, subscriber.lane().queue.keep_latest_only(true));
         }
-        sleep(timing.wait(failures, chance.next())).await;
+        sleep(wait).await;
     }
 }
 

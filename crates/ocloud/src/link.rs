@@ -10,6 +10,7 @@ use tokio::net::{TcpStream, lookup_host};
 
 use crate::answer::{self, AnswerError, Seen};
 use crate::endpoint::{self, Endpoint, EndpointError};
+use crate::retry::Later;
 use crate::text::digits;
 
 /// Room that is made for each piece of an answer, in bytes; most answers are one piece and shorter.
@@ -36,6 +37,17 @@ pub enum LinkError {
     /// The consumer speaks something else.
     #[error(transparent)]
     Answer(#[from] AnswerError),
+}
+
+/// The end of a POST.
+#[derive(Debug, Clone, Copy)]
+pub struct Reply {
+    /// The answer's status.
+    pub status: StatusCode,
+    /// The connection takes another POST.
+    pub keep: bool,
+    /// When the consumer wants the event again, if it has too much to do.
+    pub later: Option<Later>,
 }
 
 /// A connection that is kept between events.
@@ -99,8 +111,8 @@ impl Link {
         self.sent < self.request.len()
     }
 
-    /// Waits for the end of the POST that was begun: the answer's status, and whether the connection takes another.
-    pub async fn finish(&mut self) -> Result<(StatusCode, bool), LinkError> {
+    /// Waits for the end of the POST that was begun.
+    pub async fn finish(&mut self) -> Result<Reply, LinkError> {
         while let Some(rest) = self.request.get(self.sent..).filter(|rest| !rest.is_empty()) {
             match self.stream.try_write(rest) {
                 Ok(sent) => self.sent += sent,
@@ -110,14 +122,14 @@ impl Link {
                 Err(error) => return Err(LinkError::Broken(error)),
             }
         }
-        let end = self.answered().await?;
+        let reply = self.answered().await?;
         self.request.clear();
         self.answer.clear();
         self.has_answered = true;
-        Ok(end)
+        Ok(reply)
     }
 
-    async fn answered(&mut self) -> Result<(StatusCode, bool), LinkError> {
+    async fn answered(&mut self) -> Result<Reply, LinkError> {
         let mut status = None;
         loop {
             self.stream.readable().await.map_err(LinkError::Broken)?;
@@ -127,14 +139,20 @@ impl Link {
                 Ok(1..) => {}
                 // The answer counts even if its body breaks off; a body without a length ends like that.
                 ended => match (status, ended) {
-                    (Some(status), _) => return Ok((status, false)),
+                    (Some(status), _) => {
+                        return Ok(Reply {
+                            status,
+                            keep: false,
+                            later: None,
+                        });
+                    }
                     (None, Ok(_)) => return Err(LinkError::Closed),
                     (None, Err(error)) => return Err(LinkError::Broken(error)),
                 },
             }
             match answer::look(&self.answer)? {
                 Seen::Part(so_far) => status = so_far,
-                Seen::Whole { status, keep } => return Ok((status, keep)),
+                Seen::Whole { status, keep, later } => return Ok(Reply { status, keep, later }),
             }
         }
     }

@@ -31,6 +31,16 @@ pub struct StoreError {
     pub source: io::Error,
 }
 
+impl StoreError {
+    /// The disk or the owner's share of it is full.
+    pub fn is_full(&self) -> bool {
+        matches!(
+            self.source.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        )
+    }
+}
+
 /// The subscriptions of one consumer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {

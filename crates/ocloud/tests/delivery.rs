@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::testing::{Scene, event, picture};
 use common::*;
 use tgm_core::{ClockState, Event, EventKind};
@@ -145,6 +147,36 @@ async fn what_was_refused_comes_again_unchanged_until_it_is_taken() {
     }
     publisher.tell(EventKind::LockState, 1);
     assert_eq!(consumer.next().await.value(), "LOCKED");
+}
+
+#[tokio::test]
+async fn a_consumer_that_asks_for_time_gets_it_and_no_more_than_is_granted() {
+    const BUSY: Manner = Manner::Say(&["HTTP/1.1 503 Busy\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n"]);
+    let refused = |granted| async move {
+        let mut consumer = Consumer::new().await;
+        let mut config = config();
+        config.timing.longest_asked = granted;
+        let mut publisher = Publisher::new(config);
+        publisher.join(LOCK, &mut consumer, 1).await;
+        consumer.behave(&[BUSY], Manner::Answer(204));
+        publisher.tell(EventKind::LockState, 2);
+        consumer.next().await;
+        publisher.until(|stats| stats.failed == 1).await;
+        (consumer, publisher)
+    };
+    let (mut consumer, publisher) = refused(Duration::from_millis(5)).await;
+    assert_eq!(
+        consumer.next().await.value(),
+        "HOLDOVER",
+        "it comes again after what was granted"
+    );
+    publisher.until(|stats| stats.live.queued == 0).await;
+
+    // Without the header it would be tried again after two milliseconds.
+    let (consumer, publisher) = refused(Duration::from_secs(3600)).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(consumer.is_quiet());
+    assert_eq!(publisher.hub.stats().live.queued, 1, "and the event waits");
 }
 
 #[tokio::test]

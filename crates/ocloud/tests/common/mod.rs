@@ -232,6 +232,7 @@ pub fn config() -> Config {
             attempt: Duration::from_secs(60),
             first_wait: Duration::from_millis(1),
             longest_wait: Duration::from_millis(2),
+            longest_asked: Duration::from_secs(3600),
             suspend_after: 10,
         },
         ..Config::new("node1")
