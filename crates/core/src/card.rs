@@ -2,31 +2,22 @@
 //!
 //! [`Card::filer`] files an observation and says whether a judged input may have moved; [`Card::evaluate`] walks the rows of the
 //! transition table from the top.
-//!
-//! Where requirements 3 leave a choice:
-//! * A detach that has begun is finished: it ends in what the DPLL reports, or after its deadline in Free-Run, though the receiver
-//!   may have recovered meanwhile. The holdover behind it began no later than GNSS was lost.
-//! * In a holdover, a DPLL that went back to a pulse which is not trusted, or behind which there has been no fix for the grace time,
-//!   ends it (L3 there): class 7 is no more to be had from such a pulse than class 6. Where the pin is ours it is detached before
-//!   that can happen.
-//! * In Locked, a second that disagrees though neither clock jumped (TAI − UTC changed) is T4a as well; in a holdover the PHC has
-//!   proven that it did not jump, and stays.
-//! * A Φ that walks away faster than an oscillator can is out (`walk`): requirements 3 allow a spoofed pulse 100 ns of true error.
-//! * Out of specification without a class any more is Free-Run at once (T9).
 
 mod adopt;
 mod drill;
 mod outlook;
+mod rows;
+mod told;
 
-use tgm_time::{Mono, Nanos, Seconds, Time, Utc};
+use tgm_time::{Mono, Nanos, Seconds, Time};
 
-use self::adopt::{Adoption, Probation};
+use self::adopt::Adoption;
 use self::drill::Drill;
-use crate::announce::{ACCURACIES, TgmState, beyond_spec};
+pub use self::told::Statuses;
+use crate::announce::{ACCURACIES, TgmState};
 use crate::checkpoint::LOSSES;
 use crate::config::{CardConfig, CardPolicy, InstanceConfig, Limits, OutOfSpec, Policy};
-use crate::desired::GnssPin;
-use crate::dpll::{D, DpllJudge};
+use crate::dpll::DpllJudge;
 use crate::event::Cause;
 use crate::fresh::Fresh;
 use crate::gnss::{G, GnssJudge};
@@ -36,7 +27,7 @@ use crate::limit::{OffsetJudge, within_rss};
 use crate::observation::{GnssEpoch, Observation, Reading};
 use crate::physics::{InputFrequency, ReceiverDrift};
 use crate::soonest::Soonest;
-use crate::status::{GnssState, InputQuality, LockStatus, UNKNOWN};
+use crate::status::{InputQuality, LockStatus};
 use crate::tod::{T, TimeOfDay, utc_offset};
 use crate::walk::Walk;
 
@@ -458,263 +449,6 @@ impl Card {
         self.good > 0 && self.good >= self.needed(now) && now.since(self.good_since) >= self.limits.in_sync_span
     }
 
-    /// Since when G is not ok, and since when the DPLL follows nothing: the table's waits are measured from there.
-    fn keep_time(&mut self, now: Time<Mono>, g: G, d: D) {
-        let since = |held: bool, then: Option<Time<Mono>>| held.then(|| then.unwrap_or(now));
-        self.gnss_lost = since(g == G::Lost, self.gnss_lost);
-        self.gnss_ok = since(g == G::Ok, self.gnss_ok);
-        self.held = since(matches!(d, D::Hold | D::Free), self.held);
-        let blind = self.config.has_gnss && d == D::Locked && !self.gnss.has_fix(now);
-        self.blind = since(blind, self.blind);
-    }
-
-    /// Detaches a pulse that is not trusted, where the pin is ours, and attaches it again once it has been good for long enough.
-    fn keep_pin(&mut self, now: Time<Mono>, g: G) {
-        if !self.owns_pin() {
-            return;
-        }
-        let regained = self.gnss_ok.is_some_and(|ok| now.since(ok) >= self.limits.gnss_trust);
-        match self.detached {
-            None if g == G::Untrusted => self.detached = Some(self.distrust()),
-            Some(_) if regained && self.waiting.is_none() && !self.drill.is_running() => self.detached = None,
-            _ => {}
-        }
-    }
-
-    const fn owns_pin(&self) -> bool {
-        self.choice.owns_pins && self.config.has_gnss
-    }
-
-    /// Walks the transition table; `None`: stays.
-    pub fn evaluate(&mut self, now: Time<Mono>) -> Option<Transition> {
-        if self.state == TgmState::FreeRun {
-            self.frequency.forget(now);
-        }
-        let (g, d) = (self.g(now), self.dpll.judge(now));
-        if self.started.is_none() {
-            (self.started, self.since) = (Some(now), now);
-        }
-        self.keep_time(now, g, d);
-        self.keep_drill(now, g);
-        self.keep_pin(now, g);
-        self.learner.follow(now, d, self.dpll.phase_offset(now));
-        self.quality = self.dpll.followed_quality(now);
-        match self.probation(now, g, d) {
-            Probation::Over => {}
-            Probation::Waits => return None,
-            Probation::Ends((to, cause)) => {
-                self.enter(now, to, cause);
-                return Some((to, cause));
-            }
-        }
-        let (to, cause) = match self.state {
-            _ if core::mem::take(&mut self.complete) => (TgmState::Locked, Cause::AllLocked),
-            TgmState::FreeRun => return None,
-            TgmState::Locked => self.leave_locked(now, g, d)?,
-            TgmState::HoldoverInSpec | TgmState::HoldoverOutOfSpec => self.leave_holdover(now, g, d)?,
-        };
-        self.enter(now, to, cause);
-        Some((to, cause))
-    }
-
-    /// True if something has been so for as long as a DPLL may need to go into holdover by itself.
-    fn beyond_grace(&self, now: Time<Mono>, since: Option<Time<Mono>>) -> bool {
-        since.is_some_and(|since| now.since(since) >= self.limits.gnss_grace)
-    }
-
-    /// L3 and T4b: a pulse is followed that must not be. `None`: its pin was detached, and the DPLL has time left to say so.
-    fn leave_pulse(&mut self, now: Time<Mono>, cause: Cause) -> Option<Transition> {
-        let since = match self.waiting {
-            Some(since) => since,
-            None if self.owns_pin() && self.dpll.can_hold() => {
-                self.detached = Some(cause);
-                self.waiting = Some(now);
-                now
-            }
-            None => return Some((TgmState::FreeRun, cause)),
-        };
-        let given_up = now.since(since) >= self.limits.detach;
-        given_up.then_some((TgmState::FreeRun, self.detached.unwrap_or(cause)))
-    }
-
-    /// What ends Locked in Free-Run wherever the receiver is (T4a).
-    fn fault(&self, now: Time<Mono>, d: D) -> Option<Cause> {
-        Some(match () {
-            () if d == D::Free => Cause::DpllFreerun,
-            () if self.phc.is_out() => Cause::PhcOffset,
-            () if (self.phase.is_out() || self.walk.is_out()) && d == D::Locked => Cause::PhaseOffset,
-            () if self.rss.is_out() => Cause::PhcOffset,
-            () if matches!(self.t(now), T::PhcFault | T::Disagrees) => Cause::TimeOfDay,
-            () => return None,
-        })
-    }
-
-    fn leave_locked(&mut self, now: Time<Mono>, g: G, d: D) -> Option<Transition> {
-        if let Some(cause) = self.fault(now, d) {
-            return Some((TgmState::FreeRun, cause)); // T4a
-        }
-        let phc_seen = self.phc_offset(now).is_some();
-        let lost_too_long = self.beyond_grace(now, self.gnss_lost);
-        Some(match () {
-            () if d == D::Hold && self.drill.is_running() => (TgmState::HoldoverInSpec, Cause::HoldoverDrill),
-            () if d == D::Hold => (TgmState::HoldoverInSpec, Cause::DpllHoldover), // T3a
-            () if g == G::Untrusted => self.leave_pulse(now, self.distrust())?,    // L3, T4b
-            () if (lost_too_long && d == D::Locked) || self.waiting.is_some() => {
-                self.leave_pulse(now, Cause::GnssLost)?
-            }
-            () if d == D::Unobserved => (TgmState::HoldoverInSpec, Cause::Unobserved), // T3b
-            () if !phc_seen && self.config.phc_on_dpll => (TgmState::HoldoverInSpec, Cause::Unobserved),
-            () if !phc_seen => (TgmState::FreeRun, Cause::PhcUnseen), // T4c
-            () => return None,
-        })
-    }
-
-    fn leave_holdover(&mut self, now: Time<Mono>, g: G, d: D) -> Option<Transition> {
-        if d == D::Hold {
-            self.waiting = None; // it reports what was waited for
-        }
-        let untrusted = g == G::Untrusted && d != D::Hold;
-        let blind = self.beyond_grace(now, self.blind);
-        let estimate = self.estimate(now).unwrap_or(Nanos::ZERO);
-        let timed_out = self
-            .holdover
-            .is_some_and(|holdover| now >= holdover.times_out_at(&self.limits));
-        let modelled_out = |limit| {
-            let exceeds = self.exceeds_at(now, limit);
-            exceeds.is_some_and(|moment| now > moment) || estimate > limit
-        };
-        Some(match () {
-            () if modelled_out(self.limits.max_holdover) => (TgmState::FreeRun, Cause::HoldoverOffset), // T7, T9
-            () if self.phc.is_out() => (TgmState::FreeRun, Cause::PhcOffset),
-            () if d == D::Free => (TgmState::FreeRun, Cause::DpllFreerun),
-            () if self.t(now) == T::PhcFault => (TgmState::FreeRun, Cause::TimeOfDay),
-            () if untrusted => self.leave_pulse(now, self.distrust())?, // L3
-            () if blind || self.waiting.is_some() => self.leave_pulse(now, Cause::GnssLost)?,
-            () if self.state == TgmState::HoldoverOutOfSpec && self.beyond_spec() != self.state => {
-                (TgmState::FreeRun, Cause::EecLost) // T9
-            }
-            () if self.state == TgmState::HoldoverOutOfSpec => return None,
-            () if modelled_out(self.limits.max_in_spec) => (self.beyond_spec(), Cause::HoldoverOffset), // T6
-            () if timed_out => (self.beyond_spec(), Cause::HoldoverTimeout),
-            () => return None,
-        })
-    }
-
-    fn beyond_spec(&self) -> TgmState {
-        match beyond_spec(self.policy.profile, self.out_of_spec, self.quality) {
-            None => TgmState::FreeRun,
-            Some(_) => TgmState::HoldoverOutOfSpec,
-        }
-    }
-
-    fn enter(&mut self, now: Time<Mono>, to: TgmState, cause: Cause) {
-        if self.state == TgmState::Locked {
-            self.losses.rotate_right(1);
-            if let Some(latest) = self.losses.first_mut() {
-                *latest = Some(now);
-            }
-            self.start_bound = self.bound + self.choice.cable + self.choice.phy;
-        }
-        self.holdover = match to {
-            TgmState::HoldoverInSpec => Some(Holdover {
-                since: self.holdover_start(now, cause),
-            }),
-            TgmState::HoldoverOutOfSpec => self.holdover,
-            TgmState::Locked | TgmState::FreeRun => None,
-        };
-        if to == TgmState::Locked {
-            self.learner.confirm();
-        }
-        self.good = 0;
-        self.waiting = None;
-        self.adoption = None;
-        self.state = to;
-        self.since = now;
-    }
-
-    /// A holdover that nobody saw begin began at the last proof that its reference was followed.
-    fn holdover_start(&self, now: Time<Mono>, cause: Cause) -> Time<Mono> {
-        if let Some(from) = self.unwatched_since() {
-            return from.min(now);
-        }
-        if cause != Cause::Unobserved {
-            // Behind a detach it began when the pulse lost its receiver; by itself the DPLL says so within the grace time.
-            let distrusted = self.waiting.map(|waiting| self.gnss_lost.unwrap_or(waiting));
-            return distrusted.unwrap_or(now).min(now);
-        }
-        let proof = if self.dpll.judge(now) == D::Unobserved {
-            self.dpll.proof
-        } else {
-            None
-        };
-        proof.or(self.pulse.map(|(_, at)| at)).unwrap_or(now).min(now)
-    }
-
-    /// E5: the receiver's state; FAILURE-PLL where the receiver is fine and the DPLL behind it does not follow.
-    pub fn gnss_state(&self, now: Time<Mono>) -> GnssState {
-        let own = self.gnss.state(now);
-        let (Some(held), Some(ok)) = (self.held, self.gnss_ok) else {
-            return own;
-        };
-        if own != GnssState::Synchronized || self.drill.is_running() {
-            return own;
-        }
-        let was_ok_before = ok < held && now.since(held) >= self.limits.gnss_grace;
-        let had_time_to_lock = ok >= held && now.since(ok) >= self.limits.lock_time;
-        if was_ok_before || had_time_to_lock {
-            GnssState::FailurePll
-        } else {
-            own
-        }
-    }
-
-    /// `pps_status`: the pulse is there. A card whose DPLLs nobody watches tells by its external timestamps.
-    pub fn pps(&self, now: Time<Mono>) -> bool {
-        if self.config.has_dpll {
-            self.dpll.follows_pulse(now)
-        } else {
-            self.phc_offset(now).is_some()
-        }
-    }
-
-    /// UTC on the PHC's pulse of an instant of the system clock is the node's business; the card only says whether it is trusted.
-    pub fn epoch_utc(&self, now: Time<Mono>) -> Option<Time<Utc>> {
-        self.gnss.epoch.utc.filter(|_| self.gnss.is_fresh(now))
-    }
-
-    /// The statuses whose edges are events of their own, in the order of their kinds.
-    pub fn statuses(&self, now: Time<Mono>) -> Statuses {
-        let gnss = |value: i8| if self.config.has_gnss { value } else { UNKNOWN };
-        // A receiver that has said nothing yet is searching, as far as anybody knows; its silence is told after its stale limit.
-        let state = if self.is_awaiting_gnss(now) {
-            GnssState::AcquiringSync
-        } else {
-            self.gnss_state(now)
-        };
-        Statuses {
-            gnss_state: gnss(state.number().cast_signed()),
-            fix: gnss(self.gnss.fix(now).metric().cast_signed()),
-            frequency: self.dpll.frequency(now),
-            phase: self.dpll.phase_status(now),
-            pps: i8::from(self.pps(now)),
-            nmea: gnss(i8::from(self.gnss.nmea(now))),
-            flapping: i8::from(self.is_flapping(now)),
-            pin: match self.pin() {
-                GnssPin::NotOurs => UNKNOWN,
-                GnssPin::Attached => 1,
-                GnssPin::Detached => 0,
-            },
-        }
-    }
-
-    /// True at the start, while a receiver that has said nothing yet may still say something.
-    fn is_awaiting_gnss(&self, now: Time<Mono>) -> bool {
-        self.gnss.is_unheard()
-            && self
-                .started
-                .is_none_or(|started| now.since(started) < self.limits.gnss_stale)
-    }
-
     /// The next moment at which something changes although nothing comes.
     pub fn deadline(&self, now: Time<Mono>) -> Option<Time<Mono>> {
         let limits = &self.limits;
@@ -754,43 +488,6 @@ impl Card {
             }
         }
         soonest.get()
-    }
-}
-
-/// Statuses with events of their own; −1 where unknown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Statuses {
-    /// [`GnssState`] number.
-    pub gnss_state: i8,
-    /// Kind of fix.
-    pub fix: i8,
-    /// EEC lock status.
-    pub frequency: i8,
-    /// PPS DPLL lock status.
-    pub phase: i8,
-    /// Pulse followed.
-    pub pps: i8,
-    /// NMEA arriving.
-    pub nmea: i8,
-    /// Lock is lost again and again.
-    pub flapping: i8,
-    /// The GNSS input is desired attached.
-    pub pin: i8,
-}
-
-impl Statuses {
-    /// In the order of [`crate::EventKind::OF_CARD`].
-    pub const fn values(self) -> [i8; 8] {
-        [
-            self.gnss_state,
-            self.fix,
-            self.nmea,
-            self.pps,
-            self.phase,
-            self.frequency,
-            self.flapping,
-            self.pin,
-        ]
     }
 }
 

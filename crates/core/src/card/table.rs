@@ -6,6 +6,9 @@
 
 extern crate std;
 
+use crate::desired::GnssPin;
+use crate::dpll::D;
+use crate::status::GnssState;
 use std::vec::Vec;
 
 use super::*;
