@@ -11,8 +11,8 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -21,20 +21,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::signal::{Signal, kill};
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
-use nix::unistd::{Pid, pipe2};
-use tgm_benches::one_card::{Measured, OWNER, Parts, one_card, percentiles};
-use tgm_benches::{FAMILY, clock_id};
-use tgm_dpll::encode::message;
-use tgm_dpll::{Monitor, Options, Routes};
-use tgm_node::clock::Clock;
-use tgm_node::shared::{Next, Reader as SharedReader};
-use tgm_node::sources::DpllSlot;
-use tgm_node::{Hardware, handover};
-use tgm_sys::dpll::{a, cmd};
+use nix::sys::socket::{MsgFlags, recv};
+use nix::unistd::Pid;
+use tgm_benches::one_card::{Measured, one_card, percentiles};
+use tgm_benches::published::{Kernel, Published, ROOT, ask, dpll, free_address};
+use tgm_node::shared::Next;
 
 /// Changes that are measured, of each of the two.
 const CHANGES: usize = 2_000;
@@ -97,118 +90,9 @@ fn serve(stream: &TcpStream, arrived: &Sender<Arrived>) {
     }
 }
 
-/// The kernel's end of a socket to which the dpll family is said to be bound.
-struct Kernel(OwnedFd);
-
-impl Kernel {
-    fn pair() -> (Self, OwnedFd) {
-        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        let (kernel, user) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags).unwrap();
-        (Kernel(kernel), user)
-    }
-
-    /// The DPLL's lock status is that; when it was said.
-    fn say(&self, lock: u32) -> Instant {
-        let mut buffer = [0; 256];
-        let frame = message(&mut buffer, FAMILY, 0, 0, cmd::DEVICE_CHANGE_NTF, |w| {
-            w.u32(a::ID, 1);
-            w.text(a::MODULE_NAME, "ice");
-            w.u64(a::CLOCK_ID, clock_id(0));
-            w.u32(a::MODE, 2);
-            w.u32(a::LOCK_STATUS, lock);
-            w.u32(a::TYPE, 1);
-        });
-        let said = Instant::now();
-        send(self.0.as_raw_fd(), frame.unwrap(), MsgFlags::empty()).unwrap();
-        said
-    }
-
-    /// Ends each dump that was asked for: there is nothing more than what is said.
-    fn answer_dumps(&self) {
-        let mut request = [0; 256];
-        while let Ok(length) = recv(self.0.as_raw_fd(), &mut request, MsgFlags::empty()) {
-            assert!(length >= 16);
-            let mut done = [0; 20];
-            done[..4].copy_from_slice(&20u32.to_ne_bytes());
-            done[4..6].copy_from_slice(&3u16.to_ne_bytes()); // NLMSG_DONE
-            done[6..8].copy_from_slice(&2u16.to_ne_bytes()); // NLM_F_MULTI
-            done[8..12].copy_from_slice(&request[8..12]);
-            send(self.0.as_raw_fd(), &done, MsgFlags::empty()).unwrap();
-        }
-    }
-}
-
-/// The dpll family as a node knows it, over a socket whose other end is here.
-fn dpll() -> (Kernel, DpllSlot) {
-    let (kernel, user) = Kernel::pair();
-    let routes = Routes::first(OWNER.0, OWNER.1);
-    let monitor = Monitor::from_fd(user, FAMILY, Options::new(routes));
-    (kernel, DpllSlot::over(monitor, routes, vec![OWNER]))
-}
-
-/// A node in this process, without its main thread.
-struct Node {
-    kernel: Kernel,
-    reader: SharedReader,
-    publisher: Child,
-    _link: UnixStream,
-    _stop: UnixStream,
-}
-
-impl Node {
-    fn start(tgmd: &Path, folder: &Path, listen: SocketAddr, metrics: SocketAddr) -> Self {
-        let (kernel, dpll) = dpll();
-        let Parts { core, writer, sources } = one_card(dpll).unwrap();
-        let (woken, wake) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).unwrap();
-        let (stop, stopped) = UnixStream::pair().unwrap();
-        let snapshot = writer.snapshot_file().try_clone_to_owned().unwrap();
-        let ring = writer.ring_file().try_clone_to_owned().unwrap();
-        let reader = SharedReader::open(snapshot.as_fd(), ring.as_fd()).unwrap();
-        let stopped = OwnedFd::from(stopped);
-        let clock = Clock::real().unwrap();
-        let mut hardware = Hardware::new(core, writer, clock, sources, wake, &stopped).unwrap();
-        let run = move || {
-            let _stopped = stopped;
-            hardware.run()
-        };
-        std::thread::Builder::new().name("hardware".into()).spawn(run).unwrap();
-
-        let words = format!(
-            "publish\n--listen\n{listen}\n--metrics-listen\n{metrics}\n--node-name\nnode1\n--orphan-timeout\n60"
-        );
-        let socket = folder.join("publish.sock");
-        let listener = UnixListener::bind(&socket).unwrap();
-        let mut link = UnixStream::connect(&socket).unwrap();
-        let publisher = Command::new(tgmd)
-            .args(words.split('\n'))
-            .stdin(Stdio::from(OwnedFd::from(listener)))
-            .stderr(fs::File::create(folder.join("log")).unwrap())
-            .spawn()
-            .unwrap();
-        handover::send(&link, &words, snapshot.as_fd(), ring.as_fd(), woken.as_fd()).unwrap();
-        let mut answer = [0];
-        link.read_exact(&mut answer).unwrap();
-        assert_eq!(answer, [handover::READY]);
-        Node {
-            kernel,
-            reader,
-            publisher,
-            _link: link,
-            _stop: stop,
-        }
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.publisher.kill();
-        let _ = self.publisher.wait();
-    }
-}
-
 /// Waits in epoll for a frame and writes a POST of `size` bytes, head included.
 fn probe(subscriber: SocketAddr, size: usize) -> Kernel {
-    let (kernel, user) = Kernel::pair();
+    let (kernel, user) = Kernel::pair().unwrap();
     std::thread::spawn(move || {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap();
         epoll.add(&user, EpollEvent::new(EpollFlags::EPOLLIN, 0)).unwrap();
@@ -241,7 +125,7 @@ fn probe(subscriber: SocketAddr, size: usize) -> Kernel {
 
 /// Waits in epoll for a frame and counts it.
 fn bare_loop() -> (Kernel, Arc<AtomicU64>) {
-    let (kernel, user) = Kernel::pair();
+    let (kernel, user) = Kernel::pair().unwrap();
     let count = Arc::new(AtomicU64::new(0));
     let counted = count.clone();
     std::thread::spawn(move || {
@@ -265,7 +149,7 @@ fn bare_loop() -> (Kernel, Arc<AtomicU64>) {
 
 /// From a frame at the socket to the event in the ring, beside a loop that only receives the frame; both are watched without a pause
 /// by this thread, so that nobody has to be woken to see it.
-fn to_the_ring(node: &mut Node) {
+fn to_the_ring(node: &mut Published) {
     let (bare, count) = bare_loop();
     let (mut ours, mut others) = (Vec::new(), Vec::new());
     let until = |seen: &mut dyn FnMut() -> bool, said: Instant| {
@@ -277,14 +161,14 @@ fn to_the_ring(node: &mut Node) {
     };
     for change in 0..WARM_UP + CHANGES {
         std::thread::sleep(PAUSE);
-        node.kernel.answer_dumps();
+        node.kernel.answer_dumps().unwrap();
         while node.reader.next_event() != Next::Empty {}
-        let said = node.kernel.say(2 + u32::from(change % 2 == 1));
+        let said = node.kernel.say(2 + u32::from(change % 2 == 1)).unwrap();
         let reader = &mut node.reader;
         let mine = until(&mut || matches!(reader.next_event(), Next::Event(_)), said);
         std::thread::sleep(PAUSE);
         let before = count.load(Ordering::Acquire);
-        let said = bare.say(2);
+        let said = bare.say(2).unwrap();
         let other = until(&mut || count.load(Ordering::Acquire) != before, said);
         if change >= WARM_UP {
             ours.push(mine);
@@ -299,7 +183,7 @@ fn to_the_ring(node: &mut Node) {
 
 /// From the receipt of a frame to its event in the ring, both on one frame: what is ours of the way.
 fn share() {
-    let (kernel, dpll) = dpll();
+    let (kernel, dpll) = dpll().unwrap();
     let (stop, stopped) = UnixStream::pair().unwrap();
     let mut measured = Measured::new(one_card(dpll).unwrap(), stopped.into()).unwrap();
     let (tell, told) = channel();
@@ -313,10 +197,10 @@ fn share() {
     let (mut waited, mut floor, mut ours) = (Vec::new(), Vec::new(), Vec::new());
     for change in 0..WARM_UP + CHANGES {
         std::thread::sleep(PAUSE);
-        kernel.answer_dumps();
+        kernel.answer_dumps().unwrap();
         std::thread::sleep(PAUSE);
         while told.try_recv().is_ok() {} // the first states
-        let said = kernel.say(2 + u32::from(change % 2 == 1));
+        let said = kernel.say(2 + u32::from(change % 2 == 1)).unwrap();
         let share = told.recv_timeout(PATIENCE).unwrap();
         if change >= WARM_UP {
             waited.push(share.received - said);
@@ -344,43 +228,26 @@ fn next(arrivals: &Receiver<Arrived>, probe: bool) -> Arrived {
     arrived
 }
 
-fn ask(address: SocketAddr, request: &str) -> Option<String> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream.write_all(request.as_bytes()).ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    Some(answer)
-}
-
-const ROOT: &str = "/api/ocloudNotifications/v2";
-
 fn latency(tgmd: &Path, folder: &Path) {
     let (address, arrivals) = subscriber();
-    let (listen, metrics) = (free_address(), free_address());
-    let mut node = Node::start(tgmd, folder, listen, metrics);
+    let mut node = Published::start(tgmd, folder).unwrap();
     for _ in 0..10 {
-        node.kernel.answer_dumps();
+        node.kernel.answer_dumps().unwrap();
         std::thread::sleep(Duration::from_millis(20));
     }
-    let body =
-        format!(r#"{{"EndpointUri":"http://{address}/event","ResourceAddress":"/sync/ptp-status/phase-status"}}"#);
-    let request = format!(
-        "POST {ROOT}/subscriptions HTTP/1.1\r\nHost: {listen}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let answer = ask(listen, &request).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    let endpoint = format!("http://{address}/event");
+    node.subscribe("/sync/ptp-status/phase-status", &endpoint).unwrap();
     let size = next(&arrivals, false).bytes;
     let bare = probe(address, size);
 
     let (mut ours, mut probes) = (Vec::new(), Vec::new());
     for change in 0..WARM_UP + CHANGES {
         std::thread::sleep(PAUSE);
-        node.kernel.answer_dumps();
-        let said = node.kernel.say(2 + u32::from(change % 2 == 1));
+        node.kernel.answer_dumps().unwrap();
+        let said = node.kernel.say(2 + u32::from(change % 2 == 1)).unwrap();
         let mine = next(&arrivals, false).at - said;
         std::thread::sleep(PAUSE);
-        let said = bare.say(2);
+        let said = bare.say(2).unwrap();
         let other = next(&arrivals, true).at - said;
         if change >= WARM_UP {
             ours.push(mine);
@@ -403,16 +270,12 @@ fn row(what: &str, mut times: Vec<Duration>) -> f64 {
     p50
 }
 
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
 /// A simulating node, stopped with this value.
 struct Simulating(Child);
 
 impl Simulating {
     fn start(tgmd: &Path, folder: &Path) -> (Self, Duration) {
-        let (listen, metrics) = (free_address(), free_address());
+        let (listen, metrics) = (free_address().unwrap(), free_address().unwrap());
         let begun = Instant::now();
         let child = Command::new(tgmd)
             .args([
@@ -427,8 +290,8 @@ impl Simulating {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let request = format!("GET {ROOT}/health HTTP/1.1\r\nHost: {listen}\r\nConnection: close\r\n\r\n");
-        while !ask(listen, &request).is_some_and(|answer| answer.starts_with("HTTP/1.1 200 ")) {
+        let health = format!("{ROOT}/health");
+        while !ask(listen, "GET", &health, "").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200 ")) {
             assert!(begun.elapsed() < PATIENCE, "tgmd does not serve");
             std::thread::sleep(Duration::from_micros(200));
         }

@@ -8,6 +8,7 @@
 
 pub mod day;
 pub mod one_card;
+pub mod published;
 
 use tgm_core::config::{CardConfig, Config, InstanceConfig, Judge, Limits, OutOfSpec};
 use tgm_core::{Instance, Port};

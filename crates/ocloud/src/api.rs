@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::address::Target;
-use crate::hub::{Hub, Subscription};
+use crate::hub::{Hub, Subscription, now};
 use crate::outcome::{JSON, Outcome, TEXT};
 use crate::problem::{self, Problem};
 use crate::resource::Resource;
@@ -147,7 +147,7 @@ impl Api {
             .hub
             .0
             .truth
-            .read(&mut |picture| told = self.hub.present(resource, picture, &mut body))
+            .read(&mut |picture| told = self.hub.present(resource, picture, now(), &mut body))
         {
             return Outcome::no_node(NOT_YET);
         }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hyper::body::Bytes;
 use tgm_core::{Event, Picture};
-use tgm_time::{Mono, Time, Utc};
+use tgm_time::{Mono, Nanos, Time, Utc};
 use uuid::Uuid;
 
 use crate::address::Target;
@@ -61,6 +61,9 @@ impl Config {
     }
 }
 
+/// More than an observation is old when it is told.
+const JITTER: Nanos = Nanos::from_secs(1);
+
 /// Cheap to clone; all clones are one hub. Lives inside a tokio runtime, which runs its deliveries.
 #[derive(Clone)]
 pub struct Hub(pub(crate) Arc<Inner>);
@@ -100,6 +103,8 @@ pub(crate) struct State {
     model: Model,
     /// The last event that a picture already told.
     known: u64,
+    /// The latest time that each resource was told with.
+    told: [Time<Utc>; Resource::COUNT],
     node_died: Option<Instant>,
     /// The next event's id, drawn ahead: asking the kernel for chance takes as long as encoding.
     id: Uuid,
@@ -135,6 +140,7 @@ impl Hub {
                 primed: false,
                 model: Model::default(),
                 known: 0,
+                told: [Time::ZERO; Resource::COUNT],
                 node_died: None,
                 id: Uuid::new_v4(),
                 buffer: Vec::with_capacity(1024),
@@ -265,7 +271,13 @@ impl Hub {
     }
 
     /// Encodes the present state of one resource into `out`; whether it is simulated. `None` if nothing is known of it.
-    pub(crate) fn present(&self, resource: Resource, picture: &Picture<'_>, out: &mut Vec<u8>) -> Option<bool> {
+    pub(crate) fn present(
+        &self,
+        resource: Resource,
+        picture: &Picture<'_>,
+        time: Time<Utc>,
+        out: &mut Vec<u8>,
+    ) -> Option<bool> {
         let mut rows = Vec::with_capacity(2);
         rows_of(resource, picture, &mut rows);
         if rows.is_empty() {
@@ -274,7 +286,7 @@ impl Hub {
         let simulated = picture.node.simulated;
         encode(
             out,
-            &self.envelope(Uuid::new_v4(), now(), simulated),
+            &self.envelope(Uuid::new_v4(), time, simulated),
             resource,
             &rows,
             picture.names,
@@ -326,6 +338,7 @@ impl Hub {
             buffer,
             model,
             id,
+            told: times,
             ..
         } = state;
         let rows = rows.unwrap_or_else(|| model.rows(told.resource));
@@ -336,10 +349,11 @@ impl Hub {
         if rows.is_empty() || consumers.peek().is_none() {
             return;
         }
+        let time = later(times, told.resource, told.time);
         buffer.clear();
         encode(
             buffer,
-            &self.envelope(*id, told.time, told.simulated),
+            &self.envelope(*id, time, told.simulated),
             told.resource,
             rows,
             picture.names,
@@ -382,6 +396,11 @@ impl State {
         !wanted.is_empty()
     }
 
+    /// The time to tell a resource's present state with.
+    pub fn stamp(&mut self, resource: Resource) -> Time<Utc> {
+        later(&mut self.told, resource, now())
+    }
+
     fn count(&mut self, resource: Resource) {
         if let Some(changes) = self.changes.get_mut(resource.index()) {
             *changes += 1;
@@ -411,8 +430,21 @@ impl Told {
     }
 }
 
+/// `time`, or the time that the resource was told with before if that was later: a present state is told with the time of telling, and
+/// the event that follows it may have been observed a little earlier. Who orders by time must not take it for the older one. A clock that was
+/// set back by more than [`JITTER`] is believed.
+fn later(told: &mut [Time<Utc>; Resource::COUNT], resource: Resource, time: Time<Utc>) -> Time<Utc> {
+    let Some(last) = told.get_mut(resource.index()) else {
+        return time;
+    };
+    if last.since(time) > JITTER || time > *last {
+        *last = time;
+    }
+    *last
+}
+
 /// The system's time.
-fn now() -> Time<Utc> {
+pub(crate) fn now() -> Time<Utc> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Time::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }

@@ -155,7 +155,8 @@ impl Hub {
                 .iter()
                 .filter_map(|resource| {
                     let mut body = Vec::with_capacity(512);
-                    let simulated = self.present(resource, picture, &mut body)?;
+                    let time = self.state().stamp(resource);
+                    let simulated = self.present(resource, picture, time, &mut body)?;
                     Some((resource, Bytes::from(body), simulated))
                 })
                 .collect();

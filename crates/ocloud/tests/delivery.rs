@@ -40,6 +40,24 @@ async fn func_tgm010_r1_a_change_is_posted_with_its_time_and_values() {
 }
 
 #[tokio::test]
+async fn a_resource_does_not_go_back_in_time_unless_the_clock_does() {
+    let mut consumer = Consumer::new().await;
+    let mut publisher = Publisher::new(config());
+    publisher.join(LOCK, &mut consumer, 0).await;
+    let told = consumer.next().await.json()["time"].as_str().unwrap().to_owned();
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap();
+    let at = |ago: Duration, new| Event {
+        time: tgm_time::Time::from_nanos(i64::try_from((now - ago).as_nanos()).unwrap()),
+        ..event(EventKind::LockState, Event::NONE, new)
+    };
+    // Observed before the present was told, and known only after.
+    publisher.event(at(Duration::from_millis(900), 2));
+    assert_eq!(consumer.next().await.json()["time"], told);
+    publisher.event(at(Duration::from_secs(3600), 0));
+    assert!(consumer.next().await.json()["time"].as_str().unwrap() < told.as_str());
+}
+
+#[tokio::test]
 async fn every_subscriber_gets_the_same_id() {
     let (mut one, mut other) = (Consumer::new().await, Consumer::new().await);
     let mut publisher = Publisher::new(config());

@@ -27,6 +27,8 @@ struct State {
     alive: bool,
     lost: u64,
     attached: u64,
+    /// An event was taken from the ring whose moment could not be read: the hub has to be told the present.
+    behind: bool,
 }
 
 /// What the metrics tell about the feed.
@@ -106,14 +108,37 @@ impl Feed {
         self.state().reader.as_ref().is_some_and(turns)
     }
 
+    /// What the hub was told is not the present, which cannot be read.
+    pub fn fall_behind(&self) {
+        self.state().behind = true;
+    }
+
+    /// The hub has not been told everything that was taken from the ring.
+    pub fn is_behind(&self) -> bool {
+        self.state().behind
+    }
+
     /// Takes everything from the ring and tells the hub. Logging is for afterwards, when the events are on their way: they are put
     /// into `told`, up to its capacity.
     pub fn drain(&self, hub: &Hub, told: &mut Vec<Event>) {
         let mut present = None;
+        if self.is_behind() {
+            match self.snapshot() {
+                Some(Ok(snapshot)) => {
+                    self.state().behind = false;
+                    hub.on_resync(&snapshot.picture());
+                    present = Some(Ok(snapshot));
+                }
+                _ => return,
+            }
+        }
         while let Some(next) = self.next(&mut present) {
             let snapshot = match &present {
                 Some(Ok(snapshot)) => snapshot,
-                Some(Err(error)) => return warn!(%error, "the present state cannot be read"),
+                Some(Err(error)) => {
+                    self.fall_behind();
+                    return warn!(%error, "the present state cannot be read; it is told as soon as it can");
+                }
                 None => return,
             };
             match next {
@@ -220,3 +245,64 @@ fn log_event(event: &Event, picture: &Picture<'_>) {
 
 /// How long until the node is declared hanging; checked this often.
 pub const CHECK: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+
+    use tgm_core::{Cause, ClockState, Core, EventKind, Port, TimeSource};
+    use tgm_node::shared::{Writer, layout};
+    use tgm_ocloud::Config;
+    use tgm_sys::shm::{SharedReader, SharedWriter};
+    use tgm_time::{Time, Utc};
+
+    use super::*;
+
+    fn event(seq: u64) -> Event {
+        Event {
+            seq,
+            at: Time::ZERO,
+            time: Time::<Utc>::from_nanos(0),
+            instance: Instance(0),
+            port: Port::NODE,
+            kind: EventKind::SyncState,
+            time_source: TimeSource::SystemClock,
+            cause: Cause::Reported,
+            old: Event::NONE,
+            new: i64::from(ClockState::Freerun.metric()),
+            offset: None,
+            simulated: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn an_event_whose_moment_cannot_be_read_is_made_good() {
+        let writer = Writer::create(1, Time::ZERO).unwrap();
+        writer.store(&Core::new(&tgm_core::config::Config::default()), Time::ZERO);
+        // A copy of the snapshot that can be left in the middle of a write.
+        let copy = SharedWriter::create(c"copy", layout::SNAPSHOT_WORDS).unwrap();
+        let original = SharedReader::open(writer.snapshot_file(), layout::SNAPSHOT_WORDS).unwrap();
+        for (to, from) in copy.words().iter().zip(original.words().iter()) {
+            to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        let feed = Arc::new(Feed::default());
+        let hub = Hub::open(Config::new("node1"), feed.clone()).unwrap();
+        feed.state().reader = Some(Reader::open(copy.file(), writer.ring_file()).unwrap());
+        let mut told = Vec::with_capacity(4);
+
+        let lock = &copy.words()[layout::AT_LOCK];
+        lock.fetch_add(1, Ordering::Release);
+        writer.push(&event(1));
+        feed.drain(&hub, &mut told);
+        assert!(feed.is_behind() && told.is_empty());
+        feed.drain(&hub, &mut told);
+        assert!(feed.is_behind(), "it cannot be read yet");
+        lock.fetch_add(1, Ordering::Release);
+        feed.drain(&hub, &mut told);
+        assert!(!feed.is_behind(), "the present was told instead");
+        writer.push(&event(2));
+        feed.drain(&hub, &mut told);
+        assert!(!feed.is_behind() && told.len() == 1, "and what follows is told again");
+    }
+}

@@ -174,6 +174,10 @@ impl Publisher<'_> {
                     if current.is_none() && alone.elapsed() > patience {
                         return self.end("no node came back");
                     }
+                    if self.feed.is_behind() {
+                        self.feed.drain(&self.hub, &mut told);
+                        self.feed.log(&mut told);
+                    }
                     let hangs = current.is_some() && !self.feed.turns();
                     if hangs != hung {
                         hung = hangs;
@@ -215,7 +219,10 @@ impl Publisher<'_> {
         self.hub.node_alive(true, Instant::now());
         match self.feed.snapshot() {
             Some(Ok(snapshot)) => self.hub.on_resync(&snapshot.picture()),
-            Some(Err(error)) => warn!(%error, "the present state cannot be read"),
+            Some(Err(error)) => {
+                self.feed.fall_behind();
+                warn!(%error, "the present state cannot be read; it is told as soon as it can");
+            }
             None => {}
         }
         link.write_all(&[handover::READY]).await?;

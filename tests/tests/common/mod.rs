@@ -10,6 +10,7 @@
 )] // tests: stop where it breaks; each uses a part
 
 pub mod consumer;
+pub mod erratic;
 pub mod http;
 pub mod ptp4l;
 pub mod pty;

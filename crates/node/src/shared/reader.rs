@@ -3,6 +3,7 @@
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use tgm_core::ids::{MAX_CARDS, MAX_INSTANCES};
@@ -18,6 +19,11 @@ use super::layout::{self, CARD_WORDS, COUNTERS, INSTANCE_WORDS, NAME_BYTES, NAME
 use super::node_words;
 use super::ring::{self, Found};
 use super::seqlock::{self, WriterDied};
+
+/// Pause between two looks at a snapshot that is being written.
+pub const NAP: Duration = Duration::from_micros(200);
+/// So often: a writer that others keep from its processor is back by then, as a rule.
+pub const NAPS: usize = 100;
 
 /// Why a reader could not be made or could not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -96,6 +102,8 @@ pub struct Reader {
     next: u64,
     /// The names known so far, which all snapshots share: a name never changes.
     names: Arc<Vec<String>>,
+    /// The sequence word at which a snapshot was waited for in vain; 0 is the one before the first.
+    given_up: u64,
 }
 
 impl Reader {
@@ -118,6 +126,7 @@ impl Reader {
             ring,
             next,
             names: Arc::default(),
+            given_up: 0,
         })
     }
 
@@ -194,7 +203,27 @@ impl Reader {
     }
 
     /// Reads everything of one moment: no more words than are in use, since most of them come from another processor's cache.
+    ///
+    /// A writer that the system took the processor from in the middle of a write is waited for, up to [`NAPS`] times [`NAP`]; one that was
+    /// waited for in vain only once.
     pub fn snapshot(&mut self) -> Result<Snapshot, ReaderError> {
+        for _ in 0..NAPS {
+            match self.snapshot_at_once() {
+                Err(ReaderError::WriterDied(_)) if self.word(layout::AT_LOCK) != self.given_up => {
+                    std::thread::sleep(NAP);
+                }
+                result => return result,
+            }
+        }
+        let before = self.word(layout::AT_LOCK);
+        let result = self.snapshot_at_once();
+        if result.is_err() {
+            self.given_up = before;
+        }
+        result
+    }
+
+    fn snapshot_at_once(&mut self) -> Result<Snapshot, ReaderError> {
         self.learn_names();
         let words = self.snapshot.words();
         let lock = words.get(layout::AT_LOCK).ok_or(WriterDied)?;
@@ -329,6 +358,31 @@ mod tests {
         assert_eq!(reader.card(MAX_CARDS).unwrap().view(), None);
         assert_eq!(reader.node().unwrap(), Some(snapshot.node));
         assert_eq!(reader.writer(), (7, Time::from_nanos(9)));
+    }
+
+    #[test]
+    fn a_writer_that_lost_its_processor_is_waited_for_and_a_dead_one_once() {
+        let (writer, mut reader) = pair();
+        writer.store(&core(), Time::ZERO);
+        let lock = &writer.snapshot_words()[layout::AT_LOCK];
+        let begun = |writer: &Writer| writer.snapshot_words()[layout::AT_LOCK].fetch_add(1, Ordering::Release);
+        begun(&writer);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(NAP * 3);
+                lock.fetch_add(1, Ordering::Release);
+            });
+            reader.snapshot().unwrap();
+        });
+        begun(&writer);
+        assert!(reader.snapshot().is_err());
+        assert_eq!(
+            reader.given_up,
+            lock.load(Ordering::Acquire),
+            "the next one does not wait"
+        );
+        writer.store(&core(), Time::ZERO);
+        reader.snapshot().unwrap();
     }
 
     #[test]
