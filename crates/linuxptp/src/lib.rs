@@ -5,7 +5,7 @@
 //! * [`Session`] numbers requests and matches answers; it has no clock and no socket. [`Socket`] is the UNIX datagram socket, and
 //!   [`Client`] both together, for tools.
 //! * [`Reconciler`] holds the desired Announce settings against what ptp4l says; [`Link`] gives it a socket.
-//! * [`announce`] and [`frame`] decode Announce and Sync as captured, for a witness beside ptp4l.
+//! * [`announce`] and [`frame`] decode Announce and Sync as captured; [`witness`] compares what a port really sends with what is meant.
 //! * [`config`] reads, judges and writes configuration files.
 //! * [`supervise`] starts, watches and restarts the programs.
 //! * [`lines`] reads what linuxptp's programs and the OpenShift linuxptp-daemon print.
@@ -32,6 +32,7 @@ mod socket;
 pub mod supervise;
 pub mod values;
 mod watch;
+pub mod witness;
 
 pub use client::Client;
 pub use counters::Counters;

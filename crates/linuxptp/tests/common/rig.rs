@@ -84,6 +84,7 @@ impl Rig {
             && run(&format!(
                 "ip link add ptpa netns {name}a type veth peer name ptpb netns {name}b"
             ))
+            && run(&format!("ip -n {name}a address add 192.0.2.1/24 dev ptpa"))
             && run(&format!("ip -n {name}a link set ptpa up"))
             && run(&format!("ip -n {name}b link set ptpb up"));
         if !made {
@@ -118,8 +119,33 @@ impl Rig {
 
     /// Starts ptp4l and waits until its port is a master.
     pub fn start(&mut self) {
+        self.start_over("L2");
+    }
+
+    /// As [`Rig::start`], over L2, UDPv4 or UDPv6.
+    pub fn start_over(&mut self, transport: &str) {
+        // An IPv6 address cannot be sent from before the kernel knows that nobody else has it.
+        for _ in 0..100 {
+            let tentative = Command::new("ip")
+                .args([
+                    "-n",
+                    &format!("{}a", self.name),
+                    "-6",
+                    "address",
+                    "show",
+                    "dev",
+                    "ptpa",
+                    "tentative",
+                ])
+                .output()
+                .unwrap();
+            if transport != "UDPv6" || tentative.stdout.is_empty() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
         let mut text = format!(
-            "[global]\nuds_address {}\nnetwork_transport L2\ntime_stamping software\ndomainNumber {DOMAIN}\nlogAnnounceInterval -3\n",
+            "[global]\nuds_address {}\nnetwork_transport {transport}\ntime_stamping software\ndomainNumber {DOMAIN}\nlogAnnounceInterval -3\nlogSyncInterval -4\n",
             self.socket().display()
         );
         if self.major >= 4 {
@@ -185,12 +211,22 @@ impl Rig {
 
     /// A socket that sees PTP on the far end of the link.
     pub fn wire(&self) -> OwnedFd {
-        let namespace = format!("/run/netns/{}b", self.name);
-        let open = move || {
+        self.within('b', || tgm_sys::packet::open("ptpb").unwrap())
+    }
+
+    /// A socket that sees the Announce and Sync that ptp4l's port sends, where it sends them.
+    pub fn sent(&self) -> OwnedFd {
+        self.within('a', || tgm_sys::packet::open_sent("ptpa").unwrap())
+    }
+
+    /// Does something inside one of the namespaces.
+    pub fn within<T: Send + 'static>(&self, side: char, what: impl FnOnce() -> T + Send + 'static) -> T {
+        let namespace = format!("/run/netns/{}{side}", self.name);
+        let inside = move || {
             setns(File::open(namespace).unwrap(), CloneFlags::CLONE_NEWNET).unwrap();
-            tgm_sys::packet::open("ptpb").unwrap()
+            what()
         };
-        std::thread::spawn(open).join().unwrap() // the thread's namespace ends with it
+        std::thread::spawn(inside).join().unwrap() // the thread's namespace ends with it
     }
 }
 
