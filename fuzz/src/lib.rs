@@ -138,8 +138,11 @@ pub fn management(data: &[u8]) {
     }
 }
 
-/// Frames of the wire.
+/// Frames of the wire, read and judged.
 pub fn wire(data: &[u8]) {
+    let now = Time::ZERO;
+    let mut witness = tgm_linuxptp::witness::Witness::new(24, Nanos::from_millis(100), now);
+    witness.sent(data, now);
     let message = tgm_linuxptp::frame::payload(data).unwrap_or(data);
     let _ = tgm_linuxptp::announce::decode(message); // malformed is an answer
 }

@@ -4,6 +4,7 @@ use tgm_time::{Mono, Nanos, Time, Utc};
 
 use crate::ids::{Instance, Port};
 use crate::status::{ClockState, GnssState};
+use crate::wire::OnWire;
 
 macro_rules! numbered {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $number:literal, $text:literal;)+ }) => {
@@ -59,6 +60,8 @@ numbered! {
         GnssPin = 14, "gnss-pin";
         /// Processes of an instance that are down beyond their thresholds: the sum of [`crate::Process::bit`]s, 0 for none.
         ProcessesDown = 15, "processes-down";
+        /// What a port sends against what is meant. [`OnWire`] number.
+        Wire = 16, "on-wire";
     }
 }
 
@@ -149,6 +152,7 @@ impl EventKind {
                 ClockState::from_metric(number).map(ClockState::name)
             }
             EventKind::GnssState => GnssState::from_number(number).map(GnssState::name),
+            EventKind::Wire => OnWire::from_number(number).map(OnWire::name),
             _ => None,
         }
     }

@@ -39,6 +39,7 @@ pub mod status;
 mod tod;
 pub mod view;
 mod walk;
+pub mod wire;
 
 pub use alias::Alias;
 pub use announce::{Announce, TgmState};
@@ -56,3 +57,4 @@ pub use status::{
     Antenna, ClockClass, ClockState, DpllKind, GnssFix, GnssState, InputQuality, Jamming, LockStatus, Spoofing,
 };
 pub use view::{CardView, InstanceView, Names, NodeView, Picture};
+pub use wire::OnWire;

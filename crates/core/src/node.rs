@@ -2,6 +2,7 @@
 
 mod keep;
 mod views;
+mod wire;
 
 use tgm_time::{Mono, Nanos, Seconds, Time, Utc};
 
@@ -18,6 +19,7 @@ use crate::process::{Process, Processes};
 use crate::relay::Relay;
 use crate::soonest::Soonest;
 use crate::status::{ClockClass, ClockState};
+use crate::wire::Wires;
 
 /// The present, read by whoever has clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +70,7 @@ pub struct Core {
     /// Where to look for a port first, by its number modulo [`HINTS`].
     hints: [u8; HINTS],
     os_clock: OsClock,
+    wires: Wires,
     /// PHC − system clock and when it was measured, to stamp events by the PHC.
     phc: Option<(Nanos, Time<Mono>)>,
     fallback_utc_offset: Option<Seconds>,
@@ -107,6 +110,7 @@ impl Core {
             keys: [NO_KEY; MAX_CARDS],
             hints: [0; HINTS],
             os_clock: OsClock::default(),
+            wires: Wires::default(),
             phc: None,
             fallback_utc_offset: config.fallback_utc_offset,
             told_os_clock: None,
@@ -205,6 +209,7 @@ impl Core {
                 self.conclude(now, observation.at, observation.instance, Some(Cause::Reported), sink);
             }
             Reading::Process { process, up } => self.process(now, observation, process, up, sink),
+            Reading::Wire(state) => self.wire(now, observation, state, sink),
             Reading::SystemClock { offset, .. } => {
                 // The system's clock is held against one PHC, the first card's.
                 let leader = self.cards.first().and_then(Option::as_ref);

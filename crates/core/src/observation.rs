@@ -7,6 +7,7 @@ use crate::process::Process;
 use crate::status::{
     Antenna, ClockClass, ClockState, DpllKind, GnssFix, GnssState, InputQuality, Jamming, LockStatus, Spoofing,
 };
+use crate::wire::OnWire;
 
 /// One thing that one source saw at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +112,8 @@ pub enum Reading {
         /// It runs.
         up: bool,
     },
+    /// What the port sends, as a witness beside it says; told with each change.
+    Wire(OnWire),
     /// Another daemon's verdict, for an instance judged by `Relay`.
     Verdict {
         /// Its state, where the message told one.

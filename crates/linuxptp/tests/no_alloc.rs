@@ -8,6 +8,7 @@ use std::os::unix::net::UnixDatagram;
 
 use common::fake::{Fake, settings};
 use tgm_core::{Announce, TgmState, config::OutOfSpec};
+use tgm_linuxptp::witness::Witness;
 use tgm_linuxptp::{Alarm, Link, Locations, Mode, Options, Settings, announce, frame};
 use tgm_sys::count::{Counting, allocations};
 use tgm_time::{Nanos, Seconds, Time};
@@ -122,4 +123,25 @@ fn a_witness_allocates_nothing() {
         }
     });
     assert_eq!((count, read), (0, 12));
+    // And judging what it hears.
+    let mut now = Time::from_parts(1, 0);
+    let mut witness = Witness::new(0, Nanos::from_millis(100), now);
+    let count = allocations(|| {
+        for step in 0..100 {
+            let state = if step % 20 < 10 {
+                TgmState::Locked
+            } else {
+                TgmState::FreeRun
+            };
+            witness.mean(Settings::from(&Announce::of(state, OutOfSpec::None, None)), now);
+            witness.sent(&frame, now);
+            now = now + Nanos::from_millis(700);
+            witness.turn(now);
+        }
+    });
+    assert_eq!(count, 0);
+    assert!(
+        witness.fault().is_some() && witness.counts().announces == 100,
+        "{witness:?}"
+    );
 }

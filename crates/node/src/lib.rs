@@ -10,5 +10,6 @@ pub mod processes;
 pub mod ptp4l;
 pub mod shared;
 pub mod sources;
+pub mod wire;
 
 pub use hardware::{Hardware, Turn};

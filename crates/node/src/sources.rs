@@ -16,6 +16,7 @@ use tgm_time::{Mono, Nanos, Time};
 use crate::processes::ProcessSource;
 use crate::ptp4l::{Found, Ptp4lSlot};
 use crate::shared::{Counter, Writer};
+use crate::wire::WireSlot;
 
 /// Between two tries to open what failed.
 const RETRY: Nanos = Nanos::from_secs(1);
@@ -33,10 +34,14 @@ pub enum Ready {
     Pulse(usize),
     /// A ptp4l, by its index.
     Ptp4l(usize),
+    /// A port that is listened to, by its index.
+    Wire(usize),
 }
 
 /// Marks of ptp4ls begin here; those of cards lie below.
 const PTP4L: u64 = 1 << 32;
+/// Marks of ports that are listened to begin here.
+const WIRE: u64 = 1 << 33;
 
 impl Ready {
     /// As the number that epoll gives back.
@@ -46,6 +51,7 @@ impl Ready {
             Ready::Gnss(card) => 1 + 2 * card as u64,
             Ready::Pulse(card) => 2 + 2 * card as u64,
             Ready::Ptp4l(index) => PTP4L + index as u64,
+            Ready::Wire(index) => WIRE + index as u64,
         }
     }
 
@@ -54,6 +60,7 @@ impl Ready {
         let card = |n: u64| usize::try_from(n / 2).unwrap_or(usize::MAX);
         match mark {
             0 => Ready::Dpll,
+            above if above >= WIRE => Ready::Wire(usize::try_from(above - WIRE).unwrap_or(usize::MAX)),
             above if above >= PTP4L => Ready::Ptp4l(usize::try_from(above - PTP4L).unwrap_or(usize::MAX)),
             odd if odd % 2 == 1 => Ready::Gnss(card(odd - 1)),
             even => Ready::Pulse(card(even - 2)),
@@ -253,6 +260,8 @@ pub struct Sources {
     pub cards: Vec<CardSources>,
     /// The ptp4ls whose Announce is kept or checked.
     pub ptp4ls: Vec<Ptp4lSlot>,
+    /// The ports whose Announce and Sync are listened to.
+    pub wires: Vec<WireSlot>,
     /// The processes that somebody looks after.
     pub processes: Option<ProcessSource>,
     /// What has no descriptor: simulated cards, recordings of observations.
@@ -265,6 +274,7 @@ impl std::fmt::Debug for Sources {
         out.field("dpll", &self.dpll)
             .field("cards", &self.cards)
             .field("ptp4ls", &self.ptp4ls)
+            .field("wires", &self.wires)
             .field("processes", &self.processes)
             .field("simulated", &self.simulated.len())
             .finish()
@@ -274,7 +284,7 @@ impl std::fmt::Debug for Sources {
 impl Sources {
     /// Most descriptors that [`Sources::each_descriptor`] lends.
     pub fn descriptors(&self) -> usize {
-        1 + 2 * self.cards.len() + self.ptp4ls.len()
+        1 + 2 * self.cards.len() + self.ptp4ls.len() + self.wires.len()
     }
 
     /// Lends each open descriptor with a number that changes whenever it is opened again.
@@ -294,6 +304,11 @@ impl Sources {
         }
         for (index, slot) in self.ptp4ls.iter().enumerate() {
             each(Ready::Ptp4l(index), slot.link().as_fd(), 0);
+        }
+        for (index, slot) in self.wires.iter().enumerate() {
+            if let Some((fd, generation)) = slot.descriptor() {
+                each(Ready::Wire(index), fd, generation);
+            }
         }
     }
 
@@ -321,6 +336,11 @@ impl Sources {
                     slot.turn(now);
                 }
             }
+            Ready::Wire(index) => {
+                if let Some(slot) = self.wires.get_mut(index) {
+                    slot.turn(now, see);
+                }
+            }
         }
     }
 
@@ -341,6 +361,11 @@ impl Sources {
         for slot in &mut self.ptp4ls {
             if slot.next_at().is_some_and(|at| now >= at) {
                 slot.turn(now);
+            }
+        }
+        for slot in &mut self.wires {
+            if slot.next_at().is_some_and(|at| now >= at) {
+                slot.turn(now, see);
             }
         }
         if let Some(slot) = &mut self.dpll {
@@ -371,7 +396,8 @@ impl Sources {
             .iter()
             .filter_map(|card| card.gnss.as_ref()?.source.deadline());
         let ptp4l = self.ptp4ls.iter().filter_map(Ptp4lSlot::next_at);
-        gnss.chain(dpll).chain(ptp4l).min() // a PHC that is gone is tried with the next sample
+        let wires = self.wires.iter().filter_map(WireSlot::next_at);
+        gnss.chain(dpll).chain(ptp4l).chain(wires).min() // a PHC that is gone is tried with the next sample
     }
 
     /// Measures each PHC against the system clock.
@@ -403,23 +429,29 @@ impl Sources {
         }
     }
 
-    /// Passes on what the core decided to each ptp4l.
+    /// Passes on what the core decided to each ptp4l, and to who listens to its ports.
     pub fn announce(&mut self, core: &Core, now: Time<Mono>) {
-        for slot in &mut self.ptp4ls {
-            let instance = slot.instance();
-            let view = core.instances(now).find(|view| view.instance == instance);
-            if let Some(announce) = view.and_then(|view| view.announce) {
+        if self.ptp4ls.is_empty() && self.wires.is_empty() {
+            return;
+        }
+        for view in core.instances(now) {
+            let Some(announce) = view.announce else { continue };
+            for slot in self.ptp4ls.iter_mut().filter(|slot| slot.instance() == view.instance) {
                 slot.desire(&announce, now);
+            }
+            for slot in self.wires.iter_mut().filter(|slot| slot.instance() == view.instance) {
+                slot.mean(&announce, now);
             }
         }
     }
 
     /// Takes back what the ptp4ls announce, before the end.
     pub fn resign(&mut self, core: &Core, now: Time<Mono>) {
-        for slot in &mut self.ptp4ls {
-            let instance = slot.instance();
-            let view = core.instances(now).find(|view| view.instance == instance);
-            slot.resign(view.and_then(|view| view.announce?.utc_offset), now);
+        for view in core.instances(now) {
+            let utc_offset = view.announce.and_then(|announce| announce.utc_offset);
+            for slot in self.ptp4ls.iter_mut().filter(|slot| slot.instance() == view.instance) {
+                slot.resign(utc_offset, now);
+            }
         }
     }
 
@@ -427,6 +459,9 @@ impl Sources {
     pub fn count(&self, writer: &Writer) {
         for slot in &self.ptp4ls {
             slot.tell(writer);
+        }
+        for (place, slot) in self.wires.iter().enumerate() {
+            slot.tell(place, writer);
         }
         if let Some(processes) = &self.processes {
             processes.tell(writer);

@@ -4,11 +4,12 @@ use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tgm_core::wire::MAX_WIRES;
 use tgm_core::{Event, Instance, Picture, Process};
 use tgm_node::clock::boottime;
 use tgm_node::handover::{HandoverError, Shared};
 use tgm_node::processes::ProcessRead;
-use tgm_node::shared::{AnnounceRead, Next, Reader, ReaderError, Snapshot};
+use tgm_node::shared::{AnnounceRead, Next, Reader, ReaderError, Snapshot, WireRead};
 use tgm_ocloud::{Hub, Truth};
 use tgm_time::Nanos;
 use tokio::net::unix::pipe::Receiver;
@@ -83,6 +84,12 @@ impl Feed {
             .reader
             .as_ref()
             .map_or_else(AnnounceRead::default, |reader| reader.announce(instance))
+    }
+
+    /// What is known of the ports that are listened to.
+    pub fn wires(&self) -> [WireRead; MAX_WIRES] {
+        let state = self.state();
+        state.reader.as_ref().map_or_else(Default::default, Reader::wires)
     }
 
     /// What is known of an instance's process.

@@ -23,6 +23,7 @@ mod signals;
 mod status;
 mod supervise;
 mod why;
+mod wires;
 
 use std::process::ExitCode;
 

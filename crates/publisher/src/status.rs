@@ -11,6 +11,7 @@ use tgm_time::{Nanos, Seconds};
 
 use crate::feed::Feed;
 use crate::why::why;
+use crate::wires;
 
 fn nanos(value: Option<Nanos>) -> Value {
     value.map_or(Value::Null, |value| value.0.into())
@@ -46,22 +47,25 @@ fn describe(picture: &Picture<'_>, feed: &Feed) -> Value {
         "os_clock_state": picture.node.os_clock.name(),
         "os_clock_offset_ns": nanos(picture.node.os_clock_offset),
         "last_event": picture.node.seq,
-        "instances": picture.instances.iter().map(|view| instance(view, picture, feed.announce(view.instance), processes(feed, view.instance))).collect::<Vec<_>>(),
+        "instances": picture.instances.iter().map(|view| instance(view, picture, feed)).collect::<Vec<_>>(),
         "cards": picture.cards.iter().enumerate().map(|(place, view)| card(view, picture, &feed.counters(place))).collect::<Vec<_>>(),
     })
 }
 
-fn instance(view: &InstanceView, picture: &Picture<'_>, ptp4l: AnnounceRead, processes: Value) -> Value {
+fn instance(view: &InstanceView, picture: &Picture<'_>, feed: &Feed) -> Value {
+    let ptp4l = feed.announce(view.instance);
+    let wires = feed.wires();
     json!({
         "name": picture.names.instance(view.instance),
         "lock_state": state(view.lock_state),
         "clock_class": view.class.map(|class| class.0),
-        "why": why(view, picture),
+        "why": why(view, picture) + &wires::why(&wires, view.instance, picture.names),
         "offset_ns": nanos(view.offset),
         "utc_offset_s": seconds(view.announce.and_then(|announce| announce.utc_offset)),
         "announce_desired": view.announce.map(announce),
-        "processes": processes,
+        "processes": processes(feed, view.instance),
         "ptp4l": ptp4l.mode_name().map(|mode| told_by_ptp4l(mode, &ptp4l)),
+        "wire": wires::of(&wires, view.instance, picture.names),
     })
 }
 

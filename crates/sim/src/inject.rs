@@ -157,6 +157,7 @@ fn corrupt(what: Reading, rng: &mut Rng) -> Reading {
         | Reading::Nmea
         | Reading::GnssGone
         | Reading::Process { .. }
+        | Reading::Wire(_)
         | Reading::PhcGone) => same,
     }
 }

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use tgm_core::{
     Antenna, ClockClass, ClockState, DpllKind, GnssEpoch, GnssFix, GnssState, InputQuality, Instance, Jamming,
-    LockStatus, Observation, Origin, Port, Process, Reading, Spoofing, Upstream,
+    LockStatus, Observation, OnWire, Origin, Port, Process, Reading, Spoofing, Upstream,
 };
 use tgm_time::{Femtos, Mono, Nanos, Seconds, Time, Utc};
 
@@ -69,6 +69,7 @@ impl fmt::Display for Line {
                 }
             }
             Reading::Process { process, up } => write!(f, "process {} {}", process.name(), u8::from(up)),
+            Reading::Wire(state) => write!(f, "wire {}", state.name()),
             Reading::Oscillator { femtos_per_second } => write!(f, "oscillator {femtos_per_second}"),
             Reading::Temperature { millicelsius } => write!(f, "temperature {millicelsius}"),
             Reading::Verdict { state, class } => {
@@ -237,6 +238,7 @@ fn read_short(name: &str, a: &str, b: &str, c: &str) -> Option<Reading> {
             process: Process::from_name(a)?,
             up: bit(b)?,
         },
+        ("wire", a, "", "") => Reading::Wire(OnWire::from_name(a)?),
         ("verdict", a, b, "") => {
             let states = [ClockState::Freerun, ClockState::Locked, ClockState::Holdover];
             Reading::Verdict {

@@ -219,6 +219,22 @@ impl Rig {
         self.within('a', || tgm_sys::packet::open_sent("ptpa").unwrap())
     }
 
+    /// The calling thread, and what it starts, is from now on where ptp4l's port is.
+    pub fn enter(&self) {
+        let namespace = format!("/run/netns/{}a", self.name);
+        setns(File::open(namespace).unwrap(), CloneFlags::CLONE_NEWNET).unwrap();
+        assert!(run("ip link set lo up"));
+    }
+
+    /// Another interface where ptp4l's port is, with nobody on it.
+    pub fn add_interface(&self, name: &str) {
+        assert!(run(&format!(
+            "ip -n {}a link add {name} type veth peer name {name}p",
+            self.name
+        )));
+        assert!(run(&format!("ip -n {}a link set {name} up", self.name)));
+    }
+
     /// Does something inside one of the namespaces.
     pub fn within<T: Send + 'static>(&self, side: char, what: impl FnOnce() -> T + Send + 'static) -> T {
         let namespace = format!("/run/netns/{}{side}", self.name);

@@ -2,11 +2,12 @@
 
 use tgm_core::Instance;
 use tgm_core::ids::{MAX_CARDS, MAX_INSTANCES};
+use tgm_core::wire::MAX_WIRES;
 
 use crate::processes::WATCHED;
 
 /// First word of both areas: "tgm", and the layout's version in the low byte. Changed whenever anything below changes.
-pub const MAGIC: u64 = 0x74_67_6d_00_00_00_00_06;
+pub const MAGIC: u64 = 0x74_67_6d_00_00_00_00_07;
 
 /// Longest interface or configuration name, in bytes.
 pub const NAME_BYTES: usize = 64;
@@ -25,6 +26,8 @@ pub const NODE_WORDS: usize = 4;
 pub const ANNOUNCE_WORDS: usize = 9;
 /// Words of a process that is looked after.
 pub const PROCESS_WORDS: usize = 3;
+/// Words of a port that is listened to.
+pub const WIRE_WORDS: usize = 7;
 /// Counters per source slot.
 pub const COUNTERS: usize = 32;
 
@@ -46,8 +49,10 @@ pub const AT_COUNTERS: usize = AT_HEARTBEAT + 4;
 pub const AT_ANNOUNCE: usize = AT_COUNTERS + MAX_CARDS * COUNTERS;
 /// What is known of each instance's processes, written without the lock.
 pub const AT_PROCESSES: usize = AT_ANNOUNCE + MAX_INSTANCES * ANNOUNCE_WORDS;
+/// What is known of each port that is listened to, written without the lock.
+pub const AT_WIRES: usize = AT_PROCESSES + MAX_INSTANCES * WATCHED.len() * PROCESS_WORDS;
 /// The sequence word that guards all below.
-pub const AT_LOCK: usize = AT_PROCESSES + MAX_INSTANCES * WATCHED.len() * PROCESS_WORDS;
+pub const AT_LOCK: usize = AT_WIRES + MAX_WIRES * WIRE_WORDS;
 /// Number of instances in the low half, of cards in the high half.
 pub const AT_SIZES: usize = AT_LOCK + 1;
 /// The node.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use tgm_core::ids::{MAX_CARDS, MAX_INSTANCES};
+use tgm_core::wire::MAX_WIRES;
 use tgm_core::{CardView, Event, Instance, InstanceView, Names, NodeView, Picture, Port, Process};
 use tgm_sys::shm::{ReadOnly, SharedReader, Words};
 use tgm_time::{Mono, Time};
@@ -19,6 +20,7 @@ use super::layout::{self, CARD_WORDS, COUNTERS, INSTANCE_WORDS, NAME_BYTES, NAME
 use super::node_words;
 use super::ring::{self, Found};
 use super::seqlock::{self, WriterDied};
+use super::wire_words::WireRead;
 
 /// Pause between two looks at a snapshot that is being written.
 pub const NAP: Duration = Duration::from_micros(200);
@@ -167,6 +169,14 @@ impl Reader {
         let at = place.and_then(|place| layout::process(instance, place));
         at.map_or_else(ProcessRead::default, |at| {
             ProcessRead::unpack(std::array::from_fn(|offset| self.word(at + offset)))
+        })
+    }
+
+    /// What is known of the ports that are listened to.
+    pub fn wires(&self) -> [WireRead; MAX_WIRES] {
+        std::array::from_fn(|place| {
+            let at = layout::AT_WIRES + place * layout::WIRE_WORDS;
+            WireRead::unpack(&std::array::from_fn(|offset| self.word(at + offset)))
         })
     }
 

@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::errno::Errno;
 use tgm_core::ids::{MAX_CARDS, MAX_INSTANCES};
+use tgm_core::wire::MAX_WIRES;
 use tgm_core::{Core, Event, Instance, Port};
 use tgm_sys::shm::SharedWriter;
 use tgm_time::{Mono, Time};
 
 use super::announce_words::AnnounceRead;
 use super::layout::{self, CARD_WORDS, COUNTERS, INSTANCE_WORDS, NAME_BYTES, NAME_WORDS, NODE_WORDS};
+use super::wire_words::WireRead;
 use crate::processes::ProcessRead;
 
 use super::{card_words, node_words, ring, seqlock};
@@ -184,6 +186,15 @@ impl Writer {
         };
         for (offset, word) in read.pack().into_iter().enumerate() {
             self.set(at + offset, word);
+        }
+    }
+
+    /// Stores what is known of the port that is listened to at `place`.
+    pub fn wire(&self, place: usize, read: &WireRead) {
+        if place < MAX_WIRES {
+            for (offset, word) in read.pack().into_iter().enumerate() {
+                self.set(layout::AT_WIRES + place * layout::WIRE_WORDS + offset, word);
+            }
         }
     }
 

@@ -11,6 +11,7 @@ mod receiver;
 mod simulated;
 #[cfg(test)]
 mod testing;
+mod witness;
 
 use tgm_core::Core;
 use tgm_node::clock::Clock;
@@ -23,6 +24,7 @@ pub use judged::judged;
 pub use leap::fallback;
 pub use real::real;
 pub use simulated::simulated;
+pub use witness::interfaces as interfaces_of;
 
 /// Everything that the hardware thread starts with.
 #[derive(Debug)]

@@ -87,7 +87,7 @@ const fn profile(instance: &Instance) -> Profile {
 }
 
 /// Ports named by `-i` among the words.
-fn named(words: &[String]) -> Vec<String> {
+pub fn named(words: &[String]) -> Vec<String> {
     let mut ports = Vec::new();
     let mut words = words.iter();
     while let Some(word) = words.next() {

@@ -1,5 +1,6 @@
 //! Hardware: finds the devices of each card by its interface, opens them read-only, and lists what cannot be opened.
 
+use nix::errno::Errno;
 use tgm_core::config::{CardConfig, Config as CoreConfig};
 use tgm_core::{Core, Instance as Id, Port};
 use tgm_dpll::Routes;
@@ -7,13 +8,14 @@ use tgm_gnss::{GnssSource, Setup, Spec};
 use tgm_node::clock::{Clock, boottime};
 use tgm_node::shared::Writer;
 use tgm_node::sources::{CardSources, DpllSlot, GnssSlot, PhcSlot, Sources};
+use tgm_node::wire::WireSlot;
 use tgm_phc::{Card as Found, ClockId, Phc, SysRoot, TimingCard};
 use tgm_time::{Mono, Time};
 
 use super::boards::{self, Board, Dplls};
 use super::discover::present;
 use super::judged::{card_policy, judged, policy};
-use super::{Built, announce, leap};
+use super::{Built, announce, leap, witness};
 use crate::config::{Card, Config, Devices, Instance};
 use crate::exit::Fatal;
 
@@ -117,6 +119,27 @@ impl Builder<'_> {
         if let Some((slot, problem)) = announce::link(id, instance, recording, self.now)? {
             self.sources.ptp4ls.push(slot);
             self.problems.extend(problem);
+        }
+        self.witness(id, instance)
+    }
+
+    /// Listens to the ports of its ptp4l.
+    fn witness(&mut self, id: Id, instance: &Instance) -> Result<(), Fatal> {
+        let (domain, margin) = (instance.ptp4l.domain, witness::margin(instance));
+        for interface in witness::interfaces(instance) {
+            let port = self.intern(&interface)?;
+            let mut slot = WireSlot::new(id, port, interface.clone(), domain, margin, self.now);
+            if let Err(errno) = slot.open_now(self.now) {
+                let why = match errno {
+                    Errno::EPERM | Errno::EACCES => "needs CAP_NET_RAW",
+                    Errno::ENODEV => "no such interface in this network namespace",
+                    other => other.desc(),
+                };
+                self.problems.push(format!(
+                    "{interface}: what ptp4l sends there cannot be listened to: {why}"
+                ));
+            }
+            self.sources.wires.push(slot);
         }
         Ok(())
     }

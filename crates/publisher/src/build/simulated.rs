@@ -50,6 +50,7 @@ pub fn simulated(scenario: Option<&Path>, speed: u32) -> Result<Built, Fatal> {
             dpll: None,
             cards,
             ptp4ls: vec![], // a simulation is never announced
+            wires: vec![],
             processes: None,
             simulated: vec![Box::new(simulation)],
         },

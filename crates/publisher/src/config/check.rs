@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::{AnnounceMode, Config, Instance, OutOfSpecClass, Who};
+use crate::build::interfaces_of;
 use crate::build::programs::programs;
 use crate::exit::Fatal;
 
@@ -51,6 +52,16 @@ pub fn check(config: &Config) -> Result<Vec<String>, Fatal> {
     }
     if config.instances.len() > tgm_core::ids::MAX_INSTANCES || interfaces.len() > tgm_core::ids::MAX_CARDS {
         return Err(Fatal::Config("at most 16 instances and 16 cards fit".into()));
+    }
+    let witnessed: usize = config
+        .instances
+        .iter()
+        .map(|instance| interfaces_of(instance).len())
+        .sum();
+    if witnessed > tgm_core::wire::MAX_WIRES {
+        return Err(Fatal::Config(format!(
+            "{witnessed} ports would be listened to; at most 16 fit: name them in [instance.ptp4l] witness"
+        )));
     }
     // Before anything is started.
     let programs = programs(config, Path::new("/run/tgm"), None);
@@ -108,6 +119,9 @@ fn check_instance(instance: &Instance, warnings: &mut Vec<String>) -> Result<(),
             instance,
             "has a ptp4l.domain above 127 or a ptp4l.transport_specific above 15",
         );
+    }
+    if !(10..=60_000).contains(&ptp4l.witness_margin_ms) {
+        return refuse(instance, "has a ptp4l.witness_margin_ms outside 10 to 60000");
     }
     if instance.max_in_spec_offset_ns > instance.local_max_holdover_offset_ns {
         return refuse(

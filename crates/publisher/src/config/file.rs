@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::process::Processes;
 use super::receiver::{GnssFanout, GnssSetup};
+use super::witness::Witness;
 use crate::exit::Fatal;
 
 /// The whole file.
@@ -195,6 +196,10 @@ pub struct Ptp4l {
     pub domain: u8,
     /// Its transportSpecific.
     pub transport_specific: u8,
+    /// Its ports that are listened to.
+    pub witness: Witness,
+    /// How much longer than an Announce interval a port may send something else than is meant.
+    pub witness_margin_ms: i64,
 }
 
 impl Default for Ptp4l {
@@ -205,6 +210,8 @@ impl Default for Ptp4l {
             folder: None,
             domain: 24,
             transport_specific: 0,
+            witness: Witness::Auto,
+            witness_margin_ms: 250,
         }
     }
 }

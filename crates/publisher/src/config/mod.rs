@@ -4,9 +4,11 @@ mod check;
 mod file;
 mod process;
 mod receiver;
+mod witness;
 
 pub use check::check;
 pub use file::{
     AnnounceMode, Card, CompatName, Config, Devices, Instance, Leap, OutOfSpecClass, ProfileName, Ptp4l, Stop, read,
 };
 pub use process::{Process, Rules, Who};
+pub use witness::Witness;

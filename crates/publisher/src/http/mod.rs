@@ -10,6 +10,7 @@ mod server;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod wires;
 
 use std::sync::Arc;
 

@@ -16,6 +16,7 @@ use super::announce;
 use super::processes;
 use super::rest::respond;
 use super::sources::{Sources, Table};
+use super::wires;
 
 /// What a scrape is made of.
 #[derive(Clone)]
@@ -99,16 +100,15 @@ impl Scrape {
                     .map(|view| (picture.names.instance(view.instance), view.instance));
                 let named: Vec<_> = named.collect();
                 let ptp4ls: Vec<_> = picture.instances.iter().map(ptp4l).collect();
+                let wires = self.sources.wires();
                 table.with(counts.attached, |families| {
                     announce::with(families, &ptp4ls, |families| {
                         processes::with(families, &self.node, &named, &*self.sources, |families| {
-                            out.clear();
-                            tgm_metrics::render(
-                                Some(picture),
-                                &self.node,
-                                &Counters { families, ..counters },
-                                &mut out,
-                            );
+                            wires::with(families, &wires, picture.names, |families| {
+                                out.clear();
+                                let counters = Counters { families, ..counters };
+                                tgm_metrics::render(Some(picture), &self.node, &counters, &mut out);
+                            });
                         });
                     });
                 });

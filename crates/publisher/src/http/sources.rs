@@ -1,10 +1,11 @@
 //! The counters of each card's sources, as metrics.
 
+use tgm_core::wire::MAX_WIRES;
 use tgm_core::{Instance, Process};
 use tgm_metrics::{Family, Kind, Sample};
 use tgm_node::processes::ProcessRead;
 use tgm_node::shared::layout::COUNTERS;
-use tgm_node::shared::{AnnounceRead, Counter};
+use tgm_node::shared::{AnnounceRead, Counter, WireRead};
 
 use crate::feed::{Feed, FeedCounts};
 
@@ -16,6 +17,8 @@ pub trait Sources: Send + Sync {
     fn card(&self, place: usize) -> [u64; COUNTERS];
     /// What is known of an instance's ptp4l.
     fn announce(&self, instance: Instance) -> AnnounceRead;
+    /// What is known of the ports that are listened to.
+    fn wires(&self) -> [WireRead; MAX_WIRES];
     /// What is known of an instance's process.
     fn process(&self, instance: Instance, process: Process) -> ProcessRead;
 }
@@ -31,6 +34,10 @@ impl Sources for Feed {
 
     fn announce(&self, instance: Instance) -> AnnounceRead {
         Feed::announce(self, instance)
+    }
+
+    fn wires(&self) -> [WireRead; MAX_WIRES] {
+        Feed::wires(self)
     }
 
     fn process(&self, instance: Instance, process: Process) -> ProcessRead {

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tgm_core::wire::MAX_WIRES;
 use tgm_core::{Event, EventKind, Instance, Picture, Process};
 use tgm_node::processes::ProcessRead;
 use tgm_node::shared::layout::COUNTERS;
-use tgm_node::shared::{AnnounceRead, Counter};
+use tgm_node::shared::{AnnounceRead, Counter, WireRead};
 use tgm_ocloud::{Api, Config, Hub, Truth};
 use tgm_time::Time;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -69,6 +70,18 @@ impl Sources for Node {
             starts: 2,
             ..ProcessRead::default()
         }
+    }
+
+    fn wires(&self) -> [WireRead; MAX_WIRES] {
+        let mut wires = <[WireRead; MAX_WIRES]>::default();
+        wires[0] = WireRead {
+            port: Some((Instance(0), tgm_core::Port(0))),
+            listens: true,
+            sent: Some((248, 0xfe)),
+            announces: 5,
+            ..WireRead::default()
+        };
+        wires
     }
 
     fn announce(&self, instance: Instance) -> AnnounceRead {

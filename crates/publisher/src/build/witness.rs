@@ -1,0 +1,95 @@
+//! The ports of an instance's ptp4l that are listened to.
+
+use tgm_linuxptp::config::{ConfigFile, ports};
+use tgm_time::Nanos;
+
+use super::programs::named;
+use crate::config::{AnnounceMode, Instance, Who, Witness};
+
+/// Another manager is given as much longer as its answers are.
+const OF_OTHERS: Nanos = Nanos::from_secs(2);
+
+/// The interfaces, each once.
+pub fn interfaces(instance: &Instance) -> Vec<String> {
+    let mut found = match &instance.ptp4l.witness {
+        Witness::Off => Vec::new(),
+        Witness::Ports(ports) => ports.clone(),
+        Witness::Auto if instance.ptp4l.announce == AnnounceMode::Off => Vec::new(),
+        Witness::Auto => configured(instance),
+    };
+    let mut seen = std::collections::HashSet::new();
+    found.retain(|port| seen.insert(port.clone()));
+    found
+}
+
+/// How much longer than an Announce interval a difference may last.
+pub fn margin(instance: &Instance) -> Nanos {
+    let margin = Nanos::from_millis(instance.ptp4l.witness_margin_ms);
+    match instance.ptp4l.announce {
+        AnnounceMode::Own => margin,
+        AnnounceMode::Verify | AnnounceMode::Off => margin + OF_OTHERS,
+    }
+}
+
+/// What is known of ptp4l's ports; the cards' interfaces where nothing is.
+fn configured(instance: &Instance) -> Vec<String> {
+    let ptp4l = &instance.process.ptp4l;
+    let mut found = named(&ptp4l.arguments);
+    match (ptp4l.run, &ptp4l.config) {
+        (Who::Manage, _) => {
+            let mut file = ConfigFile::default();
+            for section in ptp4l.options.keys() {
+                file.section(section);
+            }
+            found.extend(ports(&file));
+        }
+        (_, Some(path)) => {
+            let text = std::fs::read_to_string(path).ok(); // one that cannot be read is an alarm of its own
+            let file = text.and_then(|text| ConfigFile::parse(&text).ok());
+            found.extend(file.as_ref().map(ports).unwrap_or_default());
+        }
+        _ => {}
+    }
+    if found.is_empty() {
+        found.extend(instance.cards.iter().map(|card| card.interface.clone()));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> (Vec<String>, Nanos) {
+        let instance: Instance = toml::from_str(text).unwrap();
+        (interfaces(&instance), margin(&instance))
+    }
+
+    const CARD: &str = "\n[[card]]\ninterface = \"ens1f0\"\n";
+
+    #[test]
+    fn who_announces_is_listened_to_unless_it_is_switched_off() {
+        let with = |text: &str| of(&format!("{text}{CARD}")).0;
+        assert_eq!(with(""), [""; 0]);
+        assert_eq!(with("[ptp4l]\nannounce = \"own\""), ["ens1f0"]);
+        assert_eq!(with("[ptp4l]\nannounce = \"own\"\nwitness = \"off\""), [""; 0]);
+        assert_eq!(with("[ptp4l]\nwitness = [\"a\", \"b\", \"a\"]"), ["a", "b"]);
+        let managed = "[ptp4l]\nannounce = \"own\"\n[process.ptp4l]\nrun = \"manage\"\narguments = [\"-i\", \"c\"]\n\
+             options = { global = {}, a = {}, unicast_master_table = {}, b = {} }";
+        assert_eq!(with(managed), ["c", "a", "b"]);
+    }
+
+    #[test]
+    fn the_ports_of_a_watched_ptp4l_are_those_of_its_file() {
+        let path = std::env::temp_dir().join(format!("tgm-witness-{}", std::process::id()));
+        std::fs::write(&path, "[global]\ndomainNumber 24\n[ens2f0]\n[ens2f1]\nserverOnly 1\n").unwrap();
+        let text = format!(
+            "[ptp4l]\nannounce = \"verify\"\nwitness_margin_ms = 100\n[process.ptp4l]\nrun = \"watch\"\nconfig = \"{}\"{CARD}",
+            path.display()
+        );
+        let found = of(&text);
+        std::fs::remove_file(path).unwrap();
+        assert_eq!(found.0, ["ens2f0", "ens2f1"]);
+        assert_eq!(found.1, Nanos::from_millis(2_100));
+    }
+}
