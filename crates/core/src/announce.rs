@@ -100,6 +100,19 @@ const SOURCE_GNSS: u8 = 0x20;
 /// timeSource: internal oscillator.
 const SOURCE_OSCILLATOR: u8 = 0xa0;
 
+/// Class of a relayed instance of which nobody hears any more: what was told, as far as the state still believed allows it. A class
+/// that says *locked* becomes that of the holdover behind it; nothing is ever made better.
+pub(crate) const fn relayed_class(told: ClockClass, believed: ClockState) -> ClockClass {
+    match (told.0, believed) {
+        // 255 says that a clock only follows, and nothing of how well.
+        (255, _) | (_, ClockState::Locked) => told,
+        (_, ClockState::Freerun) => FREE_RUN,
+        (6, ClockState::Holdover) => ClockClass(7),
+        (13, ClockState::Holdover) => ClockClass(14),
+        (_, ClockState::Holdover) => told,
+    }
+}
+
 /// Class out of specification, and whether frequency is traceable then; `None` if no class is eligible, so that a holdover which
 /// leaves its specification is Free-Run. `quality` is that of the clock which the EEC is seen to follow.
 pub const fn beyond_spec(

@@ -502,7 +502,8 @@ impl Core {
             return;
         };
         let relay = state.relay.state(now.mono, &state.config.limits);
-        let contradictory = state.relay.is_contradictory();
+        let relayed_class = state.relay.class(now.mono, &state.config.limits);
+        let contradictory = state.relay.is_contradictory(now.mono, &state.config.limits);
         let down = state.processes.beyond(now.mono, &state.config.limits.downtimes);
         let was_down = core::mem::replace(&mut state.down, down);
         let beginning = state.beginning;
@@ -535,7 +536,9 @@ impl Core {
         }
         if let Some(new) = view.class.filter(|_| view.class != was_class) {
             let old = was_class.map(|class| i64::from(class.0));
-            self.tell(now, at, edge(EventKind::ClockClass, old, i64::from(new.0), None), sink);
+            let told = edge(EventKind::ClockClass, old, i64::from(new.0), None);
+            let cause = relayed_class.map_or(told.cause, |(_, cause)| cause);
+            self.tell(now, at, Edge { cause, ..told }, sink);
         }
         if down != was_down {
             let old = Some(i64::from(was_down));

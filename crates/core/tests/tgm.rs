@@ -600,16 +600,22 @@ fn a_relayed_instance_passes_verdicts_on_and_shows_contradictions() {
     events.clear();
     verdict(&mut core, 3_000, Some(ClockState::Locked), None, &mut events);
     events.clear();
-    let late = mono(3_000) + Nanos::from_secs(90);
-    assert_eq!(core.deadline(), Some(late));
-    core.tick(
-        Now {
-            mono: late,
+    let mut silence = |until: Time<Mono>| {
+        assert_eq!(core.deadline(), Some(until));
+        let mut told = vec![];
+        let now = Now {
+            mono: until,
             system: Time::from_parts(UTC0, 0),
-        },
-        |e| events.push((e.kind, e.new, e.cause)),
-    );
-    assert_eq!(events.first(), Some(&(EventKind::LockState, HOLDOVER, Cause::Stale)));
+        };
+        core.tick(now, |e| told.push((e.kind, e.new, e.cause)));
+        told
+    };
+    // The class was told two seconds before the state, and ages by itself.
+    let of_class = silence(mono(1_001) + Nanos::from_secs(90));
+    assert_eq!(of_class.first(), Some(&(EventKind::ClockClass, 7, Cause::Stale)));
+    let of_state = silence(mono(3_000) + Nanos::from_secs(90));
+    assert_eq!(of_state.first(), Some(&(EventKind::LockState, HOLDOVER, Cause::Stale)));
+    assert!(!of_state.iter().any(|e| e.0 == EventKind::ClockClass));
 }
 
 #[test]

@@ -72,7 +72,7 @@ impl Core {
                 instance,
                 port,
                 lock_state,
-                class: state.relay.class(),
+                class: state.relay.class(now, &state.config.limits).map(|(class, _)| class),
                 offset: None,
                 announce: None,
             });
