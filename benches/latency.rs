@@ -13,7 +13,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,7 +26,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{MsgFlags, recv};
 use nix::unistd::Pid;
 use tgm_benches::one_card::{Measured, one_card, percentiles};
-use tgm_benches::published::{Kernel, Published, ROOT, ask, dpll, free_address};
+use tgm_benches::published::{Kernel, Published, ROOT, ask, built, dpll, free_address};
 use tgm_node::shared::Next;
 
 /// Changes that are measured, of each of the two.
@@ -348,23 +348,8 @@ fn footprint(tgmd: &Path, folder: &Path) {
     println!("program: {} KiB", fs::metadata(tgmd).unwrap().len() / 1024);
 }
 
-/// The program, built as it is released; or the one that `TGMD` names, to compare two builds.
-fn tgmd() -> PathBuf {
-    if let Some(named) = std::env::var_os("TGMD") {
-        return named.into();
-    }
-    let bench = std::env::current_exe().unwrap();
-    let folder = bench.parent().unwrap().parent().unwrap();
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "--release", "-p", "tgm-publisher"]);
-    build.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-    build.env("CARGO_TARGET_DIR", folder.parent().unwrap());
-    assert!(build.status().unwrap().success(), "tgmd does not build");
-    folder.join("tgmd")
-}
-
 fn main() {
-    let tgmd = tgmd();
+    let tgmd = built().unwrap();
     let folder = std::env::temp_dir().join(format!("tgm-latency-{}", std::process::id()));
     fs::create_dir(&folder).unwrap();
     latency(&tgmd, &folder);

@@ -90,6 +90,23 @@ pub fn dpll() -> Result<(Kernel, DpllSlot)> {
     Ok((kernel, DpllSlot::over(monitor, routes, vec![OWNER])))
 }
 
+/// The program, built as it is released; or the one that `TGMD` names, to compare two builds.
+pub fn built() -> Result<PathBuf> {
+    if let Some(named) = std::env::var_os("TGMD") {
+        return Ok(named.into());
+    }
+    let bench = std::env::current_exe()?;
+    let folder = bench.parent().and_then(Path::parent).ok_or(ErrorKind::NotFound)?;
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "--release", "-p", "tgm-publisher"]);
+    build.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    build.env("CARGO_TARGET_DIR", folder.parent().unwrap_or(folder));
+    match build.status()?.success() {
+        true => Ok(folder.join("tgmd")),
+        false => Err(Error::other("tgmd does not build")),
+    }
+}
+
 /// An address of this machine where nobody listens.
 pub fn free_address() -> Result<SocketAddr> {
     TcpListener::bind("127.0.0.1:0")?.local_addr()
