@@ -10,7 +10,7 @@ use crate::announce::TgmState;
 use crate::boundary::Boundary;
 use crate::card::{Card, Statuses, Taken};
 use crate::config::{Compat, Config, InstanceConfig, Judge, OnFault, Policy};
-use crate::desired::Desired;
+use crate::desired::{Desired, GnssPin};
 use crate::event::{Cause, Event, EventKind, TimeSource};
 use crate::ids::{Instance, MAX_CARDS, MAX_INSTANCES, Port};
 use crate::observation::{Observation, Reading};
@@ -599,6 +599,11 @@ impl Core {
         cards
             .find(|card| card.config.instance == instance)
             .map(|card| (card.config.port, card.state))
+    }
+
+    /// What is desired of each card's GNSS input, in the order of the configuration.
+    pub fn pins(&self) -> impl Iterator<Item = GnssPin> {
+        self.cards.iter().flatten().map(|state| state.card.pin())
     }
 
     /// What is desired of each card, in the order of the configuration.

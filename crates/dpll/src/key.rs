@@ -117,6 +117,21 @@ impl PinKey {
             && told(self.pin_type, msg.pin_type)
     }
 
+    /// True if nothing this key names is otherwise in `other`.
+    pub fn covers(&self, other: &PinKey) -> bool {
+        let texts = [
+            (&self.module_name, &other.module_name),
+            (&self.board_label, &other.board_label),
+            (&self.panel_label, &other.panel_label),
+            (&self.package_label, &other.package_label),
+        ];
+        texts
+            .into_iter()
+            .all(|(ours, theirs)| told(ours.as_deref(), theirs.as_deref()))
+            && told(self.clock_id, other.clock_id)
+            && told(self.pin_type, other.pin_type)
+    }
+
     pub(crate) fn write(&self, w: &mut AttrWriter<'_>) {
         let texts = [
             (a_pin::MODULE_NAME, &self.module_name),

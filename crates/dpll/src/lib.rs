@@ -8,6 +8,7 @@
 //! * [`DeviceKey`] and [`PinKey`] find a handle again after its driver was reloaded; nobody should keep a handle longer.
 //! * [`check`] knows what a device or pin offers; [`Control::change_device`] and [`Control::change_pin`] ask it before they send, and
 //!   read back what they sent.
+//! * [`hold`] keeps pins as they are wished: over driver reloads, and against who else writes.
 //! * [`cards`] knows E810 and other cards beforehand: pins, recommended priorities, delays, connectors.
 //! * [`watch`] tells a frozen driver from an unchanged DPLL, with [`Kmsg`], the kernel's log, as another witness.
 //!
@@ -35,6 +36,7 @@ pub mod encode;
 mod error;
 mod family;
 pub mod frame;
+pub mod hold;
 pub mod key;
 pub mod kinds;
 pub mod kmsg;
@@ -59,6 +61,7 @@ pub use counters::Counters;
 pub use device::DeviceMsg;
 pub use error::Error;
 pub use family::Family;
+pub use hold::{Attach, Found, Hand, Holder, Toward, Wish};
 pub use key::{DeviceKey, PinKey};
 pub use kmsg::{GaveUp, Kmsg};
 pub use list::List;
