@@ -56,6 +56,11 @@ fn latency() {
 }
 
 #[test]
+fn pins_are_held() {
+    run("pins");
+}
+
+#[test]
 fn continuity_in_locked() {
     run("continuity");
 }

@@ -1,9 +1,8 @@
 //! What the core is told once: who is judged how, and within which limits.
 //!
-//! `tgmd` sets the limits, the class out of specification, profile and compatibility, and what a card's bound and frequency are judged
-//! by. The rest of what is chosen here waits for hands and eyes that `tgmd` does not have yet: it sets no pin (`owns_pins`), disables no port
-//! ([`OnFault::Isolate`]: without that, an isolated follower would go on to announce its leader's class), feeds no quality of an
-//! EEC's input ([`OutOfSpec::Auto`]), and does not renew an Announce for its accuracy alone (`accuracy_from_estimate`).
+//! Some of what is chosen here waits for hands and eyes that `tgmd` does not have yet: it disables no port ([`OnFault::Isolate`]: without
+//! that, an isolated follower would go on to announce its leader's class), feeds no quality of an EEC's input ([`OutOfSpec::Auto`]), and
+//! does not renew an Announce for its accuracy alone (`accuracy_from_estimate`).
 
 use tgm_time::{Nanos, Seconds};
 

@@ -1,11 +1,14 @@
 //! The hardware thread: one epoll loop from sources through the core to shared memory.
 #![forbid(unsafe_code)]
 
+pub mod bell;
 pub mod checkpoint;
 pub mod clock;
 pub mod handover;
 mod hardware;
+pub mod histories;
 mod outbox;
+pub mod pins;
 pub mod processes;
 pub mod ptp4l;
 pub mod shared;

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tgm_core::{Core, DpllKind, Instance, Observation, Port, Reading};
@@ -13,6 +14,8 @@ use tgm_phc::{ExttsReader, OffsetMeter, Phc, PhcSource, SharedQueue};
 use tgm_sim::Source;
 use tgm_time::{Mono, Nanos, Time};
 
+use crate::histories::HistorySlots;
+use crate::pins::PinSlots;
 use crate::processes::ProcessSource;
 use crate::ptp4l::{Found, Ptp4lSlot};
 use crate::shared::{Counter, Writer};
@@ -264,6 +267,10 @@ pub struct Sources {
     pub wires: Vec<WireSlot>,
     /// The processes that somebody looks after.
     pub processes: Option<ProcessSource>,
+    /// Where what is wished of the cards' GNSS inputs goes, if anybody has hands.
+    pub pins: Option<Arc<PinSlots>>,
+    /// Where what the cards have learned goes, if anybody keeps it.
+    pub histories: Option<Arc<HistorySlots>>,
     /// What has no descriptor: simulated cards, recordings of observations.
     pub simulated: Vec<Box<dyn Source + Send>>,
 }
@@ -276,6 +283,8 @@ impl std::fmt::Debug for Sources {
             .field("ptp4ls", &self.ptp4ls)
             .field("wires", &self.wires)
             .field("processes", &self.processes)
+            .field("pins", &self.pins)
+            .field("histories", &self.histories.is_some())
             .field("simulated", &self.simulated.len())
             .finish()
     }
@@ -429,8 +438,23 @@ impl Sources {
         }
     }
 
+    /// Passes on what the core wishes of the pins and what it has learned.
+    fn pass_on(&self, core: &Core) {
+        if let Some(pins) = &self.pins {
+            for (card, pin) in core.pins().enumerate() {
+                pins.wish(card, pin);
+            }
+        }
+        if let Some(histories) = &self.histories {
+            for (card, (_, _, history)) in core.histories().enumerate() {
+                histories.put(card, history);
+            }
+        }
+    }
+
     /// Passes on what the core decided to each ptp4l, and to who listens to its ports.
     pub fn announce(&mut self, core: &Core, now: Time<Mono>) {
+        self.pass_on(core);
         if self.ptp4ls.is_empty() && self.wires.is_empty() {
             return;
         }
@@ -465,6 +489,9 @@ impl Sources {
         }
         if let Some(processes) = &self.processes {
             processes.tell(writer);
+        }
+        if let Some(pins) = &self.pins {
+            pins.count(writer);
         }
         for (index, card) in self.cards.iter().enumerate() {
             let set = |counter, value| writer.count(index, counter, value);

@@ -21,7 +21,7 @@ use crate::guardian::Guardians;
 use crate::processes::{Processes, Tended};
 use crate::reload::Reloader;
 use crate::supervise::{Given, Supervisor, Why};
-use crate::{control, hearing, log, receivers, run_dir, signals};
+use crate::{control, hearing, learned, log, pins, receivers, run_dir, signals};
 
 /// Memory of the hardware thread's stack.
 const STACK: usize = 256 * 1024;
@@ -105,6 +105,8 @@ struct Node {
     given: Given,
     /// They end after the hardware thread.
     receivers: Vec<std::thread::JoinHandle<()>>,
+    pins: Option<pins::Pins>,
+    learned: Option<learned::Learned>,
     guardians: Option<Guardians>,
     processes: Option<Processes>,
     /// What is announced is left at the end.
@@ -139,6 +141,8 @@ impl Node {
         )
         .map_err(|error| runtime(&error))?;
         let receivers = receivers::start(built.receivers)?;
+        let learned = learned::Learned::start(built.learned, built.sources.histories.clone())?;
+        let pins = pins::Pins::start(built.pins, built.sources.pins.clone())?;
         let hardware = Hardware::new(built.core, built.writer, built.clock, built.sources, wake, &stopped);
         let mut hardware = Box::new(hardware.map_err(|error| runtime(&error))?); // its thread has a small stack
         let (mut guardian, mut leaves) = (None, false);
@@ -161,6 +165,8 @@ impl Node {
             ended,
             given,
             receivers,
+            pins,
+            learned,
             guardians: guardian.map(Guardians::start).transpose()?,
             processes,
             leaves,
@@ -182,6 +188,8 @@ impl Node {
             ended,
             given,
             receivers,
+            pins,
+            learned,
             guardians,
             processes,
             leaves,
@@ -209,6 +217,12 @@ impl Node {
         let end = thread.join();
         for receiver in receivers {
             let _ = receiver.join(); // it panicked at worst, and nothing is left to do for it
+        }
+        if let Some(pins) = pins {
+            pins.end();
+        }
+        if let Some(learned) = learned {
+            learned.end();
         }
         if let Some(guardians) = guardians {
             guardians.end(leaves);

@@ -127,6 +127,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
     differs("log", old.log != new.log);
     differs("control", old.control != new.control);
     differs("continuity", old.continuity != new.continuity);
+    differs("holdover", old.holdover != new.holdover);
     differs("the number of instances", old.instances.len() != new.instances.len());
     for (was, is) in old.instances.iter().zip(&new.instances) {
         let mut differs = |what: &str, differs: bool| {
@@ -162,6 +163,7 @@ fn limits_of((old, new): (&Instance, &Instance)) -> Instance {
         out_of_spec_class: new.out_of_spec_class,
         process: new.process.clone(),
         out_of_spec_claim: new.out_of_spec_claim,
+        gnss_trust_s: new.gnss_trust_s,
         os_clock_holdover_s: new.os_clock_holdover_s,
         ..old.clone()
     }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 use tgm_core::learn::Readiness;
 use tgm_core::{Announce, CardView, ClockState, Forecast, Instance, InstanceView, Picture, TeBound};
+use tgm_node::pins::Standing;
 use tgm_node::processes::WATCHED;
 use tgm_node::shared::layout::COUNTERS;
 use tgm_node::shared::{AnnounceRead, Counter};
@@ -156,6 +157,7 @@ fn card(view: &CardView, picture: &Picture<'_>, counters: &[u64; COUNTERS]) -> V
     put("jamming", view.jamming.name().into());
     put("spoofing", view.spoofing.name().into());
     put("receiver", receiver(counters));
+    put("pins", pins(counters));
     Value::Object(out)
 }
 
@@ -200,6 +202,21 @@ fn receiver(counters: &[u64; COUNTERS]) -> Value {
     })
 }
 
+/// How the card's pins stand; null: none is held.
+fn pins(counters: &[u64; COUNTERS]) -> Value {
+    let figure = |counter: Counter| counters.get(counter as usize).copied().unwrap_or(0);
+    let as_wished = match figure(Counter::PinStanding) {
+        0 => return Value::Null,
+        standing => standing == Standing::AsWished as u64,
+    };
+    json!({
+        "as_wished": as_wished,
+        "changes": figure(Counter::PinChanges),
+        "foreign": figure(Counter::PinForeign),
+        "failures": figure(Counter::PinFailures),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,6 +235,16 @@ mod tests {
             "ready": false, "reason": "history-short", "drill": false,
         });
         assert_eq!(holdover(&forecast), told);
+    }
+
+    #[test]
+    fn pins_that_nobody_holds_say_nothing() {
+        let mut counters = [0; COUNTERS];
+        assert_eq!(pins(&counters), Value::Null);
+        counters[Counter::PinStanding as usize] = 2;
+        counters[Counter::PinFailures as usize] = 4;
+        let told = json!({ "as_wished": false, "changes": 0, "foreign": 0, "failures": 4 });
+        assert_eq!(pins(&counters), told);
     }
 
     #[test]

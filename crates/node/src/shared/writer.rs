@@ -74,6 +74,14 @@ pub enum Counter {
     Setup = 24,
     /// The antenna is not where the set-up says: 1.
     SetupMoved = 25,
+    /// The card's pins, where they are held: 0 not held, 1 as wished, 2 one is not.
+    PinStanding = 26,
+    /// Changes of pins that were made and read back.
+    PinChanges = 27,
+    /// Times that somebody else was found to have written a pin that is held.
+    PinForeign = 28,
+    /// Times that a pin could not be found, read or changed.
+    PinFailures = 29,
 }
 
 /// The shared memory could not be made, or a table is full.

@@ -49,6 +49,7 @@ fn automatic(interface: &str) -> Card {
         gnss_setup: Default::default(),
         gnss_fanout: Default::default(),
         dpll: Devices::Auto,
+        pins: Vec::new(),
         extts_channel: 0,
         phc_on_dpll: true,
         cable_uncertainty_ns: 0,

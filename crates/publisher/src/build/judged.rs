@@ -1,11 +1,11 @@
 //! How an instance is judged, from its settings.
 
 use tgm_core::Instance as Id;
-use tgm_core::config::{CardPolicy, Compat, InstanceConfig, Judge, Limits, OutOfSpec, Policy, Profile};
+use tgm_core::config::{CardPolicy, Compat, DrillPlan, InstanceConfig, Judge, Limits, OutOfSpec, Policy, Profile};
 use tgm_core::process::Downtimes;
 use tgm_time::Nanos;
 
-use crate::config::{Card, CompatName, Instance, OutOfSpecClass, ProfileName};
+use crate::config::{Card, CompatName, Holdover, Instance, OutOfSpecClass, ProfileName};
 
 /// How the instance `id` is judged.
 pub fn judged(id: Id, instance: &Instance) -> InstanceConfig {
@@ -39,9 +39,18 @@ pub fn policy(instance: &Instance) -> Policy {
     }
 }
 
-/// What of a card is. Its pins are never ours: nothing here sets one.
-pub fn card_policy(card: &Card) -> CardPolicy {
+/// What of a card is. Its pins are ours where `control.dpll` says so.
+pub fn card_policy(card: &Card, holdover: &Holdover, owns_pins: bool) -> CardPolicy {
+    let drill = &holdover.drill;
     CardPolicy {
+        owns_pins,
+        trust_learned: holdover.trust_learned,
+        drill: (drill.every_s > 0).then_some(DrillPlan {
+            every: Nanos::from_secs(drill.every_s),
+            length: Nanos::from_secs(drill.length_s),
+            bound: Nanos(drill.bound_ns),
+            alone: drill.alone,
+        }),
         frequency_limit: (card.frequency_walk_ppt > 0).then_some(i64::from(card.frequency_walk_ppt)),
         cable: Nanos(i64::from(card.cable_uncertainty_ns)),
         phy: Nanos(i64::from(card.phy_asymmetry_ns)),
@@ -65,6 +74,7 @@ fn limits(instance: &Instance) -> Limits {
                 downtimes.with(*process, Nanos::from_secs(settings.downtime_threshold_s))
             }),
         os_clock_holdover: Nanos::from_secs(instance.os_clock_holdover_s),
+        gnss_trust: Nanos::from_secs(instance.gnss_trust_s),
         ..Limits::DEFAULT
     }
 }

@@ -5,6 +5,7 @@ mod boards;
 mod discover;
 mod judged;
 mod leap;
+mod pins;
 pub mod programs;
 mod real;
 mod receiver;
@@ -12,6 +13,8 @@ mod simulated;
 #[cfg(test)]
 mod testing;
 mod witness;
+
+use std::path::PathBuf;
 
 use tgm_core::Core;
 use tgm_node::clock::Clock;
@@ -22,6 +25,7 @@ pub use announce::locations;
 pub use discover::without_config;
 pub use judged::judged;
 pub use leap::fallback;
+pub use pins::CardPins;
 pub use real::real;
 pub use simulated::simulated;
 pub use witness::interfaces as interfaces_of;
@@ -41,6 +45,10 @@ pub struct Built {
     pub clock: Clock,
     /// Threads beside it that set receivers up and hand their bytes on, with the interface's name.
     pub receivers: Vec<(String, tgm_gnss::fanout::Service)>,
+    /// The wishes about the cards' pins, in the order of the cards, if there are hands for them.
+    pub pins: Vec<CardPins>,
+    /// Where what each card learns is kept, in the order of the cards.
+    pub learned: Vec<Option<PathBuf>>,
     /// What could not be opened and is tried again, for people.
     pub problems: Vec<String>,
     /// What deserves to be known, for people.

@@ -1,11 +1,16 @@
 //! Hardware: finds the devices of each card by its interface, opens them read-only, and lists what cannot be opened.
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
 use nix::errno::Errno;
 use tgm_core::config::{CardConfig, Config as CoreConfig};
 use tgm_core::{Core, Instance as Id, Port};
 use tgm_dpll::Routes;
 use tgm_gnss::{GnssSource, Setup, Spec};
 use tgm_node::clock::{Clock, boottime};
+use tgm_node::histories::HistorySlots;
+use tgm_node::pins::PinSlots;
 use tgm_node::shared::Writer;
 use tgm_node::sources::{CardSources, DpllSlot, GnssSlot, PhcSlot, Sources};
 use tgm_node::wire::WireSlot;
@@ -15,9 +20,11 @@ use tgm_time::{Mono, Time};
 use super::boards::{self, Board, Dplls};
 use super::discover::present;
 use super::judged::{card_policy, judged, policy};
+use super::pins::{CardPins, wishes};
 use super::{Built, announce, leap, witness};
 use crate::config::{Card, Config, Devices, Instance};
 use crate::exit::Fatal;
+use crate::learned;
 
 /// Builds a node for the hardware of `config`.
 pub fn real(config: &Config) -> Result<Built, Fatal> {
@@ -34,6 +41,8 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
         core,
         sources: Sources::default(),
         receivers: Vec::new(),
+        pins: Vec::new(),
+        learners: Vec::new(),
         boards: Vec::new(),
         owners: Vec::new(),
         now: now.mono,
@@ -59,25 +68,68 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
         core,
         mut sources,
         receivers,
+        pins,
+        learners,
         mut problems,
         notes,
         ..
     } = builder;
+    if config.control.dpll {
+        let slots = PinSlots::new().map_err(|error| Fatal::Runtime(error.to_string()))?;
+        sources.pins = Some(Arc::new(slots));
+    }
     for card in &mut sources.cards {
         if let Some(error) = card.gnss.as_mut().and_then(|gnss| gnss.open_now(now.mono)) {
             problems.push(format!("receiver: {error}"));
         }
     }
+    let mut judging = Core::new(&core);
+    let mut learned = Vec::new();
+    if let Some(folder) = &config.holdover.history {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| Fatal::CannotServe(format!("{}: {error}", folder.display())))?;
+        let slots = HistorySlots::new().map_err(|error| Fatal::Runtime(error.to_string()))?;
+        sources.histories = Some(Arc::new(slots));
+        for learner in &learners {
+            learned.push(learner.take_up(folder, &mut judging));
+        }
+    }
     Ok(Built {
-        core: Core::new(&core),
+        core: judging,
         judged: core,
         writer,
         sources,
         clock,
         receivers,
+        pins: pins.into_iter().map(|(_, held)| held).collect(),
+        learned,
         problems,
         notes,
     })
+}
+
+/// A card that learns of its oscillator.
+struct Learner {
+    owner: (Id, Port),
+    clock_id: Option<u64>,
+    interface: String,
+    /// By a recording: it teaches nothing.
+    simulated: bool,
+}
+
+impl Learner {
+    /// Takes up what it learned before; where that lies. `None`: it is not kept.
+    fn take_up(&self, folder: &Path, core: &mut Core) -> Option<PathBuf> {
+        if self.simulated {
+            return None;
+        }
+        let path = learned::path(folder, self.clock_id, &self.interface);
+        if let Some(history) = learned::read(&path) {
+            let (instance, port) = self.owner;
+            core.adopt_history(instance, port, history);
+        }
+        Some(path)
+    }
 }
 
 struct Builder<'a> {
@@ -86,6 +138,10 @@ struct Builder<'a> {
     core: CoreConfig,
     sources: Sources,
     receivers: Vec<(String, tgm_gnss::fanout::Service)>,
+    /// What is wished of the pins of each card.
+    pins: Vec<((Id, Port), CardPins)>,
+    /// Whose histories are kept.
+    learners: Vec<Learner>,
     /// Cards with a DPLL, and the serial number where it can be read.
     boards: Vec<(Board, Option<ClockId>)>,
     /// Whose they are.
@@ -183,17 +239,29 @@ impl Builder<'_> {
             has_dpll: card.dpll != Devices::None,
             simulated: recording,
         };
+        let owns_pins = self.config.control.dpll && judged.has_dpll;
         self.core
             .card(judged)
-            .and_then(|()| self.core.card_policy(id, port, card_policy(card)))
+            .and_then(|()| {
+                self.core
+                    .card_policy(id, port, card_policy(card, &self.config.holdover, owns_pins))
+            })
             .map_err(|_| Fatal::Config("more cards than fit".into()))?;
-        if judged.has_gnss && judged.has_dpll {
+        if judged.has_gnss && judged.has_dpll && !owns_pins {
             self.notes.push(format!(
                 "{}: the pin of its GNSS input is not tgmd's to set: a pulse that is not trusted ends in Free-Run, and a holdover on jamming is \
                  not available",
                 card.interface
             ));
         }
+        self.learners.push(Learner {
+            owner: (id, port),
+            clock_id: None,
+            interface: card.interface.clone(),
+            simulated: recording,
+        });
+        let held = owns_pins.then(|| wishes(card, gnss.is_some()));
+        self.pins.push(((id, port), held.unwrap_or_default()));
         self.any |= phc.is_some() || gnss.is_some();
         self.sources.cards.push(CardSources {
             phc,
@@ -312,6 +380,15 @@ impl Builder<'_> {
                 name(earlier),
                 name(later)
             )));
+        }
+        for (clock_id, owner) in clock_ids.iter().zip(&self.owners) {
+            let held = self.pins.iter_mut().find(|(whose, _)| whose == owner);
+            if let (Some(clock_id), Some((_, held))) = (clock_id, held) {
+                held.of(*clock_id);
+            }
+            if let Some(learner) = self.learners.iter_mut().find(|learner| learner.owner == *owner) {
+                learner.clock_id = clock_id.map(|id| id.0);
+            }
         }
         let mut routes = Routes::new();
         match (clock_ids.as_slice(), self.owners.as_slice()) {

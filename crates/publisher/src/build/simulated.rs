@@ -52,10 +52,14 @@ pub fn simulated(scenario: Option<&Path>, speed: u32) -> Result<Built, Fatal> {
             ptp4ls: vec![], // a simulation is never announced
             wires: vec![],
             processes: None,
+            pins: None, // there is nothing to set
+            histories: None,
             simulated: vec![Box::new(simulation)],
         },
         clock,
         receivers: vec![],
+        pins: vec![],
+        learned: vec![], // what is simulated teaches nothing
         problems: vec![],
         notes: vec!["SIMULATED: no hardware is read; nothing that is told here is a clock's".into()],
     })

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::{AnnounceMode, Config, Instance, OutOfSpecClass, Who};
+use super::{AnnounceMode, Config, Instance, OutOfSpecClass, Pin, Who};
 use crate::build::interfaces_of;
 use crate::build::programs::programs;
 use crate::exit::Fatal;
@@ -30,6 +30,21 @@ pub fn check(config: &Config) -> Result<Vec<String>, Fatal> {
             if let Err(why) = card.gnss_setup.plan() {
                 return refuse(instance, &format!("card {}: gnss_setup: {why}", card.interface));
             }
+            if let Some(why) = card.pins.iter().find_map(Pin::fault) {
+                return refuse(instance, &format!("card {}: {why}", card.interface));
+            }
+            if card.pins.iter().filter(|pin| pin.gnss).count() > 1 {
+                return refuse(
+                    instance,
+                    &format!("card {}: has two pins with gnss = true", card.interface),
+                );
+            }
+            if !card.pins.is_empty() && !config.control.dpll {
+                warnings.push(format!(
+                    "instance `{}`: card {} has pins, and none is set: control.dpll is not true",
+                    instance.name, card.interface
+                ));
+            }
             if !interfaces.insert(&card.interface) {
                 return refuse(
                     instance,
@@ -37,6 +52,9 @@ pub fn check(config: &Config) -> Result<Vec<String>, Fatal> {
                 );
             }
         }
+    }
+    if let Some(why) = config.holdover.drill.fault(config.control.dpll) {
+        return Err(Fatal::Config(why.into()));
     }
     let max_age = config.continuity.adopt_max_age_s;
     if !(2..=10).contains(&max_age) {
@@ -155,6 +173,9 @@ fn check_instance(instance: &Instance, warnings: &mut Vec<String>) -> Result<(),
             instance.name
         )),
     }
+    if !(1..=86_400).contains(&instance.gnss_trust_s) {
+        return refuse(instance, "has gnss_trust_s outside 1 to 86400");
+    }
     if !(0..=3_600).contains(&instance.os_clock_holdover_s) {
         return refuse(instance, "has os_clock_holdover_s outside 0 to 3600");
     }
@@ -193,6 +214,24 @@ mod tests {
             ("ptp4l.transport_specific = 16", "transport_specific"),
         ] {
             let error = check(&config(text)).expect_err(text).to_string();
+            assert!(error.contains(hint), "{error}");
+        }
+        for (drill, hint) in [
+            ("every_s = 86400", "control.dpll"),
+            ("every_s = 60\n[control]\ndpll = true", "every_s"),
+            ("every_s = 86400\nlength_s = 599\n[control]\ndpll = true", "length_s"),
+            ("every_s = 86400\nbound_ns = 0\n[control]\ndpll = true", "bound_ns"),
+        ] {
+            let error = check(&toml::from_str(&format!("[holdover.drill]\n{drill}\n")).unwrap()).expect_err(drill);
+            assert!(error.to_string().contains(hint), "{error}");
+        }
+        for (pin, hint) in [
+            ("gnss = false", "without a label"),
+            ("board_label = \"SMA1\"", "nothing to hold"),
+            ("gnss = true\n[[instance.card.pin]]\ngnss = true", "two pins"),
+        ] {
+            let text = format!("[[instance]]\n[[instance.card]]\ninterface = \"a\"\n[[instance.card.pin]]\n{pin}\n");
+            let error = check(&toml::from_str(&text).unwrap()).expect_err(pin).to_string();
             assert!(error.contains(hint), "{error}");
         }
         let twice = "[[instance]]\n[[instance.card]]\ninterface = \"a\"\n[[instance.card]]\ninterface = \"a\"\n";

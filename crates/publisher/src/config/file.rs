@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, de};
 
+use super::holdover::Holdover;
+use super::pins::Pin;
 use super::process::Processes;
 use super::receiver::{GnssFanout, GnssSetup};
 use super::witness::Witness;
@@ -28,6 +30,8 @@ pub struct Config {
     pub control: Control,
     /// What outlives a node process.
     pub continuity: Continuity,
+    /// What is learned of the oscillators.
+    pub holdover: Holdover,
     /// One per ptp4l/ts2phc configuration.
     #[serde(rename = "instance")]
     pub instances: Vec<Instance>,
@@ -89,6 +93,8 @@ pub struct Leap {
 pub struct Control {
     /// Ask the PHC for external timestamps (PTP_EXTTS_REQUEST). Otherwise ts2phc must do it; tgmd only listens.
     pub extts: bool,
+    /// Hold pins as their cards' `pin` tables say, and detach a GNSS input whose pulse is not trusted. Otherwise no pin is set.
+    pub dpll: bool,
     /// Set receivers up as their cards' `gnss_setup` says. Otherwise nothing is sent to a receiver.
     pub gnss: bool,
 }
@@ -242,6 +248,8 @@ pub struct Instance {
     pub profile: ProfileName,
     /// Whose rules hold where an incumbent decides otherwise.
     pub compat: CompatName,
+    /// A receiver whose pulse was detached must have been well for this long before it is attached again.
+    pub gnss_trust_s: i64,
     /// A system clock without phc2sys holds over for this long (`holdOverTimeout`).
     pub os_clock_holdover_s: i64,
     /// Its ptp4l.
@@ -267,6 +275,7 @@ impl Default for Instance {
             out_of_spec_claim: false,
             profile: ProfileName::default(),
             compat: CompatName::default(),
+            gnss_trust_s: 60,
             os_clock_holdover_s: 5,
             ptp4l: Ptp4l::default(),
             process: Processes::default(),
@@ -311,6 +320,9 @@ pub struct Card {
     /// `auto`, `none`, or the clock id of its dpll devices as `0x…`.
     #[serde(default, deserialize_with = "device")]
     pub dpll: Devices<ClockId>,
+    /// How its pins shall stand, if `control.dpll` says so.
+    #[serde(default, rename = "pin")]
+    pub pins: Vec<Pin>,
     /// External timestamp channel whose pulses are compared with the PHC's second.
     #[serde(default)]
     pub extts_channel: u32,
@@ -402,12 +414,19 @@ mod tests {
             default
         );
         assert_eq!(
-            (shown.publisher, shown.log, shown.control, shown.continuity),
+            (
+                shown.publisher,
+                shown.log,
+                shown.control,
+                shown.continuity,
+                shown.holdover
+            ),
             (
                 Publisher::default(),
                 Log::default(),
                 Control::default(),
-                Continuity::default()
+                Continuity::default(),
+                Holdover::default()
             )
         );
         let card = &shown_instance.cards[0];
@@ -428,8 +447,10 @@ mod tests {
         assert!(full.instances[0].ptp4l.socket.is_some() && full.instances[0].ptp4l.folder.is_some());
         let ptp4l = &full.instances[0].process.ptp4l;
         assert!(ptp4l.config.is_some() && ptp4l.options.len() == 2);
+        assert!(full.holdover.history.is_some());
         assert!(full.leap.file.is_some() && full.leap.utc_offset_s.is_some());
         let setup = &full.instances[0].cards[0].gnss_setup;
+        assert!(full.instances[0].cards[0].pins[0].eec.state.is_some());
         assert!(setup.position_llh.is_some() && setup.antenna_supply.is_some() && !setup.keys.is_empty());
     }
 

@@ -2,6 +2,8 @@
 
 mod check;
 mod file;
+mod holdover;
+mod pins;
 mod process;
 mod receiver;
 mod witness;
@@ -10,5 +12,7 @@ pub use check::check;
 pub use file::{
     AnnounceMode, Card, CompatName, Config, Devices, Instance, Leap, OutOfSpecClass, ProfileName, Ptp4l, Stop, read,
 };
+pub use holdover::Holdover;
+pub use pins::{Pin, State as PinState, Toward as PinToward};
 pub use process::{Process, Rules, Who};
 pub use witness::Witness;

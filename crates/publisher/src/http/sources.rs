@@ -48,7 +48,7 @@ impl Sources for Feed {
 type Row = (Counter, &'static str, &'static str);
 
 /// What is counted, by the counter that says whether its source is configured at all.
-const COUNTED: [(Counter, &[Row]); 4] = [
+const COUNTED: [(Counter, &[Row]); 5] = [
     (
         Counter::GnssUp,
         &[
@@ -171,6 +171,31 @@ const COUNTED: [(Counter, &[Row]); 4] = [
             ),
         ],
     ),
+    (
+        Counter::PinStanding,
+        &[
+            (
+                Counter::PinStanding,
+                "tgm_pin_standing",
+                "The card's pins, where they are held: 1 as wished, 2 one is not.",
+            ),
+            (
+                Counter::PinChanges,
+                "tgm_pin_changes_total",
+                "Changes of pins that were made and read back.",
+            ),
+            (
+                Counter::PinForeign,
+                "tgm_pin_foreign_total",
+                "Times that somebody else was found to have set a pin that is held.",
+            ),
+            (
+                Counter::PinFailures,
+                "tgm_pin_failures_total",
+                "Times that a pin could not be found, read or changed.",
+            ),
+        ],
+    ),
 ];
 
 /// What rises only ends so.
@@ -182,7 +207,7 @@ fn kind(name: &str) -> Kind {
     }
 }
 
-/// Names of the sources, in the order of [`COUNTED`]; the last of those is none.
+/// Names of the sources, in the order of [`COUNTED`]; the last two of those are none.
 const SOURCES: [&str; 3] = ["gnss", "dpll", "phc"];
 /// What an `…Up` counter says of a source that is not configured, and of one that is open.
 const NOT_CONFIGURED: u64 = 0;

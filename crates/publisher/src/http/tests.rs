@@ -59,6 +59,8 @@ impl Sources for Node {
             counters[Counter::FanoutReaders as usize] = 3;
             counters[Counter::FanoutTapLost as usize] = 1024;
             counters[Counter::Setup as usize] = 2;
+            counters[Counter::PinStanding as usize] = 2;
+            counters[Counter::PinForeign as usize] = 5;
         }
         counters
     }
@@ -342,6 +344,7 @@ async fn metrics_have_their_own_listener() {
         !body(&scrape).contains("phc_pulses"),
         "a source that is not configured has no series"
     );
+    assert!(!body(&scrape).contains("tgm_pin"), "no pin is held");
     assert!(!body(&scrape).contains("fanout") && !body(&scrape).contains("setup"));
     for (method, path, status) in [("POST", "/metrics", 405), ("GET", "/", 404), ("GET", BASE, 404)] {
         let answer = ask(served.metrics, method, path, "").await;
@@ -373,6 +376,9 @@ async fn what_serves_the_receiver_is_counted() {
         "# TYPE tgm_gnss_setup_state gauge",
         r#"tgm_gnss_setup_state{iface="ens2f0"} 2"#,
         r#"tgm_gnss_setup_moved{iface="ens2f0"} 0"#,
+        r#"tgm_pin_standing{iface="ens2f0"} 2"#,
+        "# TYPE tgm_pin_foreign_total counter",
+        r#"tgm_pin_foreign_total{iface="ens2f0"} 5"#,
     ] {
         assert!(lines.contains(&line), "{line} is not in\n{}", body(&scrape));
     }

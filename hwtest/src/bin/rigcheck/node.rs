@@ -102,6 +102,15 @@ pub fn command(tgmd: &Path, folder: &Path, receiver: Receiver) -> Result<Command
 impl Node {
     /// Starts it all.
     pub fn start(tgmd: &Path, receiver: Receiver) -> Result<Self, String> {
+        Node::run(command(tgmd, &folder()?, receiver)?, receiver)
+    }
+
+    /// The same with this `tgmd`, and a receiver that speaks UBX.
+    pub fn start_with(tgmd: Command) -> Result<Self, String> {
+        Node::run(tgmd, Receiver::Ubx)
+    }
+
+    fn run(tgmd: Command, receiver: Receiver) -> Result<Self, String> {
         let folder = folder()?;
         let (card, ts2phc) = card_with_ts2phc(&folder)?;
         if receiver == Receiver::Ubx {
@@ -110,7 +119,7 @@ impl Node {
         let mut phc2sys = Command::new("phc2sys");
         phc2sys.args(["-s", INTERFACE, "-c", "CLOCK_REALTIME", "-O", "-37", "-m"]);
         let phc2sys = Program::start("phc2sys", &folder, phc2sys)?;
-        let tgmd = Program::start("tgmd", &folder, command(tgmd, &folder, receiver)?)?;
+        let tgmd = Program::start("tgmd", &folder, tgmd)?;
         let mut node = Node {
             card,
             consumer: Consumer::start()?,
