@@ -1,15 +1,16 @@
-//! Prints the table of docs/holdover.md: `cargo run --release -p tgm-sim --example holdover_bound [RUNS]`.
+//! Prints the table of docs/holdover.md: `cargo run --release -p tgm-sim --example holdover_bound [RUNS [FIRST SEED]]`.
 
 use tgm_sim::trial::{HEAD, KINDS, rows};
 
 fn main() {
-    let runs = std::env::args()
-        .nth(1)
-        .and_then(|runs| runs.parse().ok())
-        .unwrap_or(200);
+    let number = |place, otherwise: u64| {
+        let word = std::env::args().nth(place);
+        word.and_then(|word| word.parse().ok()).unwrap_or(otherwise)
+    };
+    let (runs, first) = (number(1, 200), number(2, 0));
     println!("{HEAD}");
     for kind in KINDS {
-        for row in rows(kind, runs) {
+        for row in rows(kind, first..first + runs) {
             println!("{row}");
         }
     }

@@ -6,6 +6,7 @@
 //! phase offsets against a pulse of 3 ns, the first after relock within one and a half seconds, when the loop has begun to pull in.
 
 use std::fmt;
+use std::ops::Range;
 
 use tgm_core::config::Limits;
 use tgm_core::learn::{D, Learner};
@@ -211,9 +212,9 @@ pub const KINDS: [(Oscillator, Shows); 5] = {
     ]
 };
 
-/// Tries one kind `runs` times; runs that did not get as far are not counted.
-pub fn rows((oscillator, shows): (Oscillator, Shows), runs: u64) -> [Row; HORIZONS.len()] {
-    let outcomes: Vec<Outcome> = (0..runs).filter_map(|seed| run(oscillator, shows, seed)).collect();
+/// Tries one kind once for each seed; runs that did not get as far are not counted.
+pub fn rows((oscillator, shows): (Oscillator, Shows), seeds: Range<u64>) -> [Row; HORIZONS.len()] {
+    let outcomes: Vec<Outcome> = seeds.filter_map(|seed| run(oscillator, shows, seed)).collect();
     let mut place = 0;
     HORIZONS.map(|horizon| {
         let here: Vec<_> = outcomes
