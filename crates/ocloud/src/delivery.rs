@@ -169,12 +169,15 @@ pub enum AttemptError {
     /// The answer was not 2xx.
     #[error("answered {0}, where 2xx is expected (204 recommended)")]
     Refused(StatusCode, Option<Later>),
+    /// The answer was another 2xx than 204, where only that counts ([`crate::Compat::Openshift`]).
+    #[error("answered {0}, where exactly 204 is expected")]
+    NotExactly(StatusCode),
     /// No answer.
     #[error(transparent)]
     Link(#[from] LinkError),
 }
 
-/// One attempt: over `link` if there is one, else over a new connection; `link` holds it afterwards if it takes another POST. A POST
+/// One attempt, and the 2xx that it was answered with: over `link` if there is one, else over a new connection; `link` holds it afterwards if it takes another POST. A POST
 /// that was begun on `link` is this one.
 pub async fn attempt(
     link: &mut Option<Link>,
@@ -182,7 +185,7 @@ pub async fn attempt(
     body: &[u8],
     simulated: bool,
     limit: Duration,
-) -> Result<(), AttemptError> {
+) -> Result<StatusCode, AttemptError> {
     let work = async {
         let mut open = match link.take() {
             Some(open) => open,
@@ -205,7 +208,7 @@ pub async fn attempt(
     match timeout(limit, work).await {
         Err(_) => Err(AttemptError::TimedOut(limit)),
         Ok(Err(error)) => Err(error.into()),
-        Ok(Ok(reply)) if reply.status.is_success() => Ok(()),
+        Ok(Ok(reply)) if reply.status.is_success() => Ok(reply.status),
         Ok(Ok(reply)) => Err(AttemptError::Refused(reply.status, reply.later)),
     }
 }

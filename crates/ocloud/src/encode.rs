@@ -9,7 +9,7 @@
 //! | sync-state | `sync/sync-status/sync-state` notification |
 //! | os-clock-sync-state | `CLOCK_REALTIME` notification, metric (offset in ns) |
 //! | lock-state | per instance `<alias>/master` notification, metric (offset in ns) |
-//! | clock-class | per instance `<alias>/master` metric; the other publisher's pull answer says `<alias>/master/CLOCK_CLASS`, its push does not |
+//! | clock-class | per instance `<alias>/master` metric, `value_type` as [`Compat`] says; the other publisher's pull answer says `<alias>/master/CLOCK_CLASS`, its push does not |
 //! | gnss-sync-status | per receiver `<alias>/master` notification, metric (time accuracy in ns), `<alias>/master/gpsFix` metric |
 //! | extensions | per card `<alias>/master` metric |
 //!
@@ -27,6 +27,7 @@ use tgm_time::civil::Civil;
 use tgm_time::{Time, Utc};
 use uuid::Uuid;
 
+use crate::compat::Compat;
 use crate::model::Row;
 use crate::resource::Resource;
 use crate::text::{Quoted, digits, number};
@@ -42,10 +43,45 @@ pub struct Envelope<'a> {
     pub time: Time<Utc>,
     /// Something behind it is simulated.
     pub simulated: bool,
+    /// Whose spelling.
+    pub compat: Compat,
 }
 
 /// Appends the event to `out`. Allocates nothing beyond what `out` needs to grow, as long as the names are as the kernel's are.
 pub fn encode(out: &mut Vec<u8>, envelope: &Envelope<'_>, resource: Resource, rows: &[Row], names: &dyn Names) {
+    head(out, envelope, resource);
+    for row in rows {
+        values(out, envelope, resource, row, names);
+    }
+    if out.last() == Some(&b',') {
+        out.pop();
+    }
+    out.extend_from_slice(TAIL);
+}
+
+/// Appends what cloud-event-proxy tells of a resource that nobody has told: FREERUN, with an offset of 0 where there is one, or a class
+/// of 0, at `ptp-not-set`.
+pub fn encode_unset(out: &mut Vec<u8>, envelope: &Envelope<'_>, resource: Resource) {
+    let word = Shown::Word(ClockState::Freerun.name());
+    let shown: &[Shown] = match resource {
+        Resource::ClockClass => &[Shown::Number(0)],
+        Resource::SyncState => &[word],
+        _ => &[word, Shown::Number(0)],
+    };
+    head(out, envelope, resource);
+    for (at, shown) in shown.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        address(out, |address| write!(address, "{}/ptp-not-set", envelope.node));
+        one(out, *shown, envelope.compat.number_type(resource));
+    }
+    out.extend_from_slice(TAIL);
+}
+
+const TAIL: &[u8] = b"]}}";
+
+fn head(out: &mut Vec<u8>, envelope: &Envelope<'_>, resource: Resource) {
     let mut id = Uuid::encode_buffer();
     for part in [
         r#"{"specversion":"1.0","id":""#,
@@ -63,13 +99,6 @@ pub fn encode(out: &mut Vec<u8>, envelope: &Envelope<'_>, resource: Resource, ro
         out.extend_from_slice(br#"","simulated":"true"#);
     }
     out.extend_from_slice(br#"","data":{"version":"1.0","values":["#);
-    for row in rows {
-        values(out, envelope.node, resource, row, names);
-    }
-    if out.last() == Some(&b',') {
-        out.pop();
-    }
-    out.extend_from_slice(b"]}}");
 }
 
 /// RFC 3339 with nine fractional digits and `Z`.
@@ -90,35 +119,46 @@ fn time(out: &mut Vec<u8>, time: Time<Utc>) {
     }
 }
 
+/// Begins a value with its address below all nodes.
+fn address(out: &mut Vec<u8>, write: impl FnOnce(&mut Quoted<'_>) -> core::fmt::Result) {
+    out.extend_from_slice(br#"{"ResourceAddress":"/cluster/node/"#);
+    // Writing to a Vec cannot fail.
+    let _ = write(&mut Quoted(out));
+}
+
+/// Ends a value that [`address`] began.
+fn one(out: &mut Vec<u8>, shown: Shown, number_type: &str) {
+    let (kind, unit) = match shown {
+        Shown::Word(_) => ("notification", "enumeration"),
+        Shown::Number(_) => ("metric", number_type),
+    };
+    for part in [
+        r#"","data_type":""#,
+        kind,
+        r#"","value_type":""#,
+        unit,
+        r#"","value":""#,
+    ] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    match shown {
+        Shown::Word(word) => out.extend_from_slice(word.as_bytes()),
+        Shown::Number(value) => number(out, value),
+    }
+    out.extend_from_slice(br#""}"#);
+}
+
 /// The values of one row, in their order, each with a comma after it.
-fn values(out: &mut Vec<u8>, node: &str, resource: Resource, row: &Row, names: &dyn Names) {
+fn values(out: &mut Vec<u8>, envelope: &Envelope<'_>, resource: Resource, row: &Row, names: &dyn Names) {
+    let node = envelope.node;
     let mut value = |shown: Shown, what: &str| {
-        out.extend_from_slice(br#"{"ResourceAddress":"/cluster/node/"#);
-        let mut address = Quoted(out);
-        // Writing to a Vec cannot fail.
-        let _ = match resource {
+        address(out, |address| match resource {
             Resource::SyncState => write!(address, "{node}/sync/sync-status/sync-state"),
             Resource::OsClock => write!(address, "{node}/CLOCK_REALTIME"),
             _ => write!(address, "{node}/{}/master{what}", Alias(names.port(row.port))),
-        };
-        let (kind, unit) = match shown {
-            Shown::Word(_) => ("notification", "enumeration"),
-            Shown::Number(_) => ("metric", "decimal64.3"),
-        };
-        for part in [
-            r#"","data_type":""#,
-            kind,
-            r#"","value_type":""#,
-            unit,
-            r#"","value":""#,
-        ] {
-            out.extend_from_slice(part.as_bytes());
-        }
-        match shown {
-            Shown::Word(word) => out.extend_from_slice(word.as_bytes()),
-            Shown::Number(value) => number(out, value),
-        }
-        out.extend_from_slice(br#""},"#);
+        });
+        one(out, shown, envelope.compat.number_type(resource));
+        out.push(b',');
     };
     let state = match resource {
         Resource::SyncState | Resource::OsClock | Resource::LockState => word(row.value, clock_state),
@@ -170,6 +210,7 @@ mod tests {
             id: Uuid::from_u128(0xf574_c94f_d498_4033_9c59_a1d1_4fec_39db),
             time: Time::from_parts(1_795_354_794, 867_203_429),
             simulated: picture.node.simulated,
+            compat: Compat::default(),
         };
         let mut out = Vec::new();
         encode(&mut out, &envelope, resource, &rows, picture.names);
@@ -236,7 +277,9 @@ mod tests {
             let at = Time::from_nanos(nanos);
             let mut out = Vec::new();
             time(&mut out, at);
-            assert_eq!(String::from_utf8(out).unwrap(), Civil::from(at).rfc3339().to_string());
+            let text = String::from_utf8(out).unwrap();
+            assert_eq!(text, Civil::from(at).rfc3339().to_string());
+            assert!(!text.contains(":60"), "Go's consumers refuse a second 60");
         }
     }
 

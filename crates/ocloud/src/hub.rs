@@ -18,8 +18,9 @@ use tgm_time::{Mono, Nanos, Time, Utc};
 use uuid::Uuid;
 
 use crate::address::Target;
+use crate::compat::Compat;
 use crate::delivery::Subscriber;
-use crate::encode::{Envelope, encode};
+use crate::encode::{Envelope, encode, encode_unset};
 use crate::endpoint::Endpoint;
 use crate::model::{Model, Row, rows_of};
 use crate::resource::{Resource, Resources};
@@ -46,6 +47,8 @@ pub struct Config {
     pub max_subscriptions: usize,
     /// How long a dead node process goes unmentioned; it is back within 100 ms as a rule.
     pub node_grace: Duration,
+    /// Whose habits it keeps.
+    pub compat: Compat,
 }
 
 impl Config {
@@ -57,6 +60,7 @@ impl Config {
             timing: Timing::default(),
             max_subscriptions: 1024,
             node_grace: Duration::from_secs(10),
+            compat: Compat::default(),
         }
     }
 }
@@ -294,6 +298,13 @@ impl Hub {
         Some(simulated)
     }
 
+    /// What stands for the state of a resource that nobody has told, where consumers expect something there.
+    pub(crate) fn unset(&self, resource: Resource, simulated: bool) -> Bytes {
+        let mut out = Vec::with_capacity(512);
+        encode_unset(&mut out, &self.envelope(Uuid::new_v4(), now(), simulated), resource);
+        Bytes::from(out)
+    }
+
     /// Tells consumers the states that they are owed, as far as there are any.
     pub(crate) fn settle_owed(&self) {
         self.0
@@ -376,6 +387,7 @@ impl Hub {
             id,
             time,
             simulated,
+            compat: self.0.config.compat,
         }
     }
 }

@@ -8,6 +8,7 @@
 pub mod address;
 mod answer;
 pub mod api;
+mod compat;
 mod delivery;
 mod encode;
 pub mod endpoint;
@@ -28,6 +29,7 @@ mod text;
 
 pub use answer::AnswerError;
 pub use api::{Api, Request};
+pub use compat::Compat;
 pub use delivery::{AttemptError, Subscriber};
 pub use hub::{Config, Hub, Subscription, Truth};
 pub use link::{LinkError, SIMULATED_HEADER};

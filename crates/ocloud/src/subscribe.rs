@@ -7,6 +7,7 @@ use hyper::body::Bytes;
 use uuid::Uuid;
 
 use crate::address::{AddressError, Target};
+use crate::compat::Compat;
 use crate::delivery::{AttemptError, Subscriber, attempt};
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::hub::{Hub, Subscription};
@@ -78,7 +79,12 @@ impl Hub {
         let mut link = None;
         for (resource, body, simulated) in self.initial(&target)? {
             let limit = self.0.config.timing.attempt;
-            if let Err(source) = attempt(&mut link, &endpoint, &body, simulated, limit).await {
+            let answer = attempt(&mut link, &endpoint, &body, simulated, limit).await;
+            let taken = answer.and_then(|status| match self.0.config.compat.takes(status) {
+                true => Ok(()),
+                false => Err(AttemptError::NotExactly(status)),
+            });
+            if let Err(source) = taken {
                 Counters::add(&self.0.counters.initial_failed, 1);
                 return Err(SubscribeError::Initial {
                     resource: resource.path(),
@@ -149,6 +155,7 @@ impl Hub {
     /// The present state of each resource that the target covers and that has one.
     fn initial(&self, target: &Target) -> Result<Vec<(Resource, Bytes, bool)>, SubscribeError> {
         let mut initial = Vec::new();
+        let unset = self.0.config.compat == Compat::Openshift;
         let seen = self.0.truth.read(&mut |picture| {
             initial = target
                 .resources
@@ -160,6 +167,13 @@ impl Hub {
                     Some((resource, Bytes::from(body), simulated))
                 })
                 .collect();
+            if initial.is_empty() && unset {
+                let simulated = picture.node.simulated;
+                let bodies = target.resources.iter().filter(|resource| !resource.is_extension());
+                initial = bodies
+                    .map(|resource| (resource, self.unset(resource, simulated), simulated))
+                    .collect();
+            }
         });
         match (seen, initial.is_empty()) {
             (false, _) => Err(SubscribeError::NoNode),

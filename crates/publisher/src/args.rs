@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::config::CompatName;
+
 /// The PTP telecom-grandmaster node: watches GNSS, DPLL and PHC, tells O-RAN subscribers and Prometheus.
 #[derive(Debug, Parser)]
 #[command(name = "tgmd", version, args_conflicts_with_subcommands = true)]
@@ -83,6 +85,9 @@ pub struct PublishArgs {
     /// Seconds without a node after which the publisher gives up.
     #[arg(long, default_value_t = 600)]
     pub orphan_timeout: u64,
+    /// Whose habits the notification API keeps.
+    #[arg(long, value_enum, default_value = "none")]
+    pub compat: CompatName,
     /// JSON instead of text logs.
     #[arg(long)]
     pub json_log: bool,
@@ -105,6 +110,9 @@ impl PublishArgs {
         put("--metrics-listen", self.metrics_listen.to_string());
         put("--node-name", self.node_name.clone());
         put("--orphan-timeout", self.orphan_timeout.to_string());
+        if self.compat == CompatName::Openshift {
+            put("--compat", "openshift".to_owned());
+        }
         if let Some(store) = &self.store {
             put("--store", store.display().to_string());
         }
@@ -131,6 +139,7 @@ mod tests {
             store: Some("/tmp/a store".into()),
             user: Some((65_534, 65_534)),
             orphan_timeout: 7,
+            compat: CompatName::Openshift,
             json_log: true,
         };
         for args in [
@@ -138,6 +147,7 @@ mod tests {
             PublishArgs {
                 store: None,
                 user: None,
+                compat: CompatName::None,
                 json_log: false,
                 ..args
             },

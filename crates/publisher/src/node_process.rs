@@ -92,6 +92,7 @@ fn publish_args(args: &NodeArgs, config: &Config) -> Result<PublishArgs, Fatal> 
             .map_err(|error| Fatal::Config(error.to_string()))?,
         user: getuid().is_root().then_some((settings.uid, settings.gid)),
         orphan_timeout: settings.orphan_timeout_s,
+        compat: settings.compat,
         json_log: config.log.json,
     })
 }

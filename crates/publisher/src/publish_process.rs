@@ -104,6 +104,7 @@ async fn serve(args: &PublishArgs) -> Result<(), Fatal> {
     let feed = Arc::new(Feed::default());
     let config = HubConfig {
         store: args.store.clone(),
+        compat: args.compat.into(),
         ..HubConfig::new(args.node_name.clone())
     };
     let hub = Hub::open(config, feed.clone()).map_err(|error| Fatal::CannotServe(error.to_string()))?;

@@ -47,6 +47,8 @@ pub struct Publisher {
     pub metrics_listen: SocketAddr,
     /// Folder that keeps subscriptions.
     pub store: Option<PathBuf>,
+    /// Whose habits the notification API keeps.
+    pub compat: CompatName,
     /// User and group to become if tgmd is started as root.
     pub uid: u32,
     /// See `uid`.
@@ -62,6 +64,7 @@ impl Default for Publisher {
             listen: loopback(9043),
             metrics_listen: loopback(9091),
             store: None,
+            compat: CompatName::default(),
             uid: 65_534,
             gid: 65_534,
             orphan_timeout_s: 600,
@@ -165,7 +168,7 @@ pub enum ProfileName {
 }
 
 /// Whose rules hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum CompatName {
     /// Ours.
@@ -173,6 +176,15 @@ pub enum CompatName {
     None,
     /// Those of OpenShift's daemon.
     Openshift,
+}
+
+impl From<CompatName> for tgm_ocloud::Compat {
+    fn from(name: CompatName) -> Self {
+        match name {
+            CompatName::None => tgm_ocloud::Compat::None,
+            CompatName::Openshift => tgm_ocloud::Compat::Openshift,
+        }
+    }
 }
 
 /// What is done about what a ptp4l announces.
