@@ -14,7 +14,7 @@
 //! Lost is an upstream without a port in SLAVE, and one that nobody has heard of for as long as a receiver may be silent. The class told
 //! is the upstream's in Locked, 135 and 165 in holdover in and out of specification, 248 in Free-Run; a T-TSC's is always 255.
 
-use tgm_time::{Mono, Nanos, Time};
+use tgm_time::{Mono, Nanos, Seconds, Time};
 
 use crate::announce::TgmState;
 use crate::config::Limits;
@@ -44,6 +44,8 @@ pub struct Boundary {
     upstream: Upstream,
     fresh: Fresh,
     seen: Time<Mono>,
+    /// TAI − UTC as an upstream last told it; it outlives that one.
+    utc_offset: Option<Seconds>,
     offset: OffsetJudge,
     phase: OffsetJudge,
     good: u16,
@@ -59,6 +61,7 @@ impl Boundary {
         self.fresh = Fresh::at(at, limits.gnss_stale);
         if upstream.followed {
             self.seen = at;
+            self.utc_offset = upstream.utc_offset.or(self.utc_offset);
         }
         let within = |judge: &mut OffsetJudge, offset: Option<Nanos>| match offset {
             Some(offset) => {
@@ -88,6 +91,11 @@ impl Boundary {
     /// The upstream's class, as told.
     pub const fn upstream_class(&self) -> ClockClass {
         self.upstream.class
+    }
+
+    /// TAI − UTC as an upstream last told it.
+    pub const fn utc_offset(&self) -> Option<Seconds> {
+        self.utc_offset
     }
 
     /// The offset that goes with the state.
@@ -192,6 +200,7 @@ mod tests {
             followed: true,
             class: ClockClass(6),
             offset: Some(Nanos(offset)),
+            utc_offset: Some(Seconds(37)),
         }
     }
 

@@ -123,7 +123,7 @@ pub enum Reading {
     },
 }
 
-/// The clock that a ptp4l follows: its PORT_DATA_SETs, PARENT_DATA_SET and TIME_STATUS_NP.
+/// The clock that a ptp4l follows: its PORT_DATA_SETs, PARENT_DATA_SET, TIME_STATUS_NP and TIME_PROPERTIES_DATA_SET.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Upstream {
     /// A port is in SLAVE.
@@ -132,6 +132,8 @@ pub struct Upstream {
     pub class: ClockClass,
     /// master_offset, while a port follows.
     pub offset: Option<Nanos>,
+    /// currentUtcOffset, while a port follows a clock that calls it valid.
+    pub utc_offset: Option<Seconds>,
 }
 
 impl Default for Upstream {
@@ -140,6 +142,7 @@ impl Default for Upstream {
             followed: false,
             class: crate::announce::FREE_RUN,
             offset: None,
+            utc_offset: None,
         }
     }
 }
@@ -156,6 +159,8 @@ pub struct GnssEpoch {
     pub clock_bias: Option<Nanos>,
     /// Drift of the receiver's own crystal (NAV-CLOCK clkD), per second.
     pub clock_drift: Option<Nanos>,
+    /// It is farther from its fixed position than it may be: signals that move an antenna that does not move.
+    pub adrift: bool,
     /// GPS − UTC, only from a source the receiver trusts.
     pub leap: Option<Seconds>,
     /// A position was configured or surveyed and is held: a 2D or missing position is then no fault.
@@ -178,8 +183,6 @@ pub struct GnssEpoch {
     pub used: u8,
     /// Satellites seen.
     pub seen: u8,
-    /// It is farther from its fixed position than it may be: signals that move an antenna that does not move.
-    pub adrift: bool,
 }
 
 impl GnssEpoch {

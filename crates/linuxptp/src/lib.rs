@@ -5,6 +5,7 @@
 //! * [`Session`] numbers requests and matches answers; it has no clock and no socket. [`Socket`] is the UNIX datagram socket, and
 //!   [`Client`] both together, for tools.
 //! * [`Reconciler`] holds the desired Announce settings against what ptp4l says; [`Link`] gives it a socket.
+//! * [`Follower`] asks about the clock that a ptp4l follows, for a T-BC or T-TSC.
 //! * [`announce`] and [`frame`] decode Announce and Sync as captured; [`witness`] compares what a port really sends with what is meant.
 //! * [`config`] reads, judges and writes configuration files.
 //! * [`supervise`] starts, watches and restarts the programs.
@@ -30,6 +31,7 @@ mod session;
 mod settings;
 mod socket;
 pub mod supervise;
+mod upstream;
 pub mod values;
 mod watch;
 pub mod witness;
@@ -38,9 +40,10 @@ pub use client::Client;
 pub use counters::Counters;
 pub use error::{Malformed, MalformedKind, SocketError};
 pub use header::{ClockIdentity, PortIdentity};
-pub use link::Link;
+pub use link::{Dialogue, Link};
 pub use peer::Peer;
 pub use reconcile::{Alarm, Convergence, Mode, Options, Reconciler, Status};
 pub use session::{PATIENCE, Received, Request, Session};
 pub use settings::{Differences, Leap, Settings};
 pub use socket::{Change, Failure, Locations, Socket};
+pub use upstream::{Follower, Following, SYNC_LOST};

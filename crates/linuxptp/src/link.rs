@@ -1,23 +1,44 @@
-//! A reconciler with its socket: what a hardware loop drives.
+//! A reconciler, or another dialogue with a ptp4l, with its socket: what a hardware loop drives.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
 use tgm_time::{Mono, Time};
 
+use crate::counters::Counters;
 use crate::error::SocketError;
+use crate::header::ClockIdentity;
 use crate::peer::Peer;
 use crate::reconcile::{Alarm, Mode, Options, Reconciler};
 use crate::settings::Settings;
 use crate::socket::{Change, Failure, Locations, Socket};
+use crate::upstream::Follower;
 
 /// Datagrams read, and written, in one turn.
 const TURN: usize = 32;
 
-/// One ptp4l, kept at what is desired. It allocates nothing once it is open.
+/// What is said to one ptp4l, and what becomes of its answers: without clock or socket.
+pub trait Dialogue {
+    /// The next datagram to send, if one is due. To be called until it says `None`.
+    fn poll(&mut self, now: Time<Mono>) -> Option<&[u8]>;
+    /// Takes a datagram from ptp4l.
+    fn receive(&mut self, datagram: &[u8], now: Time<Mono>);
+    /// The datagram that [`Self::poll`] gave last could not be sent.
+    fn not_sent(&mut self, failure: Failure, now: Time<Mono>);
+    /// A ptp4l has begun to listen: its socket is a new one.
+    fn appeared(&mut self, now: Time<Mono>);
+    /// The socket is gone.
+    fn failed(&mut self, failure: Failure, now: Time<Mono>);
+    /// When [`Self::poll`] is to be called at the latest; `None`: only after something else happened.
+    fn next_at(&self) -> Option<Time<Mono>>;
+    /// What was counted.
+    fn counters(&self) -> Counters;
+}
+
+/// One ptp4l, kept at what is desired, or asked by another dialogue. It allocates nothing once it is open.
 #[derive(Debug)]
-pub struct Link {
+pub struct Link<D = Reconciler> {
     socket: Socket,
-    reconciler: Reconciler,
+    dialogue: D,
     /// The ptp4l that has answered.
     peer: Option<Peer>,
 }
@@ -25,23 +46,74 @@ pub struct Link {
 impl Link {
     /// Opens the socket. ptp4l need not run yet.
     pub fn open(locations: &Locations, options: Options, now: Time<Mono>) -> Result<Self, SocketError> {
-        let mut socket = Socket::open(locations)?;
-        let mut reconciler = Reconciler::new(options, socket.identity(), now);
-        match socket.look() {
-            Some(Change::Appeared) => reconciler.appeared(now),
-            _ => reconciler.failed(Failure::Missing, now),
-        }
-        Ok(Link {
-            socket,
-            reconciler,
-            peer: None,
-        })
+        Link::over(locations, |own| Reconciler::new(options, own, now), now)
     }
 
     /// Says what is desired from now on, and sends it if that changes anything.
     pub fn desire(&mut self, settings: Settings, now: Time<Mono>) {
-        self.reconciler.desire(settings, now);
+        self.dialogue.desire(settings, now);
         self.send(now);
+    }
+
+    /// Somebody else may have set something in our stead, and for good reason: what is desired is set again whatever ptp4l has now.
+    pub fn reassert(&mut self, now: Time<Mono>) {
+        self.dialogue.reassert(now);
+        self.send(now);
+    }
+
+    /// What is known.
+    pub const fn reconciler(&self) -> &Reconciler {
+        &self.dialogue
+    }
+
+    /// Why ptp4l cannot be reached, if it cannot.
+    pub fn failure(&self) -> Option<Failure> {
+        match self.dialogue.status().alarm {
+            Some(Alarm::Unreachable(failure)) => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// How far it may go.
+    pub fn mode(&self) -> Mode {
+        self.dialogue.status().mode
+    }
+}
+
+impl Link<Follower> {
+    /// Opens the socket for questions about an upstream. `domain` and `major_sdo` (transportSpecific) are ptp4l's.
+    pub fn follow(locations: &Locations, domain: u8, major_sdo: u8, now: Time<Mono>) -> Result<Self, SocketError> {
+        Link::over(locations, |own| Follower::new(own, domain, major_sdo, now), now)
+    }
+}
+
+impl<D: Dialogue> Link<D> {
+    fn over(
+        locations: &Locations,
+        dialogue: impl FnOnce(ClockIdentity) -> D,
+        now: Time<Mono>,
+    ) -> Result<Self, SocketError> {
+        let mut socket = Socket::open(locations)?;
+        let mut dialogue = dialogue(socket.identity());
+        match socket.look() {
+            Some(Change::Appeared) => dialogue.appeared(now),
+            _ => dialogue.failed(Failure::Missing, now),
+        }
+        Ok(Link {
+            socket,
+            dialogue,
+            peer: None,
+        })
+    }
+
+    /// What is known.
+    pub const fn dialogue(&self) -> &D {
+        &self.dialogue
+    }
+
+    /// The same, to fetch what is new.
+    pub const fn dialogue_mut(&mut self) -> &mut D {
+        &mut self.dialogue
     }
 
     /// Does what is due: to be called when [`Self::as_fd`] is readable and at [`Self::next_at`].
@@ -51,9 +123,9 @@ impl Link {
         self.look(now);
         for _ in 0..TURN {
             let Some(datagram) = self.socket.receive() else { break };
-            let answers = self.reconciler.counters().answers;
-            self.reconciler.receive(datagram, now);
-            if self.reconciler.counters().answers != answers {
+            let answers = self.dialogue.counters().answers;
+            self.dialogue.receive(datagram, now);
+            if self.dialogue.counters().answers != answers {
                 self.heard();
             }
         }
@@ -73,34 +145,28 @@ impl Link {
         self.peer
     }
 
-    /// Somebody else may have set something in our stead, and for good reason: what is desired is set again whatever ptp4l has now.
-    pub fn reassert(&mut self, now: Time<Mono>) {
-        self.reconciler.reassert(now);
-        self.send(now);
-    }
-
     fn look(&mut self, now: Time<Mono>) {
         let change = self.socket.look();
         if change.is_some() {
             self.peer = None;
         }
         match change {
-            Some(Change::Appeared) => self.reconciler.appeared(now),
-            Some(Change::Vanished) => self.reconciler.failed(Failure::Missing, now),
+            Some(Change::Appeared) => self.dialogue.appeared(now),
+            Some(Change::Vanished) => self.dialogue.failed(Failure::Missing, now),
             None => {}
         }
     }
 
     fn send(&mut self, now: Time<Mono>) {
-        if self.reconciler.next_at().is_none_or(|at| now < at) {
+        if self.dialogue.next_at().is_none_or(|at| now < at) {
             return;
         }
         for _ in 0..TURN {
-            let Some(datagram) = self.reconciler.poll(now) else {
+            let Some(datagram) = self.dialogue.poll(now) else {
                 break;
             };
             if let Err(failure) = self.socket.send(datagram) {
-                self.reconciler.not_sent(failure, now);
+                self.dialogue.not_sent(failure, now);
                 break;
             }
         }
@@ -108,34 +174,16 @@ impl Link {
 
     /// When [`Self::turn`] is to be called at the latest.
     pub fn next_at(&self) -> Option<Time<Mono>> {
-        self.reconciler.next_at()
-    }
-
-    /// What is known.
-    pub const fn reconciler(&self) -> &Reconciler {
-        &self.reconciler
-    }
-
-    /// Why ptp4l cannot be reached, if it cannot.
-    pub fn failure(&self) -> Option<Failure> {
-        match self.reconciler.status().alarm {
-            Some(Alarm::Unreachable(failure)) => Some(failure),
-            _ => None,
-        }
+        self.dialogue.next_at()
     }
 
     /// The socket, for its path and its words about a failure.
     pub const fn socket(&self) -> &Socket {
         &self.socket
     }
-
-    /// How far it may go.
-    pub fn mode(&self) -> Mode {
-        self.reconciler.status().mode
-    }
 }
 
-impl AsFd for Link {
+impl<D> AsFd for Link<D> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }

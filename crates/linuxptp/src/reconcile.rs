@@ -10,6 +10,7 @@ use tgm_time::{Mono, Nanos, Time};
 
 use crate::counters::Counters;
 use crate::header::ClockIdentity;
+use crate::link::Dialogue;
 use crate::management::{Action, Data, Events, GrandmasterSettings, MAX_LENGTH, ManagementId, Subscription, Tlv};
 use crate::session::{Received, Request, Session};
 use crate::settings::{Differences, Settings};
@@ -471,6 +472,36 @@ impl Reconciler {
     /// What the session counted.
     pub const fn counters(&self) -> Counters {
         self.session.counters()
+    }
+}
+
+impl Dialogue for Reconciler {
+    fn poll(&mut self, now: Time<Mono>) -> Option<&[u8]> {
+        Reconciler::poll(self, now)
+    }
+
+    fn receive(&mut self, datagram: &[u8], now: Time<Mono>) {
+        Reconciler::receive(self, datagram, now);
+    }
+
+    fn not_sent(&mut self, failure: Failure, now: Time<Mono>) {
+        Reconciler::not_sent(self, failure, now);
+    }
+
+    fn appeared(&mut self, now: Time<Mono>) {
+        Reconciler::appeared(self, now);
+    }
+
+    fn failed(&mut self, failure: Failure, now: Time<Mono>) {
+        Reconciler::failed(self, failure, now);
+    }
+
+    fn next_at(&self) -> Option<Time<Mono>> {
+        Reconciler::next_at(self)
+    }
+
+    fn counters(&self) -> Counters {
+        Reconciler::counters(self)
     }
 }
 

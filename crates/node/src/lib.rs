@@ -13,6 +13,7 @@ pub mod processes;
 pub mod ptp4l;
 pub mod shared;
 pub mod sources;
+pub mod upstream;
 pub mod wire;
 
 pub use hardware::{Hardware, Turn};

@@ -19,6 +19,7 @@ use crate::pins::PinSlots;
 use crate::processes::ProcessSource;
 use crate::ptp4l::{Found, Ptp4lSlot};
 use crate::shared::{Counter, Writer};
+use crate::upstream::UpstreamSlot;
 use crate::wire::WireSlot;
 
 /// Between two tries to open what failed.
@@ -39,12 +40,16 @@ pub enum Ready {
     Ptp4l(usize),
     /// A port that is listened to, by its index.
     Wire(usize),
+    /// A ptp4l that follows, by its index.
+    Upstream(usize),
 }
 
 /// Marks of ptp4ls begin here; those of cards lie below.
 const PTP4L: u64 = 1 << 32;
 /// Marks of ports that are listened to begin here.
 const WIRE: u64 = 1 << 33;
+/// And those of ptp4ls that follow here.
+const UPSTREAM: u64 = 1 << 34;
 
 impl Ready {
     /// As the number that epoll gives back.
@@ -55,6 +60,7 @@ impl Ready {
             Ready::Pulse(card) => 2 + 2 * card as u64,
             Ready::Ptp4l(index) => PTP4L + index as u64,
             Ready::Wire(index) => WIRE + index as u64,
+            Ready::Upstream(index) => UPSTREAM + index as u64,
         }
     }
 
@@ -63,6 +69,7 @@ impl Ready {
         let card = |n: u64| usize::try_from(n / 2).unwrap_or(usize::MAX);
         match mark {
             0 => Ready::Dpll,
+            above if above >= UPSTREAM => Ready::Upstream(usize::try_from(above - UPSTREAM).unwrap_or(usize::MAX)),
             above if above >= WIRE => Ready::Wire(usize::try_from(above - WIRE).unwrap_or(usize::MAX)),
             above if above >= PTP4L => Ready::Ptp4l(usize::try_from(above - PTP4L).unwrap_or(usize::MAX)),
             odd if odd % 2 == 1 => Ready::Gnss(card(odd - 1)),
@@ -265,6 +272,8 @@ pub struct Sources {
     pub ptp4ls: Vec<Ptp4lSlot>,
     /// The ports whose Announce and Sync are listened to.
     pub wires: Vec<WireSlot>,
+    /// The ptp4ls that follow other clocks.
+    pub upstreams: Vec<UpstreamSlot>,
     /// The processes that somebody looks after.
     pub processes: Option<ProcessSource>,
     /// Where what is wished of the cards' GNSS inputs goes, if anybody has hands.
@@ -282,6 +291,7 @@ impl std::fmt::Debug for Sources {
             .field("cards", &self.cards)
             .field("ptp4ls", &self.ptp4ls)
             .field("wires", &self.wires)
+            .field("upstreams", &self.upstreams)
             .field("processes", &self.processes)
             .field("pins", &self.pins)
             .field("histories", &self.histories.is_some())
@@ -293,7 +303,7 @@ impl std::fmt::Debug for Sources {
 impl Sources {
     /// Most descriptors that [`Sources::each_descriptor`] lends.
     pub fn descriptors(&self) -> usize {
-        1 + 2 * self.cards.len() + self.ptp4ls.len() + self.wires.len()
+        1 + 2 * self.cards.len() + self.ptp4ls.len() + self.wires.len() + self.upstreams.len()
     }
 
     /// Lends each open descriptor with a number that changes whenever it is opened again.
@@ -318,6 +328,9 @@ impl Sources {
             if let Some((fd, generation)) = slot.descriptor() {
                 each(Ready::Wire(index), fd, generation);
             }
+        }
+        for (index, slot) in self.upstreams.iter().enumerate() {
+            each(Ready::Upstream(index), slot.as_fd(), 0);
         }
     }
 
@@ -350,6 +363,11 @@ impl Sources {
                     slot.turn(now, see);
                 }
             }
+            Ready::Upstream(index) => {
+                if let Some(slot) = self.upstreams.get_mut(index) {
+                    slot.turn(now, see);
+                }
+            }
         }
     }
 
@@ -373,6 +391,11 @@ impl Sources {
             }
         }
         for slot in &mut self.wires {
+            if slot.next_at().is_some_and(|at| now >= at) {
+                slot.turn(now, see);
+            }
+        }
+        for slot in &mut self.upstreams {
             if slot.next_at().is_some_and(|at| now >= at) {
                 slot.turn(now, see);
             }
@@ -406,7 +429,8 @@ impl Sources {
             .filter_map(|card| card.gnss.as_ref()?.source.deadline());
         let ptp4l = self.ptp4ls.iter().filter_map(Ptp4lSlot::next_at);
         let wires = self.wires.iter().filter_map(WireSlot::next_at);
-        gnss.chain(dpll).chain(ptp4l).chain(wires).min() // a PHC that is gone is tried with the next sample
+        let upstream = self.upstreams.iter().filter_map(UpstreamSlot::next_at);
+        gnss.chain(dpll).chain(ptp4l).chain(wires).chain(upstream).min() // a PHC that is gone is tried with the next sample
     }
 
     /// Measures each PHC against the system clock.
@@ -486,6 +510,9 @@ impl Sources {
         }
         for (place, slot) in self.wires.iter().enumerate() {
             slot.tell(place, writer);
+        }
+        for slot in &self.upstreams {
+            slot.tell(writer);
         }
         if let Some(processes) = &self.processes {
             processes.tell(writer);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{CompatName, Doors};
+use crate::config::CompatName;
 
 /// The PTP telecom-grandmaster node: watches GNSS, DPLL and PHC, tells O-RAN subscribers and Prometheus.
 #[derive(Debug, Parser)]
@@ -79,9 +79,6 @@ pub struct PublishArgs {
     /// Folder that keeps subscriptions.
     #[arg(long)]
     pub store: Option<PathBuf>,
-    /// Who may come in, and where events may go: what the configuration says under `doors`, as JSON.
-    #[arg(long, value_parser = doors, default_value = "{}")]
-    pub doors: Doors,
     /// User to become, `UID:GID`, after the store and before any socket is opened.
     #[arg(long, value_parser = user)]
     pub user: Option<(u32, u32)>,
@@ -94,43 +91,6 @@ pub struct PublishArgs {
     /// JSON instead of text logs.
     #[arg(long)]
     pub json_log: bool,
-    /// Limits of a profile, for the metrics.
-    #[arg(long, value_parser = Limits::parse)]
-    pub limits: Vec<Limits>,
-}
-
-/// What a profile allows its clock (`ptpClockThreshold`), as the metrics tell it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Its name.
-    pub profile: String,
-    /// Seconds.
-    pub holdover_s: i64,
-    /// Nanoseconds.
-    pub max_ns: i64,
-    /// Nanoseconds.
-    pub min_ns: i64,
-}
-
-impl Limits {
-    fn parse(text: &str) -> Result<Self, String> {
-        let read = || {
-            let mut parts = text.splitn(4, ':');
-            let mut number = || parts.next()?.parse().ok();
-            let (holdover_s, max_ns, min_ns) = (number()?, number()?, number()?);
-            Some(Limits {
-                holdover_s,
-                max_ns,
-                min_ns,
-                profile: parts.next()?.to_owned(),
-            })
-        };
-        read().ok_or_else(|| format!("`{text}` is not HOLDOVER_S:MAX_NS:MIN_NS:PROFILE"))
-    }
-}
-
-fn doors(text: &str) -> Result<Doors, String> {
-    serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
 fn user(text: &str) -> Result<(u32, u32), String> {
@@ -156,21 +116,8 @@ impl PublishArgs {
         if let Some(store) = &self.store {
             put("--store", store.display().to_string());
         }
-        if self.doors != Doors::default() {
-            put("--doors", serde_json::to_string(&self.doors).unwrap_or_default());
-        }
         if let Some((user, group)) = self.user {
             put("--user", format!("{user}:{group}"));
-        }
-        for limits in &self.limits {
-            let Limits {
-                profile,
-                holdover_s,
-                max_ns,
-                min_ns,
-            } = limits;
-            // With the sign of a number, a word may look like a flag.
-            words.push(format!("--limits={holdover_s}:{max_ns}:{min_ns}:{profile}"));
         }
         if self.json_log {
             words.push("--json-log".to_owned());
@@ -191,19 +138,9 @@ mod tests {
             node_name: "node1".into(),
             store: Some("/tmp/a store".into()),
             user: Some((65_534, 65_534)),
-            doors: Doors {
-                insecure: true,
-                ..Doors::default()
-            },
             orphan_timeout: 7,
             compat: CompatName::Openshift,
             json_log: true,
-            limits: vec![Limits {
-                profile: "a:b c".into(),
-                holdover_s: 5,
-                max_ns: 100,
-                min_ns: -100,
-            }],
         };
         for args in [
             args.clone(),
@@ -211,9 +148,7 @@ mod tests {
                 store: None,
                 user: None,
                 compat: CompatName::None,
-                doors: Doors::default(),
                 json_log: false,
-                limits: vec![],
                 ..args
             },
         ] {

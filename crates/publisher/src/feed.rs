@@ -9,7 +9,7 @@ use tgm_core::{Event, Instance, Picture, Process};
 use tgm_node::clock::boottime;
 use tgm_node::handover::{HandoverError, Shared};
 use tgm_node::processes::ProcessRead;
-use tgm_node::shared::{AnnounceRead, Next, Reader, ReaderError, Snapshot, WireRead};
+use tgm_node::shared::{AnnounceRead, Next, Reader, ReaderError, Snapshot, UpstreamRead, WireRead};
 use tgm_ocloud::{Hub, Truth};
 use tgm_time::Nanos;
 use tokio::net::unix::pipe::Receiver;
@@ -90,6 +90,13 @@ impl Feed {
     pub fn wires(&self) -> [WireRead; MAX_WIRES] {
         let state = self.state();
         state.reader.as_ref().map_or_else(Default::default, Reader::wires)
+    }
+
+    /// What is known of the clock that an instance's ptp4l follows.
+    pub fn upstream(&self, instance: Instance) -> UpstreamRead {
+        let state = self.state();
+        let reader = state.reader.as_ref();
+        reader.map_or_else(UpstreamRead::default, |reader| reader.upstream(instance))
     }
 
     /// What is known of an instance's process.

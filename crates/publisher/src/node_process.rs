@@ -12,7 +12,7 @@ use nix::unistd::getuid;
 use tgm_node::Hardware;
 use tracing::{info, warn};
 
-use crate::args::{Limits, NodeArgs, PublishArgs};
+use crate::args::{NodeArgs, PublishArgs};
 use crate::build::{self, Built};
 use crate::config::{self, Config};
 use crate::continuity::{self, Continuity};
@@ -81,18 +81,9 @@ fn publish_args(args: &NodeArgs, config: &Config) -> Result<PublishArgs, Fatal> 
     let node_name = config.node_name.clone().or(from_environment).or_else(from_host);
     let settings = &config.publisher;
     let store = args.store.clone().or_else(|| settings.store.clone());
-    let listen = args.listen.unwrap_or(settings.listen);
-    let metrics_listen = args.metrics_listen.unwrap_or(settings.metrics_listen);
-    for (key, address) in [
-        ("publisher.listen", listen),
-        ("publisher.metrics_listen", metrics_listen),
-    ] {
-        config.doors.check_listener(key, address).map_err(Fatal::Config)?;
-    }
     Ok(PublishArgs {
-        listen,
-        metrics_listen,
-        doors: config.doors.clone(),
+        listen: args.listen.unwrap_or(settings.listen),
+        metrics_listen: args.metrics_listen.unwrap_or(settings.metrics_listen),
         node_name: node_name
             .ok_or_else(|| Fatal::Config("this node has no name: set NODE_NAME or node_name".into()))?,
         store: store
@@ -103,18 +94,7 @@ fn publish_args(args: &NodeArgs, config: &Config) -> Result<PublishArgs, Fatal> 
         orphan_timeout: settings.orphan_timeout_s,
         compat: settings.compat,
         json_log: config.log.json,
-        limits: config.instances.iter().map(limits).collect(),
     })
-}
-
-/// What the system clock is held to, as OpenShift's profiles say it.
-fn limits(instance: &config::Instance) -> Limits {
-    Limits {
-        profile: instance.name.clone(),
-        holdover_s: instance.os_clock_holdover_s,
-        max_ns: instance.os_clock_limit_ns,
-        min_ns: instance.os_clock_limit_ns.saturating_neg(),
-    }
 }
 
 struct Node {

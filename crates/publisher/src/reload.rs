@@ -134,6 +134,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
             names.extend(differs.then(|| format!("{what} of instance `{}`", was.name)));
         };
         differs("the name", was.name != is.name);
+        differs("the role", was.role != is.role);
         differs("the cards", was.cards != is.cards);
         differs("ptp4l", was.ptp4l != is.ptp4l);
         let runs = |instance: &Instance| instance.process.each().map(|(_, process)| process.run);

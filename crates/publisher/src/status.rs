@@ -3,10 +3,11 @@
 use serde_json::{Map, Value, json};
 use tgm_core::learn::Readiness;
 use tgm_core::{Announce, CardView, ClockState, Forecast, Instance, InstanceView, Picture, TeBound};
+use tgm_linuxptp::ClockIdentity;
 use tgm_node::pins::Standing;
 use tgm_node::processes::WATCHED;
 use tgm_node::shared::layout::COUNTERS;
-use tgm_node::shared::{AnnounceRead, Counter};
+use tgm_node::shared::{AnnounceRead, Counter, UpstreamRead};
 use tgm_time::civil::Civil;
 use tgm_time::{Nanos, Seconds};
 
@@ -56,6 +57,7 @@ fn describe(picture: &Picture<'_>, feed: &Feed) -> Value {
 fn instance(view: &InstanceView, picture: &Picture<'_>, feed: &Feed) -> Value {
     let ptp4l = feed.announce(view.instance);
     let wires = feed.wires();
+    let upstream = feed.upstream(view.instance);
     json!({
         "name": picture.names.instance(view.instance),
         "lock_state": state(view.lock_state),
@@ -67,6 +69,7 @@ fn instance(view: &InstanceView, picture: &Picture<'_>, feed: &Feed) -> Value {
         "processes": processes(feed, view.instance),
         "ptp4l": ptp4l.mode_name().map(|mode| told_by_ptp4l(mode, &ptp4l)),
         "wire": wires::of(&wires, view.instance, picture.names),
+        "upstream": upstream.asked.then(|| told_of_upstream(&upstream)),
     })
 }
 
@@ -100,6 +103,20 @@ fn told_by_ptp4l(mode: &str, read: &AnnounceRead) -> Value {
         "answers": read.answers,
         "unanswered": read.unanswered,
         "stray_datagrams": read.stray,
+    })
+}
+
+fn told_of_upstream(read: &UpstreamRead) -> Value {
+    json!({
+        "followed": read.followed,
+        "port": (read.port != 0).then_some(read.port),
+        "clock_class": read.class,
+        "offset_ns": nanos(read.offset),
+        "grandmaster": read.grandmaster.map(|bytes| ClockIdentity(bytes).to_string()),
+        "alarm": read.alarm_name(),
+        "appearances": read.appearances,
+        "answers": read.answers,
+        "unanswered": read.unanswered,
     })
 }
 

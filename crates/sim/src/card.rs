@@ -308,6 +308,7 @@ impl Card {
                     followed: upstream.is_some(),
                     class: upstream.map_or(ClockClass(248), |(class, _)| class),
                     offset: upstream.map(|(_, offset)| offset),
+                    utc_offset: upstream.map(|_| Seconds(37)),
                 };
                 self.upstream = Some(told);
                 self.tell(now, Reading::Upstream(told), sink);

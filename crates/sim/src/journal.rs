@@ -61,12 +61,14 @@ impl fmt::Display for Line {
                 followed,
                 class,
                 offset,
+                utc_offset,
             }) => {
                 write!(f, "upstream {} {} ", u8::from(followed), class.0)?;
                 match offset {
-                    Some(offset) => write!(f, "{}", offset.0),
-                    None => f.write_str("-"),
+                    Some(offset) => write!(f, "{}", offset.0)?,
+                    None => f.write_str("-")?,
                 }
+                utc_offset.map_or(Ok(()), |utc_offset| write!(f, "/{}", utc_offset.0))
             }
             Reading::Process { process, up } => write!(f, "process {} {}", process.name(), u8::from(up)),
             Reading::Wire(state) => write!(f, "wire {}", state.name()),
@@ -229,11 +231,18 @@ fn read_short(name: &str, a: &str, b: &str, c: &str) -> Option<Reading> {
             offset: nanos(a)?,
             uncertainty: nanos(b)?,
         },
-        ("upstream", a, b, c) => Reading::Upstream(Upstream {
-            followed: bit(a)?,
-            class: ClockClass(b.parse().ok()?),
-            offset: if c == "-" { None } else { Some(nanos(c)?) },
-        }),
+        ("upstream", a, b, c) => {
+            let (offset, utc_offset) = c.split_once('/').map_or((c, None), |(offset, utc)| (offset, Some(utc)));
+            Reading::Upstream(Upstream {
+                followed: bit(a)?,
+                class: ClockClass(b.parse().ok()?),
+                offset: if offset == "-" { None } else { Some(nanos(offset)?) },
+                utc_offset: match utc_offset {
+                    Some(seconds) => Some(Seconds(seconds.parse().ok()?)),
+                    None => None,
+                },
+            })
+        }
         ("process", a, b, "") => Reading::Process {
             process: Process::from_name(a)?,
             up: bit(b)?,

@@ -9,6 +9,7 @@
     clippy::indexing_slicing
 )] // tests: stop where it breaks; each uses a part
 
+pub mod chain;
 pub mod consumer;
 pub mod erratic;
 pub mod http;

@@ -79,10 +79,15 @@ impl Core {
         }
         if let Some(judge) = boundary(state) {
             let beneath = self.beneath(instance, now);
-            let announce =
-                (state.config.judge == Judge::Tbc).then(|| Announce::of_boundary(judge.state, self.utc_offset()));
+            let utc_offset = judge.utc_offset().or(self.utc_offset());
+            let announce = (state.config.judge == Judge::Tbc).then(|| Announce::of_boundary(judge.state, utc_offset));
             let class = match announce {
-                Some(_) => boundary_class(judge.state, judge.upstream_class()),
+                Some(_) => on_the_air(
+                    boundary_class(judge.state, judge.upstream_class()),
+                    state
+                        .processes
+                        .is_down(now, Process::Ptp4l, &state.config.limits.downtimes),
+                ),
                 None => SLAVE_ONLY,
             };
             return Some(InstanceView {

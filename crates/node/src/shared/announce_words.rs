@@ -10,7 +10,7 @@ use super::pack::{bytes, unbytes};
 const NONE: u64 = u64::MAX;
 
 /// What is wrong, as a number: 0 nothing, then in the order of [`AnnounceRead::ALARMS`].
-const fn alarm(alarm: Option<Alarm>) -> u8 {
+pub(super) const fn alarm(alarm: Option<Alarm>) -> u8 {
     match alarm {
         None => 0,
         Some(Alarm::Unreachable(Failure::Missing)) => 1,
@@ -70,7 +70,12 @@ impl AnnounceRead {
 
     /// The word for what is wrong; `None`: nothing.
     pub fn alarm_name(&self) -> Option<&'static str> {
-        let place = usize::from(self.alarm).checked_sub(1)?;
+        Self::word(self.alarm)
+    }
+
+    /// The word for an alarm by its number; `None`: nothing is wrong.
+    pub fn word(alarm: u8) -> Option<&'static str> {
+        let place = usize::from(alarm).checked_sub(1)?;
         Some(Self::ALARMS.get(place).copied().unwrap_or("unknown"))
     }
 

@@ -24,6 +24,8 @@ pub const INSTANCE_WORDS: usize = 4;
 pub const NODE_WORDS: usize = 4;
 /// Words of an instance's ptp4l.
 pub const ANNOUNCE_WORDS: usize = 9;
+/// Words of the clock that an instance's ptp4l follows.
+pub const UPSTREAM_WORDS: usize = 6;
 /// Words of a process that is looked after.
 pub const PROCESS_WORDS: usize = 3;
 /// Words of a port that is listened to.
@@ -51,8 +53,10 @@ pub const AT_ANNOUNCE: usize = AT_COUNTERS + MAX_CARDS * COUNTERS;
 pub const AT_PROCESSES: usize = AT_ANNOUNCE + MAX_INSTANCES * ANNOUNCE_WORDS;
 /// What is known of each port that is listened to, written without the lock.
 pub const AT_WIRES: usize = AT_PROCESSES + MAX_INSTANCES * WATCHED.len() * PROCESS_WORDS;
+/// What is known of the clock that each instance's ptp4l follows, written without the lock.
+pub const AT_UPSTREAM: usize = AT_WIRES + MAX_WIRES * WIRE_WORDS;
 /// The sequence word that guards all below.
-pub const AT_LOCK: usize = AT_WIRES + MAX_WIRES * WIRE_WORDS;
+pub const AT_LOCK: usize = AT_UPSTREAM + MAX_INSTANCES * UPSTREAM_WORDS;
 /// Number of instances in the low half, of cards in the high half.
 pub const AT_SIZES: usize = AT_LOCK + 1;
 /// The node.

@@ -14,11 +14,13 @@ mod pack;
 mod reader;
 mod ring;
 pub mod seqlock;
+mod upstream_words;
 mod wire_words;
 mod writer;
 
 pub use announce_words::AnnounceRead;
 pub use card_words::CardRead;
 pub use reader::{Next, Reader, ReaderError, Snapshot};
+pub use upstream_words::UpstreamRead;
 pub use wire_words::WireRead;
 pub use writer::{Counter, Writer, WriterError};

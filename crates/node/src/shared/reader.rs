@@ -20,6 +20,7 @@ use super::layout::{self, CARD_WORDS, COUNTERS, INSTANCE_WORDS, NAME_BYTES, NAME
 use super::node_words;
 use super::ring::{self, Found};
 use super::seqlock::{self, WriterDied};
+use super::upstream_words::UpstreamRead;
 use super::wire_words::WireRead;
 
 /// Pause between two looks at a snapshot that is being written.
@@ -161,6 +162,12 @@ impl Reader {
     pub fn announce(&self, instance: Instance) -> AnnounceRead {
         let at = layout::AT_ANNOUNCE + usize::from(instance.0).min(MAX_INSTANCES - 1) * layout::ANNOUNCE_WORDS;
         AnnounceRead::unpack(&std::array::from_fn(|offset| self.word(at + offset)))
+    }
+
+    /// What is known of the clock that an instance's ptp4l follows.
+    pub fn upstream(&self, instance: Instance) -> UpstreamRead {
+        let at = layout::AT_UPSTREAM + usize::from(instance.0).min(MAX_INSTANCES - 1) * layout::UPSTREAM_WORDS;
+        UpstreamRead::unpack(&std::array::from_fn(|offset| self.word(at + offset)))
     }
 
     /// What is known of an instance's process; of one that nobody looks after, nothing.

@@ -13,6 +13,7 @@ use tgm_time::{Mono, Time};
 
 use super::announce_words::AnnounceRead;
 use super::layout::{self, CARD_WORDS, COUNTERS, INSTANCE_WORDS, NAME_BYTES, NAME_WORDS, NODE_WORDS};
+use super::upstream_words::UpstreamRead;
 use super::wire_words::WireRead;
 use crate::processes::ProcessRead;
 
@@ -179,10 +180,20 @@ impl Writer {
 
     /// Stores what is known of an instance's ptp4l.
     pub fn announce(&self, instance: Instance, read: &AnnounceRead) {
+        self.words_of(layout::AT_ANNOUNCE, instance, read.pack());
+    }
+
+    /// Stores what is known of the clock that an instance's ptp4l follows.
+    pub fn upstream(&self, instance: Instance, read: &UpstreamRead) {
+        self.words_of(layout::AT_UPSTREAM, instance, read.pack());
+    }
+
+    /// Stores the words of an instance in the area that begins at `at`.
+    fn words_of<const N: usize>(&self, at: usize, instance: Instance, words: [u64; N]) {
         let place = usize::from(instance.0);
         if place < MAX_INSTANCES {
-            for (offset, word) in read.pack().into_iter().enumerate() {
-                self.set(layout::AT_ANNOUNCE + place * layout::ANNOUNCE_WORDS + offset, word);
+            for (offset, word) in words.into_iter().enumerate() {
+                self.set(at + place * N + offset, word);
             }
         }
     }

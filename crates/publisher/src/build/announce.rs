@@ -1,11 +1,12 @@
 //! The link to an instance's ptp4l.
 
-use tgm_core::Instance as Id;
+use tgm_core::{Instance as Id, Port};
 use tgm_linuxptp::{Link, Locations, Mode, Options};
 use tgm_node::ptp4l::Ptp4lSlot;
+use tgm_node::upstream::UpstreamSlot;
 use tgm_time::{Mono, Time};
 
-use crate::config::{AnnounceMode, Instance, Ptp4l};
+use crate::config::{AnnounceMode, Instance, Ptp4l, Role};
 use crate::exit::Fatal;
 
 /// Where a ptp4l listens, and where it is to answer.
@@ -21,6 +22,19 @@ pub fn locations(ptp4l: &Ptp4l, mode: Mode) -> Locations {
     };
     locations.folder.clone_from(&ptp4l.folder);
     locations
+}
+
+/// Asks the ptp4l of an instance that follows another clock about that one; `None` for a grandmaster.
+pub fn upstream(id: Id, port: Port, instance: &Instance, now: Time<Mono>) -> Result<Option<UpstreamSlot>, Fatal> {
+    if instance.role == Role::Grandmaster {
+        return Ok(None);
+    }
+    let ptp4l = &instance.ptp4l;
+    // Older versions have no read-only socket, and only one that may be written to grants subscriptions.
+    let locations = locations(ptp4l, Mode::Own);
+    let link = Link::follow(&locations, ptp4l.domain, ptp4l.transport_specific, now)
+        .map_err(|error| Fatal::Config(format!("instance `{}`: {error}", instance.name)))?;
+    Ok(Some(UpstreamSlot::new(id, port, link)))
 }
 
 /// Opens the link; `None` if nothing is to be done about this ptp4l. Second: what is wrong with it now, for people.

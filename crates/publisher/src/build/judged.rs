@@ -5,13 +5,17 @@ use tgm_core::config::{CardPolicy, Compat, DrillPlan, InstanceConfig, Judge, Lim
 use tgm_core::process::Downtimes;
 use tgm_time::Nanos;
 
-use crate::config::{Card, CompatName, Holdover, Instance, OutOfSpecClass, ProfileName};
+use crate::config::{Card, CompatName, Holdover, Instance, OutOfSpecClass, ProfileName, Role};
 
 /// How the instance `id` is judged.
 pub fn judged(id: Id, instance: &Instance) -> InstanceConfig {
     InstanceConfig {
         instance: id,
-        judge: Judge::Tgm,
+        judge: match instance.role {
+            Role::Grandmaster => Judge::Tgm,
+            Role::Boundary => Judge::Tbc,
+            Role::Slave => Judge::Slave,
+        },
         limits: limits(instance),
         out_of_spec: match instance.out_of_spec_class {
             OutOfSpecClass::None => OutOfSpec::None,

@@ -22,7 +22,7 @@ use super::discover::present;
 use super::judged::{card_policy, judged, policy};
 use super::pins::{CardPins, wishes};
 use super::{Built, announce, leap, witness};
-use crate::config::{Card, Config, Devices, Instance};
+use crate::config::{Card, Config, Devices, Instance, Role};
 use crate::exit::Fatal;
 use crate::learned;
 
@@ -170,7 +170,13 @@ impl Builder<'_> {
             .map_err(|_| Fatal::Config("more instances than fit".into()))?;
         let mut recording = false;
         for (place, card) in instance.cards.iter().enumerate() {
-            recording |= self.card(id, card, place == 0)?;
+            recording |= self.card(id, card, instance.role, place == 0)?;
+        }
+        let leader = instance.cards.first().map_or("", |card| card.interface.as_str());
+        let leader = self.intern(leader)?;
+        if let Some(slot) = announce::upstream(id, leader, instance, self.now)? {
+            self.any = true;
+            self.sources.upstreams.push(slot);
         }
         if let Some((slot, problem)) = announce::link(id, instance, recording, self.now)? {
             self.sources.ptp4ls.push(slot);
@@ -201,11 +207,14 @@ impl Builder<'_> {
     }
 
     /// True if its receiver is a recording.
-    fn card(&mut self, id: Id, card: &Card, leads: bool) -> Result<bool, Fatal> {
+    fn card(&mut self, id: Id, card: &Card, role: Role, leads: bool) -> Result<bool, Fatal> {
         let port = self.intern(&card.interface)?;
-        let found = self.find(card)?;
+        let found = self.find(card, role)?;
         let phc = self.phc(card, &found, id, port);
-        let gnss = self.gnss(card, &found, id, port)?;
+        let gnss = match role {
+            Role::Grandmaster => self.gnss(card, &found, id, port)?,
+            Role::Boundary | Role::Slave => None, // its time comes from elsewhere
+        };
         let recording = gnss.as_ref().is_some_and(|(spec, _)| matches!(spec, Spec::File { .. }));
         if recording {
             self.notes.push(format!(
@@ -235,7 +244,7 @@ impl Builder<'_> {
             port,
             phc_on_dpll: card.phc_on_dpll,
             // A leader without a receiver must not be taken for a follower whose leader is judged elsewhere.
-            has_gnss: leads || gnss.is_some(),
+            has_gnss: gnss.is_some() || leads && role == Role::Grandmaster,
             has_dpll: card.dpll != Devices::None,
             simulated: recording,
         };
@@ -271,9 +280,9 @@ impl Builder<'_> {
     }
 
     /// What the kernel knows of the card's interface. A card whose devices are all named needs none.
-    fn find(&mut self, card: &Card) -> Result<Found, Fatal> {
+    fn find(&mut self, card: &Card, role: Role) -> Result<Found, Fatal> {
         let root = SysRoot::new("/");
-        let needs = card.phc == Devices::Auto || card.gnss == Devices::Auto;
+        let needs = card.phc == Devices::Auto || card.gnss == Devices::Auto && role == Role::Grandmaster;
         match root.card(&card.interface) {
             Ok(found) => Ok(found),
             Err(error) if needs => Err(Fatal::NoHardware(format!("{error}; {}", present(&root)))),
@@ -343,9 +352,6 @@ impl Builder<'_> {
         };
         match GnssSource::new(setup) {
             Ok(mut source) => {
-                if card.gnss_position_held {
-                    source.set_position_held();
-                }
                 let service = super::receiver::service(card, self.config.control.gnss, &spec, &mut source)?;
                 self.receivers
                     .extend(service.map(|service| (card.interface.clone(), service)));

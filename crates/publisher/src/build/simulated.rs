@@ -47,6 +47,7 @@ pub fn simulated(scenario: Option<&Path>, speed: u32) -> Result<Built, Fatal> {
         judged: config,
         writer,
         sources: Sources {
+            upstreams: Vec::new(),
             dpll: None,
             cards,
             ptp4ls: vec![], // a simulation is never announced

@@ -4,7 +4,7 @@ use tgm_linuxptp::config::{ConfigFile, ports};
 use tgm_time::Nanos;
 
 use super::programs::named;
-use crate::config::{AnnounceMode, Instance, Who, Witness};
+use crate::config::{AnnounceMode, Instance, Role, Who, Witness};
 
 /// Another manager is given as much longer as its answers are.
 const OF_OTHERS: Nanos = Nanos::from_secs(2);
@@ -14,6 +14,8 @@ pub fn interfaces(instance: &Instance) -> Vec<String> {
     let mut found = match &instance.ptp4l.witness {
         Witness::Off => Vec::new(),
         Witness::Ports(ports) => ports.clone(),
+        // A clock that follows passes its upstream on: what is meant holds only when it does not.
+        Witness::Auto if instance.role != Role::Grandmaster => Vec::new(),
         Witness::Auto if instance.ptp4l.announce == AnnounceMode::Off => Vec::new(),
         Witness::Auto => configured(instance),
     };

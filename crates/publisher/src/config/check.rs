@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::{AnnounceMode, Config, Instance, OutOfSpecClass, Pin, Who};
+use super::receiver::GnssSetup;
+use super::{AnnounceMode, Card, Config, Devices, Instance, OutOfSpecClass, Pin, Role, Who, Witness};
 use crate::build::interfaces_of;
 use crate::build::programs::programs;
 use crate::exit::Fatal;
@@ -56,7 +57,6 @@ pub fn check(config: &Config) -> Result<Vec<String>, Fatal> {
     if let Some(why) = config.holdover.drill.fault(config.control.dpll) {
         return Err(Fatal::Config(why.into()));
     }
-    config.doors.check().map_err(Fatal::Config)?;
     let max_age = config.continuity.adopt_max_age_s;
     if !(2..=10).contains(&max_age) {
         return Err(Fatal::Config(format!(
@@ -132,6 +132,7 @@ fn check_instance(instance: &Instance, warnings: &mut Vec<String>) -> Result<(),
             );
         }
     }
+    check_role(instance)?;
     let ptp4l = &instance.ptp4l;
     if ptp4l.transport_specific > 15 || ptp4l.domain > 127 {
         return refuse(
@@ -183,6 +184,44 @@ fn check_instance(instance: &Instance, warnings: &mut Vec<String>) -> Result<(),
     Ok(())
 }
 
+/// A clock that follows another takes nothing from a receiver, and one that passes nothing on announces nothing.
+fn check_role(instance: &Instance) -> Result<(), Fatal> {
+    if instance.role == Role::Grandmaster {
+        return Ok(());
+    }
+    if instance.role == Role::Slave && instance.ptp4l.announce != AnnounceMode::Off {
+        return refuse(
+            instance,
+            "has role = \"t-tsc\" and ptp4l.announce: a T-TSC announces nothing; set announce = \"off\", or role = \"t-bc\"",
+        );
+    }
+    if matches!(instance.ptp4l.witness, Witness::Ports(_)) {
+        return refuse(
+            instance,
+            "follows another clock by PTP and passes on what that one announces: there is nothing of its own for ptp4l.witness to compare",
+        );
+    }
+    let ptp4l = &instance.process.ptp4l;
+    if ptp4l.run == Who::Manage || ptp4l.config.is_some() {
+        return refuse(
+            instance,
+            "follows another clock by PTP, and the rules for what process.ptp4l runs or checks are those of a grandmaster: let somebody \
+             else run its ptp4l, and set no process.ptp4l.config",
+        );
+    }
+    let named = |card: &&Card| matches!(card.gnss, Devices::This(_)) || card.gnss_setup != GnssSetup::default();
+    if let Some(card) = instance.cards.iter().find(named) {
+        return refuse(
+            instance,
+            &format!(
+                "follows another clock by PTP, and its card {} has a receiver: set role = \"t-gm\", or leave gnss and gnss_setup out",
+                card.interface
+            ),
+        );
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,6 +251,15 @@ mod tests {
             ("max_in_spec_offset_ns = 2000", "never leave"),
             ("local_holdover_timeout_s = -1", "local_holdover_timeout_s"),
             ("ptp4l.domain = 128", "ptp4l.domain"),
+            ("role = \"t-tsc\"\nptp4l.announce = \"own\"", "announces nothing"),
+            (
+                "role = \"t-bc\"\nprocess.ptp4l.run = \"manage\"",
+                "those of a grandmaster",
+            ),
+            (
+                "role = \"t-bc\"\nprocess.ptp4l = { run = \"watch\", config = \"/x\" }",
+                "those of a grandmaster",
+            ),
             ("ptp4l.transport_specific = 16", "transport_specific"),
         ] {
             let error = check(&config(text)).expect_err(text).to_string();
@@ -235,6 +283,15 @@ mod tests {
             let error = check(&toml::from_str(&text).unwrap()).expect_err(pin).to_string();
             assert!(error.contains(hint), "{error}");
         }
+        let mut with_receiver = config("role = \"t-bc\"");
+        with_receiver.instances[0].cards[0].gnss = Devices::This("dev:/dev/gnss0".into());
+        assert!(
+            check(&with_receiver)
+                .unwrap_err()
+                .to_string()
+                .contains("has a receiver")
+        );
+        assert!(check(&config("role = \"t-bc\"\nptp4l.announce = \"own\"")).is_ok());
         let twice = "[[instance]]\n[[instance.card]]\ninterface = \"a\"\n[[instance.card]]\ninterface = \"a\"\n";
         assert!(check(&toml::from_str(twice).unwrap()).is_err());
         assert!(check(&toml::from_str("[[instance]]\n").unwrap()).is_err());

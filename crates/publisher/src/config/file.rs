@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::doors::Doors;
 use super::holdover::Holdover;
 use super::pins::Pin;
 use super::process::Processes;
@@ -23,8 +22,6 @@ pub struct Config {
     pub run_dir: Option<PathBuf>,
     /// HTTP and store.
     pub publisher: Publisher,
-    /// Who may come in, and where events may go.
-    pub doors: Doors,
     /// Logs.
     pub log: Log,
     /// UTC offset while no receiver tells it.
@@ -155,6 +152,21 @@ pub enum OutOfSpecClass {
     Auto,
 }
 
+/// What kind of clock it is (ITU-T G.8275).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+pub enum Role {
+    /// A grandmaster: its time comes from a receiver.
+    #[default]
+    #[serde(rename = "t-gm")]
+    Grandmaster,
+    /// A boundary clock: its ptp4l follows another clock and passes its time on.
+    #[serde(rename = "t-bc")]
+    Boundary,
+    /// A slave clock: its ptp4l follows another clock and passes nothing on.
+    #[serde(rename = "t-tsc")]
+    Slave,
+}
+
 /// Which classes are announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
 pub enum ProfileName {
@@ -243,6 +255,8 @@ impl Default for Ptp4l {
 pub struct Instance {
     /// Its name in metrics (`config` label).
     pub name: String,
+    /// What kind of clock it is.
+    pub role: Role,
     /// Limit of |phase|, |PHC offset|, tAcc and their root sum of squares: 100 ns for PRTC-A, 40 ns for PRTC-B.
     pub offset_limit_ns: i64,
     /// Limit of the system clock's offset for LOCKED.
@@ -280,6 +294,7 @@ impl Default for Instance {
     fn default() -> Self {
         Instance {
             name: "ptp4l.0.config".into(),
+            role: Role::default(),
             offset_limit_ns: 100,
             os_clock_limit_ns: 100,
             in_sync_condition_times: 10,
@@ -326,9 +341,6 @@ pub struct Card {
     /// tgmd owns the receiver: it opens /dev/gnssN even if it cannot tell whether somebody else reads it.
     #[serde(default)]
     pub gnss_own: bool,
-    /// The receiver holds its position although its bytes do not say so: a 2D fix is good for time then.
-    #[serde(default)]
-    pub gnss_position_held: bool,
     /// How its receiver is set up, if `control.gnss` says so.
     #[serde(default)]
     pub gnss_setup: GnssSetup,
@@ -434,7 +446,6 @@ mod tests {
         assert_eq!(
             (
                 shown.publisher,
-                shown.doors,
                 shown.log,
                 shown.control,
                 shown.continuity,
@@ -442,7 +453,6 @@ mod tests {
             ),
             (
                 Publisher::default(),
-                Doors::default(),
                 Log::default(),
                 Control::default(),
                 Continuity::default(),

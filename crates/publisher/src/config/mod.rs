@@ -1,7 +1,6 @@
 //! The configuration file: TOML, every key optional, unknown keys refused with line and column.
 
 mod check;
-mod doors;
 mod file;
 mod holdover;
 mod pins;
@@ -10,9 +9,9 @@ mod receiver;
 mod witness;
 
 pub use check::check;
-pub use doors::Doors;
 pub use file::{
-    AnnounceMode, Card, CompatName, Config, Devices, Instance, Leap, OutOfSpecClass, ProfileName, Ptp4l, Stop, read,
+    AnnounceMode, Card, CompatName, Config, Devices, Instance, Leap, OutOfSpecClass, ProfileName, Ptp4l, Role, Stop,
+    read,
 };
 pub use holdover::Holdover;
 pub use pins::{Pin, State as PinState, Toward as PinToward};

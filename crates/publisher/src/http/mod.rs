@@ -3,7 +3,6 @@
 //! What is asked and answered is decided in `tgm-ocloud` and `tgm-metrics`; here are sockets, limits and headers.
 
 mod announce;
-mod limits;
 mod processes;
 mod rest;
 mod scrape;
@@ -18,7 +17,6 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
-use tgm_metrics::Registry;
 use tgm_ocloud::{Api, Hub};
 use tokio::net::TcpListener;
 
@@ -28,8 +26,6 @@ use crate::feed::Feed;
 /// Serves both until the process ends.
 pub async fn serve(rest: TcpListener, metrics: TcpListener, hub: Hub, feed: Arc<Feed>, args: PublishArgs) {
     let node = args.node_name;
-    let registry = Registry::default();
-    let _limits = limits::gauges(&registry, &args.limits);
     let status = Router::new()
         .route("/status", get(status))
         .with_state((feed.clone(), node.clone()));
@@ -37,7 +33,6 @@ pub async fn serve(rest: TcpListener, metrics: TcpListener, hub: Hub, feed: Arc<
         hub: hub.clone(),
         truth: feed.clone(),
         sources: feed,
-        registry,
         node,
     };
     tokio::join!(
