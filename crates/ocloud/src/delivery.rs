@@ -22,6 +22,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
+use crate::dial::Dialer;
 use crate::endpoint::Endpoint;
 use crate::link::{self, Link, LinkError};
 use crate::queue::{Item, Queue};
@@ -74,8 +75,8 @@ impl Subscriber {
     }
 
     /// Starts its task on the present runtime, with the connection that its initial notification went over.
-    pub fn start(self: &Arc<Self>, timing: Timing, counters: Arc<Counters>, link: Option<Link>) {
-        let task = tokio::spawn(run(self.clone(), timing, counters, link));
+    pub fn start(self: &Arc<Self>, timing: Timing, counters: Arc<Counters>, dialer: Arc<Dialer>, link: Option<Link>) {
+        let task = tokio::spawn(run(self.clone(), timing, counters, dialer, link));
         *lock(&self.task) = Some(task.abort_handle());
     }
 
@@ -181,7 +182,7 @@ pub enum AttemptError {
 /// that was begun on `link` is this one.
 pub async fn attempt(
     link: &mut Option<Link>,
-    endpoint: &Endpoint,
+    (endpoint, dialer): (&Endpoint, &Dialer),
     body: &[u8],
     simulated: bool,
     limit: Duration,
@@ -189,7 +190,7 @@ pub async fn attempt(
     let work = async {
         let mut open = match link.take() {
             Some(open) => open,
-            None => Link::open(endpoint).await?,
+            None => Link::open(endpoint, dialer).await?,
         };
         if !open.has_begun() {
             open.begin(body, simulated);
@@ -197,7 +198,7 @@ pub async fn attempt(
         let mut answer = open.finish().await;
         if matches!(answer, Err(LinkError::Broken(_) | LinkError::Closed)) && open.has_answered() {
             // The consumer may have closed an idle connection just now: that is no failure of its own.
-            open = Link::open(endpoint).await?;
+            open = Link::open(endpoint, dialer).await?;
             open.begin(body, simulated);
             answer = open.finish().await;
         }
@@ -213,14 +214,20 @@ pub async fn attempt(
     }
 }
 
-async fn run(subscriber: Arc<Subscriber>, timing: Timing, counters: Arc<Counters>, mut link: Option<Link>) {
+async fn run(
+    subscriber: Arc<Subscriber>,
+    timing: Timing,
+    counters: Arc<Counters>,
+    dialer: Arc<Dialer>,
+    mut link: Option<Link>,
+) {
     let mut failures = 0u32;
     let mut chance = Chance::new();
     loop {
         let item = next(&subscriber, &mut link).await;
         let result = attempt(
             &mut link,
-            &subscriber.endpoint,
+            (&subscriber.endpoint, &dialer),
             &item.body,
             item.simulated,
             timing.attempt,
@@ -330,9 +337,9 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let text = format!("http://{}/", listener.local_addr().unwrap());
         let subscriber = Arc::new(Subscriber::new(Uuid::nil(), Endpoint::parse(&text).unwrap()));
-        let link = Link::open(&subscriber.endpoint).await.unwrap();
+        let link = Link::open(&subscriber.endpoint, &Dialer::default()).await.unwrap();
         let (counters, go) = (Arc::new(Counters::default()), Arc::new(Notify::new()));
-        subscriber.start(Timing::default(), counters.clone(), Some(link));
+        subscriber.start(Timing::default(), counters.clone(), Arc::default(), Some(link));
         while subscriber.lane().idle.is_none() {
             tokio::task::yield_now().await;
         }

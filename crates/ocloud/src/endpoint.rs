@@ -1,13 +1,13 @@
-//! Where a consumer wants its events, and which places are never spoken to.
+//! Where a consumer wants its events, as far as that can be read without asking anybody. Who may be spoken to is [`Policy`]'s to say.
 //!
-//! This version POSTs over plain HTTP. Loopback and any host of the cluster are allowed; link-local addresses are not, because the
-//! metadata services of clouds live there (169.254.169.254, fd00:ec2::254). A name is resolved once per connection, every address is
-//! checked, and the checked address is the one connected to. Redirects are never followed.
+//! [`Policy`]: crate::policy::Policy
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use hyper::Uri;
 use hyper::header::HeaderValue;
+
+use crate::policy::{ends_in_number, is_name, never};
 
 /// Longest EndpointUri, in bytes.
 pub const MAX_LENGTH: usize = 2048;
@@ -33,9 +33,15 @@ pub enum EndpointError {
     /// `user:password@`.
     #[error("EndpointUri carries user information, which is neither sent nor stored")]
     UserInfo,
+    /// `#…`, which no request carries.
+    #[error("EndpointUri has a fragment, which no request carries")]
+    Fragment,
     /// No host.
     #[error("EndpointUri has no host")]
     NoHost,
+    /// A host that is neither a name nor an address as everybody writes it.
+    #[error("EndpointUri names the host {0}, which is neither a name nor an address in its usual form")]
+    Host(String),
     /// A port that is none.
     #[error("EndpointUri has a port that is not in 1…65535")]
     Port,
@@ -44,6 +50,9 @@ pub enum EndpointError {
         "EndpointUri leads to {0}: link-local, metadata, multicast and unspecified addresses are never delivered to"
     )]
     Forbidden(IpAddr),
+    /// A place that this node's policy does not deliver to: what, and what it does.
+    #[error("EndpointUri leads to {0}, where this node delivers to {1}")]
+    Policy(String, &'static str),
 }
 
 /// A place to POST to.
@@ -88,20 +97,21 @@ impl Endpoint {
         if authority.as_str().contains('@') {
             return Err(EndpointError::UserInfo);
         }
-        let bare = authority.host();
-        let host = bare.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-        if host.is_empty() {
-            return Err(EndpointError::NoHost);
+        if text.contains('#') {
+            return Err(EndpointError::Fragment);
         }
+        let bare = authority.host();
+        let host = host(bare)?;
         let port = match authority.as_str().get(bare.len()..) {
             None | Some("") => 80,
-            Some(port) => port.strip_prefix(':').and_then(|port| port.parse().ok()).unwrap_or(0),
+            Some(port) => port
+                .strip_prefix(':')
+                .filter(|port| port.bytes().all(|byte| byte.is_ascii_digit())) // "+80" parses too
+                .and_then(|port| port.parse().ok())
+                .unwrap_or(0),
         };
         if port == 0 {
             return Err(EndpointError::Port);
-        }
-        if let Ok(address) = host.parse() {
-            check(address)?;
         }
         let target = uri.path_and_query().map_or("/", |target| target.as_str());
         let target = if target.starts_with('/') {
@@ -119,37 +129,29 @@ impl Endpoint {
     }
 }
 
-/// Whether an address may be spoken to.
-pub fn check(address: IpAddr) -> Result<(), EndpointError> {
-    let is_forbidden = match address {
-        IpAddr::V4(v4) => v4.is_link_local() || v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast(),
-        IpAddr::V6(v6) => match embedded(v6) {
-            Some(v4) => return check(v4).map_err(|_| EndpointError::Forbidden(address)),
-            None => {
-                v6.is_unicast_link_local()
-                    || v6.is_unspecified()
-                    || v6.is_multicast()
-                    || v6 == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
-            }
-        },
-    };
-    if is_forbidden {
-        return Err(EndpointError::Forbidden(address));
+/// A host in its one form: lower case, without brackets and without the dot of the root. Addresses have only their usual form: the
+/// system's resolver knows others (`127.1`, `0x7f000001`), and who writes them hides something.
+fn host(bare: &str) -> Result<String, EndpointError> {
+    let bad = || EndpointError::Host(bare.chars().take(64).collect());
+    let text = bare.to_ascii_lowercase();
+    if let Some(bracketed) = text.strip_prefix('[') {
+        let address = bracketed.strip_suffix(']').and_then(|text| text.parse().ok());
+        let address = IpAddr::V6(address.ok_or_else(bad)?);
+        never(address)?;
+        return Ok(address.to_string());
     }
-    Ok(())
-}
-
-/// The IPv4 address that an IPv6 one stands for: mapped, compatible, NAT64 (RFC 6052) or 6to4 (RFC 3056).
-fn embedded(v6: Ipv6Addr) -> Option<IpAddr> {
-    let [a, b, c, d, e, f, g, h] = v6.segments();
-    let (high, low) = match (a, b, c, d, e, f) {
-        (0, 0, 0, 0, 0, 0xffff) | (0x64, 0xff9b, 0, 0, 0, 0) => (g, h),
-        (0, 0, 0, 0, 0, 0) if (g, h) != (0, 0) && (g, h) != (0, 1) => (g, h),
-        (0x2002, high, low, ..) => (high, low),
-        _ => return None,
-    };
-    let bits = u32::from(high) << 16 | u32::from(low);
-    Some(IpAddr::V4(bits.into()))
+    if text.is_empty() {
+        return Err(EndpointError::NoHost);
+    }
+    if let Ok(address) = text.parse::<Ipv4Addr>() {
+        never(IpAddr::V4(address))?;
+        return Ok(text);
+    }
+    let name = text.strip_suffix('.').unwrap_or(&text);
+    if !is_name(name) || ends_in_number(name) {
+        return Err(bad());
+    }
+    Ok(name.to_owned())
 }
 
 #[cfg(test)]

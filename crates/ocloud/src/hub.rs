@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::address::Target;
 use crate::compat::Compat;
 use crate::delivery::Subscriber;
+use crate::dial::Dialer;
 use crate::encode::{Envelope, encode, encode_unset};
 use crate::endpoint::Endpoint;
 use crate::model::{Model, Row, rows_of};
@@ -45,6 +46,8 @@ pub struct Config {
     pub timing: Timing,
     /// Most subscriptions, over all consumers.
     pub max_subscriptions: usize,
+    /// How consumers are reached, and which are.
+    pub dialer: Arc<Dialer>,
     /// How long a dead node process goes unmentioned; it is back within 100 ms as a rule.
     pub node_grace: Duration,
     /// Whose habits it keeps.
@@ -59,6 +62,7 @@ impl Config {
             store: None,
             timing: Timing::default(),
             max_subscriptions: 1024,
+            dialer: Arc::default(),
             node_grace: Duration::from_secs(10),
             compat: Compat::default(),
         }
@@ -195,7 +199,7 @@ impl Hub {
         state.subscribers.push(subscriber.clone());
         state.refresh(&subscriber);
         subscriber.owe(subscriber.wanted());
-        subscriber.start(config.timing, counters.clone(), None);
+        subscriber.start(config.timing, counters.clone(), config.dialer.clone(), None);
     }
 
     /// Tells consumers what changed. `picture` is the truth at or after the event; `now` is on the clock of `event.at`.

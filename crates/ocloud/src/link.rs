@@ -2,14 +2,14 @@
 //! together in one buffer and on the socket in one call. Its end – what did not fit, the answer – is waited for by the consumer's task.
 
 use std::io::ErrorKind;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper::StatusCode;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 
 use crate::answer::{self, AnswerError, Seen};
-use crate::endpoint::{self, Endpoint, EndpointError};
+use crate::dial::Dialer;
+use crate::endpoint::{Endpoint, EndpointError};
 use crate::retry::Later;
 use crate::text::digits;
 
@@ -66,14 +66,9 @@ pub struct Link {
 }
 
 impl Link {
-    /// Resolves, checks every address and connects to the first that answers.
-    pub async fn open(endpoint: &Endpoint) -> Result<Self, LinkError> {
-        let addresses: Vec<SocketAddr> = lookup_host((endpoint.host.as_str(), endpoint.port)).await?.collect();
-        for address in &addresses {
-            endpoint::check(address.ip())?;
-        }
-        let stream = TcpStream::connect(addresses.as_slice()).await?;
-        stream.set_nodelay(true)?;
+    /// Connects to an endpoint.
+    pub async fn open(endpoint: &Endpoint, dialer: &Dialer) -> Result<Self, LinkError> {
+        let stream = dialer.connect(endpoint).await?;
         Ok(Link {
             stream: Arc::new(stream),
             head: head(endpoint),

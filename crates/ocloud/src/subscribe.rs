@@ -70,6 +70,8 @@ impl Hub {
     pub async fn subscribe(&self, address: &str, endpoint: &str) -> Result<Subscription, SubscribeError> {
         let target = Target::parse(address, &self.0.config.node)?;
         let endpoint = Endpoint::parse(endpoint)?;
+        let dialer = self.0.config.dialer.clone();
+        dialer.admit(&endpoint)?;
         self.admit(&target, &endpoint)?;
         let _pending = Pending::start(&self.0.pending).ok_or(SubscribeError::Busy)?;
         if self.outage().is_some() {
@@ -79,7 +81,7 @@ impl Hub {
         let mut link = None;
         for (resource, body, simulated) in self.initial(&target)? {
             let limit = self.0.config.timing.attempt;
-            let answer = attempt(&mut link, &endpoint, &body, simulated, limit).await;
+            let answer = attempt(&mut link, (&endpoint, &dialer), &body, simulated, limit).await;
             let taken = answer.and_then(|status| match self.0.config.compat.takes(status) {
                 true => Ok(()),
                 false => Err(AttemptError::NotExactly(status)),
@@ -196,7 +198,12 @@ impl Hub {
         let known = state.subscribers.iter().find(|one| one.endpoint == endpoint).cloned();
         let subscriber = known.unwrap_or_else(|| {
             let subscriber = Arc::new(Subscriber::new(Uuid::new_v4(), endpoint));
-            subscriber.start(self.0.config.timing, self.0.counters.clone(), link);
+            subscriber.start(
+                self.0.config.timing,
+                self.0.counters.clone(),
+                self.0.config.dialer.clone(),
+                link,
+            );
             state.subscribers.push(subscriber.clone());
             subscriber
         });

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::CompatName;
+use crate::config::{CompatName, Doors};
 
 /// The PTP telecom-grandmaster node: watches GNSS, DPLL and PHC, tells O-RAN subscribers and Prometheus.
 #[derive(Debug, Parser)]
@@ -79,6 +79,9 @@ pub struct PublishArgs {
     /// Folder that keeps subscriptions.
     #[arg(long)]
     pub store: Option<PathBuf>,
+    /// Who may come in, and where events may go: what the configuration says under `doors`, as JSON.
+    #[arg(long, value_parser = doors, default_value = "{}")]
+    pub doors: Doors,
     /// User to become, `UID:GID`, after the store and before any socket is opened.
     #[arg(long, value_parser = user)]
     pub user: Option<(u32, u32)>,
@@ -91,6 +94,10 @@ pub struct PublishArgs {
     /// JSON instead of text logs.
     #[arg(long)]
     pub json_log: bool,
+}
+
+fn doors(text: &str) -> Result<Doors, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
 fn user(text: &str) -> Result<(u32, u32), String> {
@@ -116,6 +123,9 @@ impl PublishArgs {
         if let Some(store) = &self.store {
             put("--store", store.display().to_string());
         }
+        if self.doors != Doors::default() {
+            put("--doors", serde_json::to_string(&self.doors).unwrap_or_default());
+        }
         if let Some((user, group)) = self.user {
             put("--user", format!("{user}:{group}"));
         }
@@ -138,6 +148,10 @@ mod tests {
             node_name: "node1".into(),
             store: Some("/tmp/a store".into()),
             user: Some((65_534, 65_534)),
+            doors: Doors {
+                insecure: true,
+                ..Doors::default()
+            },
             orphan_timeout: 7,
             compat: CompatName::Openshift,
             json_log: true,
@@ -148,6 +162,7 @@ mod tests {
                 store: None,
                 user: None,
                 compat: CompatName::None,
+                doors: Doors::default(),
                 json_log: false,
                 ..args
             },

@@ -81,9 +81,18 @@ fn publish_args(args: &NodeArgs, config: &Config) -> Result<PublishArgs, Fatal> 
     let node_name = config.node_name.clone().or(from_environment).or_else(from_host);
     let settings = &config.publisher;
     let store = args.store.clone().or_else(|| settings.store.clone());
+    let listen = args.listen.unwrap_or(settings.listen);
+    let metrics_listen = args.metrics_listen.unwrap_or(settings.metrics_listen);
+    for (key, address) in [
+        ("publisher.listen", listen),
+        ("publisher.metrics_listen", metrics_listen),
+    ] {
+        config.doors.check_listener(key, address).map_err(Fatal::Config)?;
+    }
     Ok(PublishArgs {
-        listen: args.listen.unwrap_or(settings.listen),
-        metrics_listen: args.metrics_listen.unwrap_or(settings.metrics_listen),
+        listen,
+        metrics_listen,
+        doors: config.doors.clone(),
         node_name: node_name
             .ok_or_else(|| Fatal::Config("this node has no name: set NODE_NAME or node_name".into()))?,
         store: store

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, getuid, setgid, setgroups, setuid};
 use tgm_node::handover::{self, HandoverError, Shared};
-use tgm_ocloud::{Config as HubConfig, Hub};
+use tgm_ocloud::{Config as HubConfig, Dialer, Hub};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::unix::pipe::Receiver;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
@@ -105,6 +105,8 @@ async fn serve(args: &PublishArgs) -> Result<(), Fatal> {
     let config = HubConfig {
         store: args.store.clone(),
         compat: args.compat.into(),
+        dialer: Arc::new(Dialer::new(args.doors.policy())),
+        max_subscriptions: args.doors.subscriptions,
         ..HubConfig::new(args.node_name.clone())
     };
     let hub = Hub::open(config, feed.clone()).map_err(|error| Fatal::CannotServe(error.to_string()))?;

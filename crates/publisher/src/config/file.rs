@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, de};
 
+use super::doors::Doors;
 use super::holdover::Holdover;
 use super::pins::Pin;
 use super::process::Processes;
@@ -22,6 +23,8 @@ pub struct Config {
     pub run_dir: Option<PathBuf>,
     /// HTTP and store.
     pub publisher: Publisher,
+    /// Who may come in, and where events may go.
+    pub doors: Doors,
     /// Logs.
     pub log: Log,
     /// UTC offset while no receiver tells it.
@@ -446,6 +449,7 @@ mod tests {
         assert_eq!(
             (
                 shown.publisher,
+                shown.doors,
                 shown.log,
                 shown.control,
                 shown.continuity,
@@ -453,6 +457,7 @@ mod tests {
             ),
             (
                 Publisher::default(),
+                Doors::default(),
                 Log::default(),
                 Control::default(),
                 Continuity::default(),

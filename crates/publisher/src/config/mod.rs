@@ -1,6 +1,7 @@
 //! The configuration file: TOML, every key optional, unknown keys refused with line and column.
 
 mod check;
+mod doors;
 mod file;
 mod holdover;
 mod pins;
@@ -9,6 +10,7 @@ mod receiver;
 mod witness;
 
 pub use check::check;
+pub use doors::Doors;
 pub use file::{
     AnnounceMode, Card, CompatName, Config, Devices, Instance, Leap, OutOfSpecClass, ProfileName, Ptp4l, Role, Stop,
     read,

@@ -1,0 +1,147 @@
+//! Who may come in, and where events may go.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+use tgm_ocloud::Policy;
+use tgm_ocloud::policy::Allowed;
+
+/// The doors of the publisher.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Doors {
+    /// Where events may go.
+    pub endpoints: Endpoints,
+    /// What [`Endpoints::AllowList`] allows.
+    #[serde(deserialize_with = "allowed")]
+    pub allow_list: Vec<String>,
+    /// Listen beyond loopback without TLS.
+    pub insecure: bool,
+    /// Subscriptions of all.
+    pub subscriptions: usize,
+}
+
+/// Where events may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Endpoints {
+    /// `localhost` only.
+    Localhost,
+    /// `localhost` and private addresses.
+    #[default]
+    Cluster,
+    /// What `allow_list` names.
+    AllowList,
+}
+
+impl Default for Doors {
+    fn default() -> Self {
+        Doors {
+            endpoints: Endpoints::default(),
+            allow_list: Vec::new(),
+            insecure: false,
+            subscriptions: 1024,
+        }
+    }
+}
+
+impl Doors {
+    /// Refuses what makes no sense together.
+    pub fn check(&self) -> Result<(), String> {
+        match (self.endpoints, self.allow_list.is_empty()) {
+            (Endpoints::AllowList, true) => {
+                return Err("doors.endpoints = \"allow-list\" needs names or networks in doors.allow_list".to_owned());
+            }
+            (Endpoints::Localhost | Endpoints::Cluster, false) => {
+                return Err("doors.allow_list counts only with doors.endpoints = \"allow-list\"".to_owned());
+            }
+            _ => {}
+        }
+        if !(1..=65_536).contains(&self.subscriptions) {
+            return Err("doors.subscriptions is 1 to 65536".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Refuses to listen where anybody could ask.
+    pub fn check_listener(&self, key: &str, address: SocketAddr) -> Result<(), String> {
+        if address.ip().is_loopback() || self.insecure {
+            return Ok(());
+        }
+        Err(format!(
+            "{key} = {address} is open to the network, and nothing encrypts or authenticates there: listen on loopback, or say \
+             doors.insecure = true"
+        ))
+    }
+
+    /// The policy that this is.
+    pub fn policy(&self) -> Policy {
+        match self.endpoints {
+            Endpoints::Localhost => Policy::Localhost,
+            Endpoints::Cluster => Policy::Cluster,
+            Endpoints::AllowList => {
+                Policy::AllowList(self.allow_list.iter().filter_map(|line| line.parse().ok()).collect())
+            }
+        }
+    }
+}
+
+fn allowed<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let lines = Vec::<String>::deserialize(from)?;
+    for line in &lines {
+        line.parse::<Allowed>().map_err(de::Error::custom)?;
+    }
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Doors, String> {
+        let doors: Doors = toml::from_str(text).map_err(|error| error.to_string())?;
+        doors.check().map(|()| doors)
+    }
+
+    #[test]
+    fn what_makes_no_sense_says_so() {
+        for (text, hint) in [
+            ("endpoints = \"everywhere\"", "allow-list"),
+            ("endpoints = \"allow-list\"", "doors.allow_list"),
+            ("allow_list = [\"a\"]", "counts only"),
+            (
+                "endpoints = \"allow-list\"\nallow_list = [\"10.0.0.0/40\"]",
+                "10.0.0.0/40",
+            ),
+            ("subscriptions = 0", "doors.subscriptions"),
+            ("conections = 1", "unknown field"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(hint), "{text}: {error}");
+        }
+        let doors = read("endpoints = \"allow-list\"\nallow_list = [\"a.example\", \"10.0.0.0/8\"]").unwrap();
+        assert!(matches!(doors.policy(), Policy::AllowList(list) if list.len() == 2));
+        assert_eq!(read("").unwrap(), Doors::default());
+    }
+
+    #[test]
+    fn beyond_loopback_only_by_word() {
+        let closed = Doors::default();
+        for address in ["127.0.0.1:1", "[::1]:1"] {
+            assert!(closed.check_listener("listen", address.parse().unwrap()).is_ok());
+        }
+        let open = Doors {
+            insecure: true,
+            ..Doors::default()
+        };
+        for address in ["0.0.0.0:1", "[::]:1", "10.0.0.1:1"] {
+            let address = address.parse().unwrap();
+            let error = closed.check_listener("publisher.listen", address).unwrap_err();
+            assert!(
+                error.contains("publisher.listen") && error.contains("doors.insecure"),
+                "{error}"
+            );
+            assert!(open.check_listener("publisher.listen", address).is_ok());
+        }
+    }
+}
