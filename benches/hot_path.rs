@@ -128,6 +128,26 @@ fn core_step(c: &mut Criterion) {
     group.finish();
 }
 
+/// What this machine makes of work that never changes: times of two runs compare only as far as these do.
+fn calibration(c: &mut Criterion) {
+    let mut group = c.benchmark_group("this machine");
+    group.bench_function(
+        "1000 multiplications and additions, each waiting for the one before: clock",
+        |b| {
+            b.iter(|| (0..1_000u64).fold(black_box(1u64), |x, n| x.wrapping_mul(0x5851_f42d_4c95_7f2d) ^ n));
+        },
+    );
+    // Which of the four comes next cannot be predicted: what a jump costs that was guessed wrong.
+    let which: Vec<u8> = (0..2_000u64)
+        .map(|n| ((n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 61) as u8)
+        .collect();
+    let ways: [fn(u64) -> u64; 4] = [|x| x + 1, |x| x ^ 3, |x| x << 1, |x| x.rotate_right(5)];
+    group.bench_function("2000 calls, one of four at random: jumps", |b| {
+        b.iter(|| which.iter().fold(1, |x, n| black_box(ways[usize::from(*n) & 3])(x)));
+    });
+    group.finish();
+}
+
 /// A whole message of the mix, device or pin, undamaged.
 fn dpll_message(device: bool) -> Vec<u8> {
     let mut mix = Mix::default();
@@ -333,5 +353,5 @@ fn shared_memory(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, core_step, dpll_decode, gnss, shared_memory);
+criterion_group!(benches, calibration, core_step, dpll_decode, gnss, shared_memory);
 criterion_main!(benches);

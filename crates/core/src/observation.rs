@@ -159,8 +159,6 @@ pub struct GnssEpoch {
     pub clock_bias: Option<Nanos>,
     /// Drift of the receiver's own crystal (NAV-CLOCK clkD), per second.
     pub clock_drift: Option<Nanos>,
-    /// It is farther from its fixed position than it may be: signals that move an antenna that does not move.
-    pub adrift: bool,
     /// GPS − UTC, only from a source the receiver trusts.
     pub leap: Option<Seconds>,
     /// A position was configured or surveyed and is held: a 2D or missing position is then no fault.
@@ -183,6 +181,8 @@ pub struct GnssEpoch {
     pub used: u8,
     /// Satellites seen.
     pub seen: u8,
+    /// It is farther from its fixed position than it may be: signals that move an antenna that does not move.
+    pub adrift: bool,
 }
 
 impl GnssEpoch {

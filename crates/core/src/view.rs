@@ -7,21 +7,24 @@ use crate::ids::{Instance, Port};
 use crate::learn::Forecast;
 use crate::status::{Antenna, ClockClass, ClockState, GnssState, Jamming, Spoofing};
 
-/// One card.
+/// One card. The small fields lie together and in the order of the words in shared memory, so that a word is stored at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
 pub struct CardView {
-    /// The instance it belongs to.
-    pub instance: Instance,
     /// Its leading interface.
     pub port: Port,
+    /// The instance it belongs to.
+    pub instance: Instance,
+    /// Its T-GM state.
+    pub state: TgmState,
+    /// The receiver's usability for time, as LOCKED or FREERUN.
+    pub gnss_clock: ClockState,
+    /// The DPLLs together, as a clock state.
+    pub dpll_clock: ClockState,
     /// Its signals are simulated.
     pub simulated: bool,
     /// A receiver is fed to it.
     pub has_gnss: bool,
-    /// Its T-GM state.
-    pub state: TgmState,
-    /// Since when.
-    pub since: Time<Mono>,
     /// EEC lock status, −1…4.
     pub frequency: i8,
     /// PPS DPLL lock status, −1…4.
@@ -32,12 +35,24 @@ pub struct CardView {
     pub nmea: i8,
     /// Kind of fix, 0…5; −1 without a receiver.
     pub fix: i8,
+    /// Satellites used.
+    pub used: u8,
+    /// Satellites seen.
+    pub seen: u8,
+    /// Losses of lock follow each other so fast that locking takes longer.
+    pub flapping: bool,
     /// E5; `None` without a receiver.
     pub gnss_state: Option<GnssState>,
-    /// The receiver's usability for time, as LOCKED or FREERUN.
-    pub gnss_clock: ClockState,
-    /// The DPLLs together, as a clock state.
-    pub dpll_clock: ClockState,
+    /// Antenna.
+    pub antenna: Antenna,
+    /// Jamming.
+    pub jamming: Jamming,
+    /// Spoofing.
+    pub spoofing: Spoofing,
+    /// What is to be expected of a holdover, the present one or the next.
+    pub forecast: Forecast,
+    /// Since when it is in its T-GM state.
+    pub since: Time<Mono>,
     /// Phase offset of the active input, while fresh.
     pub phase_offset: Option<Nanos>,
     /// PHC against the pulse, while fresh.
@@ -52,26 +67,12 @@ pub struct CardView {
     pub utc: Option<Time<Utc>>,
     /// TAI − UTC.
     pub utc_offset: Option<Seconds>,
-    /// Satellites used.
-    pub used: u8,
-    /// Satellites seen.
-    pub seen: u8,
-    /// Antenna.
-    pub antenna: Antenna,
-    /// Jamming.
-    pub jamming: Jamming,
-    /// Spoofing.
-    pub spoofing: Spoofing,
-    /// Losses of lock follow each other so fast that locking takes longer.
-    pub flapping: bool,
+    /// Bound of the time error when the holdover began, in a holdover.
+    pub start_bound: Option<Nanos>,
     /// Uncertainty of the delay of antenna and cable, by configuration.
     pub cable: Nanos,
     /// Asymmetry of the ports, by configuration.
     pub phy: Nanos,
-    /// Bound of the time error when the holdover began, in a holdover.
-    pub start_bound: Option<Nanos>,
-    /// What is to be expected of a holdover, the present one or the next.
-    pub forecast: Forecast,
 }
 
 /// One instance.

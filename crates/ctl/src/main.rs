@@ -3,6 +3,7 @@
 
 mod dpll_decode;
 mod gnss_decode;
+mod gnss_setup;
 mod lines;
 mod reload;
 mod scenario;
@@ -70,6 +71,8 @@ enum Gnss {
         #[arg(default_value = "-")]
         file: PathBuf,
     },
+    /// Set a receiver up over UBX, each command acknowledged or reported. Without --apply: ask who it is, and show what would be sent.
+    Setup(Box<gnss_setup::Options>),
 }
 
 #[derive(Debug, Subcommand)]
@@ -129,6 +132,9 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
             gnss_decode::run(open(&file)?, &mut out)?;
             ExitCode::SUCCESS
         }
+        Command::Gnss {
+            command: Gnss::Setup(options),
+        } => ExitCode::from(u8::from(!gnss_setup::run(&options, &mut out)?)),
         Command::Dpll { command: Dpll::Decode } => dpll_decode::run(io::stdin().lock(), &mut out)?,
         Command::Lines {
             command: Lines::Parse { file },

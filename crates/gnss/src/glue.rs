@@ -101,6 +101,11 @@ impl GnssSource {
         }
     }
 
+    /// See [`Receiver::set_position_held`].
+    pub const fn set_position_held(&mut self) {
+        self.receiver.set_position_held();
+    }
+
     /// Where its bytes go besides.
     pub const fn tap(&self) -> Option<&Tap> {
         self.tap.as_ref()

@@ -113,6 +113,8 @@ struct Interference {
 #[derive(Debug, Clone)]
 pub struct Receiver {
     release: Option<Time<Utc>>,
+    /// Its position is held although its bytes do not say so.
+    held: bool,
     /// Receiver time since the first message, ms.
     now: u64,
     key: Option<Key>,
@@ -177,6 +179,7 @@ impl Receiver {
     pub const fn new(release: Option<Time<Utc>>) -> Self {
         Receiver {
             release,
+            held: false,
             now: 0,
             key: None,
             open: false,
@@ -217,6 +220,12 @@ impl Receiver {
         }
     }
 
+    /// Somebody who knows says that it holds a surveyed or configured position, although it reports plain 2D fixes and no survey
+    /// (firmware for timing that sends no TIM messages): any fix that it calls good is then good for time.
+    pub const fn set_position_held(&mut self) {
+        self.held = true;
+    }
+
     /// Frames with a good checksum whose content could not be read.
     pub const fn malformed(&self) -> u64 {
         self.malformed
@@ -248,8 +257,9 @@ impl Receiver {
 
     /// The device was lost or opened again: what follows is a new stream. What is known of leap seconds stays.
     pub fn reset(&mut self) {
-        let (leap, release, malformed) = (self.leap, self.release, self.malformed);
+        let (leap, release, malformed, held) = (self.leap, self.release, self.malformed, self.held);
         *self = Receiver::new(release);
+        self.held = held;
         self.leap = leap;
         self.malformed = malformed;
     }
@@ -327,9 +337,9 @@ impl Receiver {
         (epoch, verdict)
     }
 
-    /// The position is known and held: by this fix, or since a survey found it.
+    /// The position is known and held: by this fix, since a survey found it, or by configuration.
     fn holds(&self, fix: GnssFix) -> bool {
         let surveyed = self.survey.is_some_and(|survey| survey.valid && !survey.active);
-        fix == GnssFix::TimeOnly || surveyed
+        fix == GnssFix::TimeOnly || surveyed || self.held
     }
 }

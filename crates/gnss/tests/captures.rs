@@ -222,6 +222,37 @@ fn a_receiver_without_a_fix_never_claims_one() {
 }
 
 #[test]
+fn a_position_that_is_held_by_configuration_makes_plain_2d_fixes_good_for_time_and_nothing_else() {
+    let Some(folder) = folder() else { return };
+    let states = |name: &str, held: bool| {
+        let (mut demux, mut receiver) = (Demux::new(), Receiver::new(None));
+        if held {
+            receiver.set_position_held();
+        }
+        let mut states = vec![];
+        demux.feed(&capture(&folder, name), |frame| {
+            receiver.apply(frame, |epoch| {
+                states.push((epoch.fix, epoch.fixed_position, epoch.state))
+            });
+        });
+        states
+    };
+    let good =
+        |states: &[(GnssFix, bool, GnssState)]| states.iter().filter(|told| told.2 == GnssState::Synchronized).count();
+    let (told, configured) = (states("ublox-8-time", false), states("ublox-8-time", true));
+    assert!(told.len() > 5 && told.len() == configured.len());
+    assert_eq!(good(&told), 0, "nothing in its bytes says that it holds its position");
+    assert!(
+        told.iter().all(|(fix, held, _)| *fix == GnssFix::TwoD && !held),
+        "{told:?}"
+    );
+    assert!(good(&configured) + 2 >= configured.len(), "{configured:?}");
+    assert!(configured.iter().all(|(_, held, _)| *held));
+    // One without a fix has none at a held position either.
+    assert_eq!(good(&states("ublox-lea-5q", true)), 0);
+}
+
+#[test]
 fn loss_and_return_of_the_fix_show_in_the_state() {
     let Some(folder) = folder() else { return };
     let (epochs, ..) = decode_whole(&capture(&folder, "navisys-gr701w"));

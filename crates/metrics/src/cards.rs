@@ -8,7 +8,7 @@ use crate::labels::unique;
 use crate::page::Page;
 
 /// Writes all of them.
-pub fn write(page: &mut Page<'_>, picture: &Picture<'_>) {
+pub fn write(page: &mut Page, picture: &Picture<'_>) {
     let names = unique(
         picture
             .cards

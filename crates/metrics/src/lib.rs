@@ -1,37 +1,75 @@
-//! Prometheus text of `openshift_ptp_*` and `tgm_*` metrics.
+//! Prometheus text of `openshift_ptp_*`, `cne_*` and `tgm_*` metrics, also as OpenMetrics.
 //!
-//! [`render`] writes one scrape. `openshift_ptp_*` has the names, labels and help texts that OpenShift's dashboards and rules know
-//! (their units and spellings stay as they are); `tgm_*` is our own, in base units. A series whose source is not there, or not fresh,
-//! is absent: no number stands in for it.
+//! [`render`] writes one scrape. `openshift_ptp_*` and `cne_*` have the names, labels and help texts that OpenShift's dashboards and
+//! rules know (their units and spellings stay as they are); `tgm_*` is our own, in base units. A series whose source is not there, or
+//! not fresh, is absent: no number stands in for it.
 #![forbid(unsafe_code)]
 
 mod cards;
+mod cne;
+mod incumbent;
 mod labels;
 mod page;
 #[cfg(test)]
 mod parser;
+#[cfg(test)]
+mod promtool;
 mod publisher;
+mod registry;
 mod seed;
 #[cfg(test)]
 mod testing;
 
-pub use page::{Kind, Sample};
+pub use cne::{Api, Published};
+pub use incumbent::Incumbent;
+pub use page::{Format, Kind, Sample};
 pub use publisher::{Counters, Family, Histogram};
+pub use registry::{Gauge, MOST, Registry};
 pub use tgm_core::Alias;
 
 use tgm_core::Picture;
 
-/// `Content-Type` of [`render`]'s output.
-pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// Which labels `openshift_ptp_clock_class` has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Labels {
+    /// `config`, `node` and `process`.
+    #[default]
+    All,
+    /// `node` and `process`, as cloud-event-proxy had it before it knew several configurations.
+    Seed,
+}
 
-/// Appends one scrape to `out`: of the node's picture if there is one to believe, and of the publisher's counters.
-pub fn render(picture: Option<&Picture<'_>>, node: &str, counters: &Counters<'_>, out: &mut Vec<u8>) {
-    let mut page = page::Page::new(out);
-    if let Some(picture) = picture {
-        seed::write(&mut page, picture, node);
+/// What a scrape is made of.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Scrape<'a> {
+    /// How it is written.
+    pub format: Format,
+    /// How the class is labelled.
+    pub labels: Labels,
+    /// The node's name.
+    pub node: &'a str,
+    /// The node's picture, if there is one to believe.
+    pub picture: Option<&'a Picture<'a>>,
+    /// What others than the core tell.
+    pub registry: Option<&'a Registry>,
+    /// What the publisher counts.
+    pub counters: Counters<'a>,
+}
+
+/// Appends one scrape to `out`.
+pub fn render(scrape: &Scrape<'_>, out: &mut Vec<u8>) {
+    let mut page = page::Page::new(scrape.format);
+    if let Some(picture) = scrape.picture {
+        seed::write(&mut page, picture, scrape.node, scrape.labels);
         cards::write(&mut page, picture);
     }
-    publisher::write(&mut page, picture, counters);
+    publisher::write(&mut page, scrape.picture, &scrape.counters);
+    cne::write(&mut page, scrape.node, &scrape.counters.api);
+    // What the core measures stands before what others say of the same.
+    if let Some(registry) = scrape.registry {
+        registry.write(&mut page, scrape.node);
+    }
+    page.write(out);
 }
 
 #[cfg(test)]
@@ -42,10 +80,20 @@ mod tests {
     use proptest::prelude::*;
     use tgm_core::{ClockState, Instance, Port};
 
-    fn scrape(scene: &Scene, counters: &Counters<'_>) -> Scrape {
+    fn text(picture: Option<&Picture<'_>>, counters: &Counters<'_>) -> String {
+        let scrape = super::Scrape {
+            node: "node1",
+            picture,
+            counters: *counters,
+            ..super::Scrape::default()
+        };
         let mut out = Vec::new();
-        render(Some(&picture(scene)), "node1", counters, &mut out);
-        parse(&String::from_utf8(out).unwrap())
+        render(&scrape, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn scrape(scene: &Scene, counters: &Counters<'_>) -> Scrape {
+        parse(&text(Some(&picture(scene)), counters))
     }
 
     #[test]
@@ -173,9 +221,7 @@ mod tests {
             assert!(all.series.keys().all(|key| !key.contains(absent)), "{absent}");
             assert!(all.families.keys().all(|key| !key.contains(absent)), "{absent}");
         }
-        let mut out = Vec::new();
-        render(None, "node1", &Counters::default(), &mut out);
-        let all = parse(&String::from_utf8(out).unwrap());
+        let all = parse(&text(None, &Counters::default()));
         assert!(all.series.keys().all(|key| !key.starts_with("openshift_")));
         assert_eq!(all.series.get("tgm_node_up"), Some(&0.0));
     }
@@ -199,7 +245,7 @@ mod tests {
         );
         for (name, (_, help)) in &all.families {
             assert!(
-                name.starts_with("openshift_") || help.len() > 10,
+                name.starts_with("openshift_") || name.starts_with("cne_") || help.len() > 10,
                 "{name} explains nothing"
             );
         }
@@ -297,7 +343,9 @@ mod tests {
             let samples = [Sample { labels: &labels, value: 1.0 }];
             let families = [Family { name: "tgm_x_total", help: &config, kind: Kind::Counter, samples: &samples }];
             let counters = Counters { families: &families, ..Counters::default() };
-            render(Some(&picture(&scene)), &node, &counters, &mut out);
+            let picture = picture(&scene);
+            let scrape = super::Scrape { node: &node, picture: Some(&picture), counters, ..super::Scrape::default() };
+            render(&scrape, &mut out);
             let all = parse(&String::from_utf8(out).unwrap());
             prop_assert!(all.labels.contains(&("node".to_owned(), node.clone())));
             prop_assert!(all.labels.contains(&("config".to_owned(), config)));

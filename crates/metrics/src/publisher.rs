@@ -2,7 +2,8 @@
 
 use tgm_core::Picture;
 
-use crate::page::{Kind, Page, Sample};
+use crate::cne::Api;
+use crate::page::{Head, Kind, Page, Sample};
 
 /// Times, by bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -57,149 +58,108 @@ pub struct Counters<'a> {
     pub queued: usize,
     /// How long the oldest of them has waited, in seconds.
     pub oldest: f64,
+    /// How old the node's picture is, in seconds, if there is one.
+    pub snapshot_age: Option<f64>,
+    /// Series that had no room in the registry.
+    pub series_refused: u64,
+    /// By resource.
+    pub api: Api<'a>,
     /// More, by name.
     pub families: &'a [Family<'a>],
 }
 
 /// Writes all of them.
-pub fn write(page: &mut Page<'_>, picture: Option<&Picture<'_>>, counters: &Counters<'_>) {
-    let mut one = |name, help, kind, value: f64| {
-        page.family(name, help, kind);
-        page.sample(name, &[], value);
-    };
-    let flag = |on: bool| f64::from(u8::from(on));
+pub fn write(page: &mut Page, picture: Option<&Picture<'_>>, counters: &Counters<'_>) {
+    let flag = |on: bool| u8::from(on);
     if let Some(picture) = picture {
         let help = "1 while any signal is simulated: nothing here is then to be taken for a clock.";
-        one("tgm_simulated", help, Kind::Gauge, flag(picture.node.simulated));
+        page.one("tgm_simulated", help, Kind::Gauge, flag(picture.node.simulated));
     }
-    one(
-        "tgm_node_up",
-        "1 while the node process lives and its hardware thread turns.",
-        Kind::Gauge,
-        flag(counters.node_up),
-    );
-    one(
-        "tgm_events_total",
-        "Events encoded for delivery.",
-        Kind::Counter,
-        count(counters.events),
-    );
+    let help = "1 while the node process lives and its hardware thread turns.";
+    page.one("tgm_node_up", help, Kind::Gauge, flag(counters.node_up));
+    if let Some(age) = counters.snapshot_age {
+        let help = "How old the node's picture is that this page tells.";
+        page.one("tgm_snapshot_age_seconds", help, Kind::Gauge, age);
+    }
     let help = "Events that were overwritten before they were read; the present state was told instead.";
-    one(
-        "tgm_events_lost_total",
-        help,
-        Kind::Counter,
-        count(counters.events_lost),
-    );
+    page.one("tgm_events_lost_total", help, Kind::Counter, counters.events_lost);
     let help = "Events that a newer one of the same resource made superfluous before they were delivered.";
-    one(
+    page.one(
         "tgm_events_coalesced_total",
         help,
         Kind::Counter,
-        count(counters.events_coalesced),
+        counters.events_coalesced,
     );
     let help = "Subscriptions refused because the consumer did not take its initial notification.";
-    one(
-        "tgm_initial_notifications_failed_total",
-        help,
-        Kind::Counter,
-        count(counters.initial_failed),
-    );
-    one(
+    let failed = counters.initial_failed;
+    page.one("tgm_initial_notifications_failed_total", help, Kind::Counter, failed);
+    let help = "Series of other daemons that this page has no room for.";
+    page.one("tgm_series_refused_total", help, Kind::Counter, counters.series_refused);
+    let help = "Events encoded for delivery.";
+    page.one("tgm_events_total", help, Kind::Counter, counters.events);
+    let help = "Endpoints that subscriptions lead to.";
+    page.one(
         "tgm_subscriptions",
         "Subscriptions.",
         Kind::Gauge,
-        size(counters.subscriptions),
+        counters.subscriptions,
     );
-    one(
-        "tgm_subscribers",
-        "Endpoints that subscriptions lead to.",
-        Kind::Gauge,
-        size(counters.subscribers),
-    );
+    page.one("tgm_subscribers", help, Kind::Gauge, counters.subscribers);
     let help = "Endpoints that have failed for so long that only their latest states wait.";
-    one("tgm_subscribers_suspended", help, Kind::Gauge, size(counters.suspended));
-    one(
-        "tgm_queue_events",
-        "Events that wait for their consumers.",
-        Kind::Gauge,
-        size(counters.queued),
-    );
-    one(
-        "tgm_queue_oldest_seconds",
-        "How long the oldest of them has waited.",
-        Kind::Gauge,
-        counters.oldest,
-    );
+    page.one("tgm_subscribers_suspended", help, Kind::Gauge, counters.suspended);
+    let help = "Events that wait for their consumers.";
+    page.one("tgm_queue_events", help, Kind::Gauge, counters.queued);
+    let help = "How long the oldest of them has waited.";
+    page.one("tgm_queue_oldest_seconds", help, Kind::Gauge, counters.oldest);
 
-    page.family(
-        "tgm_deliveries_total",
-        "Attempts to deliver an event, by result.",
-        Kind::Counter,
-    );
-    page.sample("tgm_deliveries_total", &[("result", "delivered")], counters.delivered);
-    page.sample("tgm_deliveries_total", &[("result", "failed")], counters.failed);
-    histogram(
-        page,
-        "tgm_delivery_seconds",
-        "From a change to a consumer's answer.",
-        &counters.delivery,
-    );
-    for (at, family) in counters.families.iter().enumerate() {
-        let is_taken = counters
-            .families
-            .iter()
-            .take(at)
-            .any(|before| before.name == family.name);
-        if !is_taken && is_name(family.name) {
-            table(page, family);
+    let deliveries = Head {
+        name: "tgm_deliveries_total",
+        help: "Attempts to deliver an event, by result.",
+        kind: Kind::Counter,
+    };
+    page.put(deliveries, "", &[("result", "delivered")], counters.delivered);
+    page.put(deliveries, "", &[("result", "failed")], counters.failed);
+    let help = "From a change to a consumer's answer.";
+    histogram(page, "tgm_delivery_seconds", help, &counters.delivery);
+    for family in counters.families.iter().filter(|family| is_name(family.name)) {
+        let head = Head {
+            name: family.name,
+            help: family.help,
+            kind: family.kind,
+        };
+        for sample in family.samples {
+            if sample.labels.iter().all(|(key, _)| is_name(key)) {
+                page.put(head, "", sample.labels, sample.value);
+            }
         }
     }
 }
 
-fn table(page: &mut Page<'_>, family: &Family<'_>) {
-    page.family(family.name, family.help, family.kind);
-    for (at, sample) in family.samples.iter().enumerate() {
-        let is_taken = family
-            .samples
-            .iter()
-            .take(at)
-            .any(|before| before.labels == sample.labels);
-        if !is_taken && sample.labels.iter().all(|(key, _)| is_name(key)) {
-            page.sample(family.name, sample.labels, sample.value);
-        }
-    }
-}
-
-fn histogram(page: &mut Page<'_>, name: &str, help: &str, histogram: &Histogram<'_>) {
-    page.family(name, help, Kind::Histogram);
-    let bucket = format!("{name}_bucket");
+fn histogram(page: &mut Page, name: &str, help: &str, histogram: &Histogram<'_>) {
+    let kind = Kind::Histogram;
+    let head = Head { name, help, kind };
     let mut total = 0u64;
     for (bound, count) in histogram.bounds.iter().zip(histogram.buckets) {
         total = total.saturating_add(*count);
-        page.sample(&bucket, &[("le", &bound.to_string())], total);
+        // OpenMetrics wants a point in each.
+        let bound = if page.is_open() {
+            format!("{bound:?}")
+        } else {
+            bound.to_string()
+        };
+        page.put(head, "_bucket", &[("le", &bound)], total);
     }
     total = histogram
         .buckets
         .iter()
         .fold(0, |sum, count| sum.saturating_add(*count));
-    page.sample(&bucket, &[("le", "+Inf")], total);
-    page.sample(&format!("{name}_sum"), &[], histogram.sum);
-    page.sample(&format!("{name}_count"), &[], total);
+    page.put(head, "_bucket", &[("le", "+Inf")], total);
+    page.put(head, "_sum", &[], histogram.sum);
+    page.put(head, "_count", &[], total);
 }
 
 /// A name of a metric or label, without the colon that rules keep for themselves.
 fn is_name(text: &str) -> bool {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     text.chars().all(is_word) && !text.is_empty() && !text.starts_with(|c: char| c.is_ascii_digit())
-}
-
-#[allow(clippy::cast_precision_loss)] // exact up to 2^53 events
-const fn count(n: u64) -> f64 {
-    n as f64
-}
-
-#[allow(clippy::cast_precision_loss)] // far below 2^53
-const fn size(n: usize) -> f64 {
-    n as f64
 }

@@ -241,7 +241,7 @@ async fn run(
             failures = 0;
             continue;
         };
-        Counters::add(&counters.failed, 1);
+        counters.attempted(item.resource, false);
         failures = failures.saturating_add(1);
         let mut wait = timing.wait(failures, chance.next());
         if let AttemptError::Refused(_, later) = &error {
@@ -261,7 +261,7 @@ async fn run(
 }
 
 fn delivered(subscriber: &Subscriber, counters: &Counters, item: &Item) {
-    Counters::add(&counters.delivered, 1);
+    counters.attempted(item.resource, true);
     if let Some(age) = item.age {
         counters.took(age.saturating_add(item.queued.elapsed()));
     }
@@ -356,7 +356,8 @@ mod tests {
         while subscriber.backlog().0 > 0 {
             tokio::task::yield_now().await;
         }
-        let stats = counters.read(crate::stats::Live::default());
+        let stats = counters.read(crate::stats::Live::default(), [0; Resource::COUNT]);
         assert_eq!((stats.delivered, stats.failed), (2, 0));
+        assert_eq!(stats.attempts.iter().flatten().sum::<u64>(), 2);
     }
 }

@@ -275,7 +275,7 @@ impl Hub {
                 .max(oldest.map_or(Duration::ZERO, |oldest| oldest.elapsed()));
             live.suspended += usize::from(subscriber.is_suspended());
         }
-        self.0.counters.read(live)
+        self.0.counters.read(live, state.changes)
     }
 
     /// Encodes the present state of one resource into `out`; whether it is simulated. `None` if nothing is known of it.

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use crate::resource::Resource;
+
 /// Upper bounds of the latency histogram's buckets, in seconds; one more bucket holds the rest.
 pub const BOUNDS: [f64; 12] = [
     0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 1.0, 5.0, 60.0,
@@ -16,6 +18,8 @@ pub struct Counters {
     pub(crate) failed: AtomicU64,
     pub(crate) coalesced: AtomicU64,
     pub(crate) initial_failed: AtomicU64,
+    /// POSTs taken and not, by resource.
+    attempts: [[AtomicU64; 2]; Resource::COUNT],
     buckets: [AtomicU64; BOUNDS.len() + 1],
     nanos: AtomicU64,
 }
@@ -24,6 +28,14 @@ impl Counters {
     /// Counts `n` of one kind.
     pub(crate) fn add(counter: &AtomicU64, n: usize) {
         counter.fetch_add(n as u64, Relaxed);
+    }
+
+    /// Counts one attempt to deliver an event of this resource.
+    pub(crate) fn attempted(&self, resource: Resource, taken: bool) {
+        Self::add(if taken { &self.delivered } else { &self.failed }, 1);
+        if let Some([delivered, failed]) = self.attempts.get(resource.index()) {
+            Self::add(if taken { delivered } else { failed }, 1);
+        }
     }
 
     /// Counts one change that reached a consumer this long after it happened.
@@ -40,7 +52,7 @@ impl Counters {
             .fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Relaxed);
     }
 
-    pub(crate) fn read(&self, live: Live) -> Stats {
+    pub(crate) fn read(&self, live: Live, changes: [u64; Resource::COUNT]) -> Stats {
         let get = |counter: &AtomicU64| counter.load(Relaxed);
         Stats {
             events: get(&self.events),
@@ -50,6 +62,11 @@ impl Counters {
             initial_failed: get(&self.initial_failed),
             buckets: std::array::from_fn(|at| self.buckets.get(at).map_or(0, get)),
             seconds: Duration::from_nanos(get(&self.nanos)).as_secs_f64(),
+            attempts: std::array::from_fn(|at| {
+                let of = self.attempts.get(at);
+                of.map_or([0; 2], |[delivered, failed]| [get(delivered), get(failed)])
+            }),
+            changes,
             live,
         }
     }
@@ -87,6 +104,10 @@ pub struct Stats {
     pub buckets: [u64; BOUNDS.len() + 1],
     /// Sum of those times, in seconds.
     pub seconds: f64,
+    /// POSTs that were taken and that were not, by [`Resource::index`].
+    pub attempts: [[u64; 2]; Resource::COUNT],
+    /// Changes, by [`Resource::index`].
+    pub changes: [u64; Resource::COUNT],
     /// What is true right now.
     pub live: Live,
 }
@@ -101,7 +122,7 @@ mod tests {
         counters.took(Duration::from_micros(100));
         counters.took(Duration::from_micros(101));
         counters.took(Duration::from_secs(3600));
-        let stats = counters.read(Live::default());
+        let stats = counters.read(Live::default(), [0; Resource::COUNT]);
         assert_eq!(stats.buckets[..2], [1, 1]);
         assert_eq!(stats.buckets[BOUNDS.len()], 1);
         assert!((stats.seconds - 3_600.000_201).abs() < 1e-9);

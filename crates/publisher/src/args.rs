@@ -94,6 +94,43 @@ pub struct PublishArgs {
     /// JSON instead of text logs.
     #[arg(long)]
     pub json_log: bool,
+    /// Limits of a profile, for the metrics.
+    #[arg(long, value_parser = Limits::parse)]
+    pub limits: Vec<Limits>,
+}
+
+/// What a profile allows its clock (`ptpClockThreshold`), as the metrics tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Its name.
+    pub profile: String,
+    /// Seconds.
+    pub holdover_s: i64,
+    /// Nanoseconds.
+    pub max_ns: i64,
+    /// Nanoseconds.
+    pub min_ns: i64,
+}
+
+impl Limits {
+    fn parse(text: &str) -> Result<Self, String> {
+        let read = || {
+            let mut parts = text.splitn(4, ':');
+            let mut number = || parts.next()?.parse().ok();
+            let (holdover_s, max_ns, min_ns) = (number()?, number()?, number()?);
+            Some(Limits {
+                holdover_s,
+                max_ns,
+                min_ns,
+                profile: parts.next()?.to_owned(),
+            })
+        };
+        read().ok_or_else(|| format!("`{text}` is not HOLDOVER_S:MAX_NS:MIN_NS:PROFILE"))
+    }
+}
+
+fn doors(text: &str) -> Result<Doors, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
 fn doors(text: &str) -> Result<Doors, String> {
@@ -129,6 +166,16 @@ impl PublishArgs {
         if let Some((user, group)) = self.user {
             put("--user", format!("{user}:{group}"));
         }
+        for limits in &self.limits {
+            let Limits {
+                profile,
+                holdover_s,
+                max_ns,
+                min_ns,
+            } = limits;
+            // With the sign of a number, a word may look like a flag.
+            words.push(format!("--limits={holdover_s}:{max_ns}:{min_ns}:{profile}"));
+        }
         if self.json_log {
             words.push("--json-log".to_owned());
         }
@@ -155,6 +202,12 @@ mod tests {
             orphan_timeout: 7,
             compat: CompatName::Openshift,
             json_log: true,
+            limits: vec![Limits {
+                profile: "a:b c".into(),
+                holdover_s: 5,
+                max_ns: 100,
+                min_ns: -100,
+            }],
         };
         for args in [
             args.clone(),
@@ -164,6 +217,7 @@ mod tests {
                 compat: CompatName::None,
                 doors: Doors::default(),
                 json_log: false,
+                limits: vec![],
                 ..args
             },
         ] {

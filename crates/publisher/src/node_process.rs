@@ -12,7 +12,7 @@ use nix::unistd::getuid;
 use tgm_node::Hardware;
 use tracing::{info, warn};
 
-use crate::args::{NodeArgs, PublishArgs};
+use crate::args::{Limits, NodeArgs, PublishArgs};
 use crate::build::{self, Built};
 use crate::config::{self, Config};
 use crate::continuity::{self, Continuity};
@@ -103,7 +103,18 @@ fn publish_args(args: &NodeArgs, config: &Config) -> Result<PublishArgs, Fatal> 
         orphan_timeout: settings.orphan_timeout_s,
         compat: settings.compat,
         json_log: config.log.json,
+        limits: config.instances.iter().map(limits).collect(),
     })
+}
+
+/// What the system clock is held to, as OpenShift's profiles say it.
+fn limits(instance: &config::Instance) -> Limits {
+    Limits {
+        profile: instance.name.clone(),
+        holdover_s: instance.os_clock_holdover_s,
+        max_ns: instance.os_clock_limit_ns,
+        min_ns: instance.os_clock_limit_ns.saturating_neg(),
+    }
 }
 
 struct Node {

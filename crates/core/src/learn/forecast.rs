@@ -76,20 +76,28 @@ impl Readiness {
     }
 
     /// Back from the number in the snapshot.
-    pub fn from_number(number: u8) -> Option<Self> {
-        Readiness::ALL.into_iter().find(|known| *known as u8 == number)
+    pub const fn from_number(number: u8) -> Option<Self> {
+        Some(match number {
+            0 => Readiness::Ready,
+            1 => Readiness::NotLocked,
+            2 => Readiness::NotAcquired,
+            3 => Readiness::TemperatureMoving,
+            4 => Readiness::HistoryShort,
+            _ => return None,
+        })
     }
 }
 
-/// The forecast of one card.
+/// The forecast of one card; laid out like the card's view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(C)]
 pub struct Forecast {
     /// Which model the limits go by.
     pub model: Model,
-    /// How many ends of holdovers are known.
-    pub ends: u8,
     /// Whether it is ready for a holdover.
     pub readiness: Readiness,
+    /// How many ends of holdovers are known.
+    pub ends: u8,
     /// The present holdover is a drill.
     pub drill: bool,
     /// Where the clock is in the present holdover; positive: ahead. Zero outside one, and by the default model.

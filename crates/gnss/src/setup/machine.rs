@@ -134,6 +134,17 @@ impl SetUp {
         self.outgoing.take()
     }
 
+    /// The frame on its way only asks: the version, or a setting that is read before it is changed. Any other changes the receiver.
+    pub const fn is_asking(&self) -> bool {
+        matches!(
+            &self.pending,
+            Some(Pending {
+                stage: Stage::Version | Stage::Read(_),
+                ..
+            })
+        )
+    }
+
     /// An answer is waited for: others' commands must wait too, or their answers would be taken for ours.
     pub const fn is_busy(&self) -> bool {
         self.pending.is_some()

@@ -5,23 +5,16 @@ use tgm_time::{Nanos, Seconds, Time};
 
 use super::forecast_words;
 use super::layout::CARD_WORDS;
-use super::pack::{Presence, bytes, signed, unbytes, unsigned};
+use super::pack::{Presence, bytes, flag, signed, unbytes, unsigned};
 
-/// A bound that is not there; no bound is negative.
-const NO_BOUND: u64 = u64::MAX;
-
-/// A GNSS state that is not there.
-const NO_STATE: u8 = u8::MAX;
+/// A GNSS state that is not there: the first number that is none.
+const NO_STATE: u8 = 9;
 
 /// Presence bit of the PHC offset.
 const PHC_OFFSET: u8 = 1;
 
 /// Presence bit of the card itself: memory that nobody wrote is no card.
 const CARD: u8 = 7;
-
-const SIMULATED: u8 = 1;
-const HAS_GNSS: u8 = 2;
-const FLAPPING: u8 = 4;
 
 /// One card of one moment, as it lies in shared memory. Single fields cost nothing to take out; [`CardRead::view`] takes out all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,15 +28,15 @@ impl CardRead {
     #[inline]
     pub fn state(&self) -> Option<TgmState> {
         let [who, ..] = self.0;
-        let [_, _, _, _, state, ..] = unbytes(who);
+        let [_, _, _, state, ..] = unbytes(who);
         TgmState::from_number(state)
     }
 
     /// PHC against the pulse, while fresh.
     #[inline]
     pub fn phc_offset(&self) -> Option<Nanos> {
-        let [who, _, _, _, _, phc_offset, ..] = self.0;
-        let [.., has] = unbytes(who);
+        let [_, _, _, presence, _, _, phc_offset, ..] = self.0;
+        let [has, ..] = unbytes(presence);
         Presence(has).get(PHC_OFFSET, phc_offset).map(Nanos)
     }
 
@@ -66,18 +59,18 @@ pub fn pack(card: &CardView) -> [u64; CARD_WORDS] {
     let clock_bias = has.put(4, nanos(card.clock_bias));
     let utc = has.put(5, card.utc.map(Time::as_nanos));
     let utc_offset = has.put(6, card.utc_offset.map(|offset| offset.0));
-    let flag = |set: bool, bit: u8| if set { bit } else { 0 };
-    let flags = flag(card.simulated, SIMULATED) | flag(card.has_gnss, HAS_GNSS) | flag(card.flapping, FLAPPING);
+    let mut more = Presence::default();
+    let start_bound = more.put(0, nanos(card.start_bound));
     let [port_low, port_high] = card.port.0.to_le_bytes();
     let who = [
-        card.instance.0,
         port_low,
         port_high,
-        flags,
+        card.instance.0,
         card.state as u8,
         card.gnss_clock as u8,
         card.dpll_clock as u8,
-        has.0,
+        u8::from(card.simulated),
+        u8::from(card.has_gnss),
     ];
     let byte = i8::cast_unsigned;
     let status = [
@@ -88,26 +81,26 @@ pub fn pack(card: &CardView) -> [u64; CARD_WORDS] {
         byte(card.fix),
         card.used,
         card.seen,
-        0,
+        u8::from(card.flapping),
     ];
-    let gnss = card.gnss_state.map_or(NO_STATE, GnssState::number);
+    let ([model, readiness, ends, drill], left_has, [offset, bound, left_in_spec, left]) =
+        forecast_words::pack(&card.forecast);
     let signal = [
-        gnss,
+        card.gnss_state.map_or(NO_STATE, GnssState::number),
         card.antenna.number(),
         card.jamming.number(),
         card.spoofing.number(),
-        0,
-        0,
-        0,
-        0,
+        model,
+        readiness,
+        ends,
+        drill,
     ];
-    let since = signed(card.since.as_nanos());
-    let [outlook, offset, bound, left_in_spec, left] = forecast_words::pack(&card.forecast);
     [
         bytes(who),
         bytes(status),
         bytes(signal),
-        since,
+        bytes([has.0, more.0, left_has, 0, 0, 0, 0, 0]),
+        signed(card.since.as_nanos()),
         phase_offset,
         phc_offset,
         estimate,
@@ -115,12 +108,11 @@ pub fn pack(card: &CardView) -> [u64; CARD_WORDS] {
         clock_bias,
         utc,
         utc_offset,
-        outlook,
+        start_bound,
         offset,
         bound,
         left_in_spec,
         left,
-        card.start_bound.map_or(NO_BOUND, |bound| signed(bound.0)),
         u64::from(small(card.cable)) << 32 | u64::from(small(card.phy)),
     ]
 }
@@ -130,13 +122,15 @@ fn small(value: Nanos) -> u32 {
     u32::try_from(value.0.max(0)).unwrap_or(u32::MAX)
 }
 
-/// Unpacks a card; `None` if a number in it is none that this version writes.
+/// Unpacks a card; `None` if a number in it is none that this version writes. The view's small fields lie as the words' bytes do: what
+/// looks like one byte after the other is checked and copied by the word.
 #[inline]
 pub fn unpack(words: &[u64; CARD_WORDS]) -> Option<CardView> {
     let [
         who,
         status,
         signal,
+        presence,
         since,
         phase_offset,
         phc_offset,
@@ -145,37 +139,62 @@ pub fn unpack(words: &[u64; CARD_WORDS]) -> Option<CardView> {
         clock_bias,
         utc,
         utc_offset,
-        outlook,
+        start_bound,
         offset,
         bound,
         left_in_spec,
         left,
-        start_bound,
         delays,
     ] = *words;
-    let [instance, port_low, port_high, flags, state, gnss_clock, dpll_clock, has] = unbytes(who);
-    let [frequency, phase, pps, nmea, fix, used, seen, _] = unbytes(status);
-    let [gnss, antenna, jamming, spoofing, ..] = unbytes(signal);
+    let [
+        port_low,
+        port_high,
+        instance,
+        state,
+        gnss_clock,
+        dpll_clock,
+        simulated,
+        has_gnss,
+    ] = unbytes(who);
+    let [frequency, phase, pps, nmea, fix, used, seen, flapping] = unbytes(status);
+    let [gnss, antenna, jamming, spoofing, model, readiness, ends, drill] = unbytes(signal);
+    let [has, more, left_has, ..] = unbytes(presence);
     let [a, b, c, d, e, f, g, h] = unbytes(delays);
     let (low, high) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
-    let has = Presence(has);
+    let (has, more) = (Presence(has), Presence(more));
     has.get(CARD, 0)?;
     let nanos = |bit, word| has.get(bit, word).map(Nanos);
+    let gnss_state = GnssState::from_number(gnss);
+    if gnss_state.is_none() && gnss != NO_STATE {
+        return None;
+    }
+    let forecast = forecast_words::unpack(
+        [model, readiness, ends, drill],
+        left_has,
+        [offset, bound, left_in_spec, left],
+    )?;
     Some(CardView {
-        instance: Instance(instance),
         port: Port(u16::from_le_bytes([port_low, port_high])),
-        simulated: flags & SIMULATED != 0,
-        has_gnss: flags & HAS_GNSS != 0,
+        instance: Instance(instance),
         state: TgmState::from_number(state)?,
-        since: Time::from_nanos(unsigned(since)),
+        gnss_clock: ClockState::from_metric(gnss_clock)?,
+        dpll_clock: ClockState::from_metric(dpll_clock)?,
+        simulated: flag(simulated)?,
+        has_gnss: flag(has_gnss)?,
         frequency: frequency.cast_signed(),
         phase: phase.cast_signed(),
         pps: pps.cast_signed(),
         nmea: nmea.cast_signed(),
         fix: fix.cast_signed(),
-        gnss_state: GnssState::from_number(gnss),
-        gnss_clock: ClockState::from_metric(gnss_clock)?,
-        dpll_clock: ClockState::from_metric(dpll_clock)?,
+        used,
+        seen,
+        flapping: flag(flapping)?,
+        gnss_state,
+        antenna: Antenna::from_number(antenna)?,
+        jamming: Jamming::from_number(jamming)?,
+        spoofing: Spoofing::from_number(spoofing)?,
+        forecast,
+        since: Time::from_nanos(unsigned(since)),
         phase_offset: nanos(0, phase_offset),
         phc_offset: nanos(PHC_OFFSET, phc_offset),
         estimate: nanos(2, estimate),
@@ -183,16 +202,9 @@ pub fn unpack(words: &[u64; CARD_WORDS]) -> Option<CardView> {
         clock_bias: nanos(4, clock_bias),
         utc: has.get(5, utc).map(Time::from_nanos),
         utc_offset: has.get(6, utc_offset).map(Seconds),
-        used,
-        seen,
-        antenna: Antenna::from_number(antenna)?,
-        jamming: Jamming::from_number(jamming)?,
-        spoofing: Spoofing::from_number(spoofing)?,
-        flapping: flags & FLAPPING != 0,
-        forecast: forecast_words::unpack([outlook, offset, bound, left_in_spec, left])?,
+        start_bound: more.get(0, start_bound).map(Nanos),
         cable: Nanos(i64::from(high)),
         phy: Nanos(i64::from(low)),
-        start_bound: (start_bound != NO_BOUND).then(|| Nanos(unsigned(start_bound))),
     })
 }
 
@@ -273,9 +285,14 @@ pub mod tests {
     }
 
     #[test]
-    fn a_state_from_another_version_is_refused() {
-        let mut words = pack(&full());
-        words[0] |= 0xff << 32;
-        assert_eq!(unpack(&words), None);
+    fn numbers_from_another_version_are_refused() {
+        // Of the bytes of port, instance, small numbers and counts every one is good.
+        for (word, good) in [(0, 0..3), (1, 0..7), (2, 6..7)] {
+            for byte in (0..8).filter(|byte| !good.contains(byte)) {
+                let mut words = pack(&full());
+                words[word] |= 0xff << (8 * byte);
+                assert_eq!(unpack(&words), None, "byte {byte} of word {word}");
+            }
+        }
     }
 }

@@ -20,6 +20,16 @@ pub const fn unsigned(word: u64) -> i64 {
     word.cast_signed()
 }
 
+/// A byte that is a flag; `None` if it is neither 0 nor 1. Checked and taken as it is, so that its neighbours are copied with it.
+#[inline]
+pub const fn flag(byte: u8) -> Option<bool> {
+    match byte {
+        0 => Some(false),
+        1 => Some(true),
+        _ => None,
+    }
+}
+
 /// Collects presence bits while values are packed.
 #[derive(Debug, Default)]
 pub struct Presence(pub u8);

@@ -46,6 +46,7 @@ fn automatic(interface: &str) -> Card {
         phc: Devices::Auto,
         gnss: Devices::Auto,
         gnss_own: false,
+        gnss_position_held: false,
         gnss_setup: Default::default(),
         gnss_fanout: Default::default(),
         dpll: Devices::Auto,

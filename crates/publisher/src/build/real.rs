@@ -352,6 +352,9 @@ impl Builder<'_> {
         };
         match GnssSource::new(setup) {
             Ok(mut source) => {
+                if card.gnss_position_held {
+                    source.set_position_held();
+                }
                 let service = super::receiver::service(card, self.config.control.gnss, &spec, &mut source)?;
                 self.receivers
                     .extend(service.map(|service| (card.interface.clone(), service)));

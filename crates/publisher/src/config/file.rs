@@ -344,6 +344,9 @@ pub struct Card {
     /// tgmd owns the receiver: it opens /dev/gnssN even if it cannot tell whether somebody else reads it.
     #[serde(default)]
     pub gnss_own: bool,
+    /// The receiver holds its position although its bytes do not say so: a 2D fix is good for time then.
+    #[serde(default)]
+    pub gnss_position_held: bool,
     /// How its receiver is set up, if `control.gnss` says so.
     #[serde(default)]
     pub gnss_setup: GnssSetup,

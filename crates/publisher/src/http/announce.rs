@@ -99,7 +99,9 @@ pub fn lend<'a>(
     look(&all);
 }
 
-fn seconds(nanos: i64) -> f64 {
+/// Nanoseconds as a sample in seconds.
+#[allow(clippy::cast_precision_loss)] // exact up to 104 days
+pub fn seconds(nanos: i64) -> f64 {
     nanos as f64 / 1e9
 }
 

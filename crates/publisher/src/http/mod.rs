@@ -3,6 +3,7 @@
 //! What is asked and answered is decided in `tgm-ocloud` and `tgm-metrics`; here are sockets, limits and headers.
 
 mod announce;
+mod limits;
 mod processes;
 mod rest;
 mod scrape;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
+use tgm_metrics::Registry;
 use tgm_ocloud::{Api, Hub};
 use tokio::net::TcpListener;
 
@@ -26,6 +28,8 @@ use crate::feed::Feed;
 /// Serves both until the process ends.
 pub async fn serve(rest: TcpListener, metrics: TcpListener, hub: Hub, feed: Arc<Feed>, args: PublishArgs) {
     let node = args.node_name;
+    let registry = Registry::default();
+    let _limits = limits::gauges(&registry, &args.limits);
     let status = Router::new()
         .route("/status", get(status))
         .with_state((feed.clone(), node.clone()));
@@ -33,6 +37,7 @@ pub async fn serve(rest: TcpListener, metrics: TcpListener, hub: Hub, feed: Arc<
         hub: hub.clone(),
         truth: feed.clone(),
         sources: feed,
+        registry,
         node,
     };
     tokio::join!(

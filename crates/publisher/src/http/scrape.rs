@@ -5,12 +5,13 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ACCEPT, CONTENT_TYPE, VARY};
 use axum::http::{HeaderValue, Method};
 use axum::response::Response;
-use tgm_core::InstanceView;
-use tgm_metrics::{Counters, Histogram};
-use tgm_ocloud::{BOUNDS, Hub, Outcome, Truth};
+use tgm_core::{InstanceView, Picture};
+use tgm_metrics::{Api, Counters, Format, Histogram, Published, Registry};
+use tgm_node::clock::boottime;
+use tgm_ocloud::{BOUNDS, Hub, Outcome, Resource, Truth};
 
 use super::announce;
 use super::processes;
@@ -27,6 +28,8 @@ pub struct Scrape {
     pub truth: Arc<dyn Truth>,
     /// Its sources.
     pub sources: Arc<dyn Sources>,
+    /// What others than the core tell.
+    pub registry: Registry,
     /// Its name.
     pub node: String,
 }
@@ -53,19 +56,45 @@ async fn answer(State(scrape): State<Scrape>, request: Request) -> Response {
             ..outcome
         });
     }
-    let mut response = Response::new(Body::from(scrape.page()));
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(tgm_metrics::CONTENT_TYPE));
+    let accepted = request.headers().get_all(ACCEPT).iter();
+    let accepted: Vec<&str> = accepted.filter_map(|value| value.to_str().ok()).collect();
+    let format = Format::of(&accepted.join(","));
+    let mut response = Response::new(Body::from(scrape.page(format)));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    headers.insert(VARY, HeaderValue::from_static("accept"));
     response
 }
 
 impl Scrape {
     /// One scrape. The picture of a node that has been dead for long is no longer told.
-    pub fn page(&self) -> Vec<u8> {
+    pub fn page(&self, format: Format) -> Vec<u8> {
         let stats = self.hub.stats();
         let counts = self.sources.counts();
         let mut out = Vec::with_capacity(16 << 10);
+        let resources: Vec<Published<'_>> = Resource::ALL
+            .into_iter()
+            .zip(stats.attempts)
+            .zip(stats.changes)
+            .map(|((resource, [delivered, failed]), events)| Published {
+                path: resource.path(),
+                events,
+                delivered,
+                failed,
+            })
+            .collect();
+        let render = |picture: Option<&Picture<'_>>, counters: Counters<'_>, out: &mut Vec<u8>| {
+            let scrape = tgm_metrics::Scrape {
+                format,
+                node: &self.node,
+                picture,
+                // What lines told of a node that is dead for long is no better than its picture.
+                registry: picture.map(|_| &self.registry),
+                counters,
+                ..tgm_metrics::Scrape::default()
+            };
+            tgm_metrics::render(&scrape, out);
+        };
         let counters = Counters {
             node_up: counts.alive,
             events: stats.events,
@@ -84,10 +113,24 @@ impl Scrape {
             suspended: stats.live.suspended,
             queued: stats.live.queued,
             oldest: stats.live.oldest.as_secs_f64(),
+            snapshot_age: None,
+            series_refused: self.registry.refused(),
+            api: Api {
+                resources: &resources,
+                subscriptions: stats.live.subscriptions,
+                refused: stats.initial_failed,
+            },
             families: &[],
         };
         let told = self.hub.outage().is_none()
             && self.truth.read(&mut |picture| {
+                let age = boottime()
+                    .ok()
+                    .map(|now| announce::seconds(now.since(picture.node.at).get()));
+                let counters = Counters {
+                    snapshot_age: age,
+                    ..counters
+                };
                 let ports = picture.cards.iter().map(|card| picture.names.port(card.port));
                 let table = Table::new(ports, &*self.sources);
                 let ptp4l = |view: &InstanceView| {
@@ -106,15 +149,14 @@ impl Scrape {
                         processes::with(families, &self.node, &named, &*self.sources, |families| {
                             wires::with(families, &wires, picture.names, |families| {
                                 out.clear();
-                                let counters = Counters { families, ..counters };
-                                tgm_metrics::render(Some(picture), &self.node, &counters, &mut out);
+                                render(Some(picture), Counters { families, ..counters }, &mut out);
                             });
                         });
                     });
                 });
             });
         if !told {
-            tgm_metrics::render(None, &self.node, &counters, &mut out);
+            render(None, counters, &mut out);
         }
         out
     }

@@ -96,6 +96,7 @@ impl Sources for Node {
 }
 
 struct Served {
+    _limits: Vec<tgm_metrics::Gauge>,
     hub: Hub,
     rest: SocketAddr,
     metrics: SocketAddr,
@@ -112,14 +113,24 @@ async fn served_with(head_timeout: Duration, serves: bool) -> Served {
     });
     let hub = Hub::open(Config::new("node1"), node.clone()).unwrap();
     hub.on_resync(&picture(&node.scene));
+    let registry = tgm_metrics::Registry::default();
+    let limits = crate::args::Limits {
+        profile: "grandmaster".into(),
+        holdover_s: 5,
+        max_ns: 100,
+        min_ns: -100,
+    };
+    let limits = super::limits::gauges(&registry, &[limits]);
     let scrape = Scrape {
         hub: hub.clone(),
         truth: node.clone(),
         sources: node,
+        registry,
         node: "node1".to_owned(),
     };
     let (rest, metrics) = (listen().await, listen().await);
     let served = Served {
+        _limits: limits,
         hub: hub.clone(),
         rest: rest.local_addr().unwrap(),
         metrics: metrics.local_addr().unwrap(),
@@ -327,6 +338,8 @@ async fn metrics_have_their_own_listener() {
     let lines: Vec<&str> = body(&scrape).lines().collect();
     for line in [
         r#"openshift_ptp_clock_state{iface="ens2fx",node="node1",process="GM"} 1"#,
+        r#"openshift_ptp_threshold{node="node1",profile="grandmaster",threshold="MinOffsetThreshold"} -100"#,
+        r#"cne_api_subscriptions{status="active"} 0"#,
         "tgm_simulated 0",
         "tgm_node_up 1",
         "tgm_events_lost_total 3",
@@ -351,6 +364,21 @@ async fn metrics_have_their_own_listener() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
         assert_eq!(header(&answer, "content-type"), Some("application/problem+json"));
     }
+}
+
+#[tokio::test]
+async fn openmetrics_is_for_who_asks_for_it() {
+    let served = served().await;
+    let request = "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+                   accept: application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1\r\n\r\n";
+    let scrape = raw(served.metrics, request).await;
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    assert_eq!(header(&scrape, "content-type"), Some(kind));
+    assert_eq!(header(&scrape, "vary"), Some("accept"));
+    assert!(body(&scrape).ends_with("# EOF\n"));
+    assert!(body(&scrape).contains("# TYPE tgm_events_lost counter\ntgm_events_lost_total 3\n"));
+    let head = raw(served.metrics, &request.replacen("GET", "HEAD", 1)).await;
+    assert_eq!((header(&head, "content-type"), body(&head)), (Some(kind), ""));
 }
 
 #[tokio::test]
