@@ -194,6 +194,7 @@ impl Core {
                 let Some(instance) = known.filter(|instance| instance.config.judge == Judge::Relay) else {
                     return;
                 };
+                instance.relay.port = observation.port;
                 instance.relay.verdict(observation.at, state, class);
                 self.conclude(now, observation.at, observation.instance, None, sink);
             }
@@ -225,6 +226,14 @@ impl Core {
                 };
                 self.phc = Some((offset, observation.at));
                 self.os_clock.measured(observation.at, offset, utc_offset, &limits);
+                self.conclude_node(now, observation.at, Cause::Reported, sink);
+            }
+            Reading::SystemClockTold { offset, follows } => {
+                // One value per quantity: our own measurement, where there is a card to measure by.
+                let Some(limits) = self.first_limits().filter(|_| self.count == 0).copied() else {
+                    return;
+                };
+                self.os_clock.told(observation.at, offset, follows, &limits);
                 self.conclude_node(now, observation.at, Cause::Reported, sink);
             }
             _ => return,

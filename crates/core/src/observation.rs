@@ -101,6 +101,13 @@ pub enum Reading {
         /// Half the width of the measuring window.
         uncertainty: Nanos,
     },
+    /// What phc2sys says of `CLOCK_REALTIME`, through the lines of another daemon. Counts only where no card is ours to measure by.
+    SystemClockTold {
+        /// System clock − its source, with the UTC offset taken out.
+        offset: Nanos,
+        /// Its servo follows.
+        follows: bool,
+    },
     /// The PHC's device is gone.
     PhcGone,
     /// What a ptp4l says of the clock that it follows, for an instance judged by `Tbc` or `Slave`; with each change, and each second.

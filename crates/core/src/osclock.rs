@@ -44,6 +44,18 @@ impl OsClock {
         if in_doubt && offset.abs() > HALF_A_SECOND {
             offset = offset - Nanos::from_secs(offset.0.signum());
         }
+        self.file(at, offset, limits);
+    }
+
+    /// Takes what phc2sys says of itself: one that does not follow says nothing good, whatever its offset.
+    pub fn told(&mut self, at: Time<Mono>, offset: Nanos, follows: bool, limits: &Limits) {
+        self.file(at, offset, limits);
+        if !follows {
+            (self.judge, self.was_in_range) = (OffsetJudge::default(), false);
+        }
+    }
+
+    fn file(&mut self, at: Time<Mono>, offset: Nanos, limits: &Limits) {
         let within = self.judge.sample(offset, limits.os_clock);
         if within {
             self.was_in_range = true;
@@ -151,6 +163,20 @@ mod tests {
         );
         assert_eq!(after(&[]).state(at(0), Locked, &L, Compat::None).0, Freerun);
         assert_eq!(after(&[30]).offset(at(1), &L), Some(Nanos(30)));
+    }
+
+    #[test]
+    fn what_phc2sys_tells_counts_while_it_follows() {
+        let mut clock = OsClock::default();
+        let mut told = |s, offset, follows| {
+            clock.told(at(s), Nanos(offset), follows, &L);
+            (clock.state(at(s), Locked, &L, Compat::None).0, clock.offset(at(s), &L))
+        };
+        assert_eq!(told(1, 20, false), (Freerun, Some(Nanos(20))));
+        assert_eq!(told(2, 20, true), (Locked, Some(Nanos(20))));
+        assert_eq!(told(3, 2_000_000, false).0, Freerun);
+        assert_eq!(told(4, 20, true).0, Locked);
+        assert_eq!(clock.state(at(9), Locked, &L, Compat::None), (Holdover, Cause::Stale));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use tgm_time::{Mono, Nanos, Time};
 use crate::announce::relayed_class;
 use crate::config::Limits;
 use crate::event::Cause;
+use crate::ids::Port;
 use crate::soonest::Soonest;
 use crate::status::{ClockClass, ClockState};
 
@@ -29,10 +30,22 @@ impl<T: Copy + PartialEq> Told<T> {
 }
 
 /// The last verdict of the other daemon.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Relay {
+    /// Under which name it is told of.
+    pub port: Port,
     state: Option<Told<ClockState>>,
     class: Option<Told<ClockClass>>,
+}
+
+impl Default for Relay {
+    fn default() -> Self {
+        Relay {
+            port: Port::NODE,
+            state: None,
+            class: None,
+        }
+    }
 }
 
 impl Relay {

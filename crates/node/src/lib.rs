@@ -14,6 +14,7 @@ pub mod ptp4l;
 pub mod shared;
 pub mod sources;
 pub mod upstream;
+pub mod verdicts;
 pub mod wire;
 
 pub use hardware::{Hardware, Turn};

@@ -20,6 +20,7 @@ use crate::processes::ProcessSource;
 use crate::ptp4l::{Found, Ptp4lSlot};
 use crate::shared::{Counter, Writer};
 use crate::upstream::UpstreamSlot;
+use crate::verdicts::VerdictSource;
 use crate::wire::WireSlot;
 
 /// Between two tries to open what failed.
@@ -42,6 +43,8 @@ pub enum Ready {
     Wire(usize),
     /// A ptp4l that follows, by its index.
     Upstream(usize),
+    /// What another daemon decided.
+    Verdicts,
 }
 
 /// Marks of ptp4ls begin here; those of cards lie below.
@@ -50,6 +53,9 @@ const PTP4L: u64 = 1 << 32;
 const WIRE: u64 = 1 << 33;
 /// And those of ptp4ls that follow here.
 const UPSTREAM: u64 = 1 << 34;
+
+/// The mark of what another daemon decided.
+const VERDICTS: u64 = 1 << 35;
 
 impl Ready {
     /// As the number that epoll gives back.
@@ -61,6 +67,7 @@ impl Ready {
             Ready::Ptp4l(index) => PTP4L + index as u64,
             Ready::Wire(index) => WIRE + index as u64,
             Ready::Upstream(index) => UPSTREAM + index as u64,
+            Ready::Verdicts => VERDICTS,
         }
     }
 
@@ -69,6 +76,7 @@ impl Ready {
         let card = |n: u64| usize::try_from(n / 2).unwrap_or(usize::MAX);
         match mark {
             0 => Ready::Dpll,
+            VERDICTS => Ready::Verdicts,
             above if above >= UPSTREAM => Ready::Upstream(usize::try_from(above - UPSTREAM).unwrap_or(usize::MAX)),
             above if above >= WIRE => Ready::Wire(usize::try_from(above - WIRE).unwrap_or(usize::MAX)),
             above if above >= PTP4L => Ready::Ptp4l(usize::try_from(above - PTP4L).unwrap_or(usize::MAX)),
@@ -280,6 +288,8 @@ pub struct Sources {
     pub pins: Option<Arc<PinSlots>>,
     /// Where what the cards have learned goes, if anybody keeps it.
     pub histories: Option<Arc<HistorySlots>>,
+    /// What another daemon decides.
+    pub verdicts: Option<VerdictSource>,
     /// What has no descriptor: simulated cards, recordings of observations.
     pub simulated: Vec<Box<dyn Source + Send>>,
 }
@@ -295,6 +305,7 @@ impl std::fmt::Debug for Sources {
             .field("processes", &self.processes)
             .field("pins", &self.pins)
             .field("histories", &self.histories.is_some())
+            .field("verdicts", &self.verdicts)
             .field("simulated", &self.simulated.len())
             .finish()
     }
@@ -303,7 +314,7 @@ impl std::fmt::Debug for Sources {
 impl Sources {
     /// Most descriptors that [`Sources::each_descriptor`] lends.
     pub fn descriptors(&self) -> usize {
-        1 + 2 * self.cards.len() + self.ptp4ls.len() + self.wires.len() + self.upstreams.len()
+        2 + 2 * self.cards.len() + self.ptp4ls.len() + self.wires.len() + self.upstreams.len()
     }
 
     /// Lends each open descriptor with a number that changes whenever it is opened again.
@@ -331,6 +342,9 @@ impl Sources {
         }
         for (index, slot) in self.upstreams.iter().enumerate() {
             each(Ready::Upstream(index), slot.as_fd(), 0);
+        }
+        if let Some(verdicts) = &self.verdicts {
+            each(Ready::Verdicts, verdicts.descriptor(), 0);
         }
     }
 
@@ -366,6 +380,11 @@ impl Sources {
             Ready::Upstream(index) => {
                 if let Some(slot) = self.upstreams.get_mut(index) {
                     slot.turn(now, see);
+                }
+            }
+            Ready::Verdicts => {
+                if let Some(verdicts) = &mut self.verdicts {
+                    verdicts.wake(); // read with what is due
                 }
             }
         }
@@ -405,6 +424,9 @@ impl Sources {
         }
         if let Some(processes) = &mut self.processes {
             processes.due(now, see);
+        }
+        if let Some(verdicts) = &mut self.verdicts {
+            verdicts.due(now, see);
         }
         for card in &mut self.cards {
             if let Some(slot) = &mut card.gnss
@@ -519,6 +541,9 @@ impl Sources {
         }
         if let Some(pins) = &self.pins {
             pins.count(writer);
+        }
+        if let Some(verdicts) = &self.verdicts {
+            verdicts.tell(writer);
         }
         for (index, card) in self.cards.iter().enumerate() {
             let set = |counter, value| writer.count(index, counter, value);

@@ -9,6 +9,7 @@ use tgm_core::{Event, Instance, Picture, Process};
 use tgm_node::clock::boottime;
 use tgm_node::handover::{HandoverError, Shared};
 use tgm_node::processes::ProcessRead;
+use tgm_node::shared::layout::LINE_WORDS;
 use tgm_node::shared::{AnnounceRead, Next, Reader, ReaderError, Snapshot, UpstreamRead, WireRead};
 use tgm_ocloud::{Hub, Truth};
 use tgm_time::Nanos;
@@ -104,6 +105,12 @@ impl Feed {
         let state = self.state();
         let reader = state.reader.as_ref();
         reader.map_or_else(ProcessRead::default, |reader| reader.process(instance, process))
+    }
+
+    /// What is counted of another daemon's lines.
+    pub fn lines(&self) -> [u64; LINE_WORDS] {
+        let state = self.state();
+        state.reader.as_ref().map_or([0; _], Reader::lines)
     }
 
     /// What the metrics tell.

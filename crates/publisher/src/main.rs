@@ -12,6 +12,7 @@ mod guardian;
 mod hearing;
 mod http;
 mod learned;
+mod lines;
 mod log;
 mod node_process;
 mod pins;

@@ -18,6 +18,7 @@ use crate::config::{self, Config};
 use crate::continuity::{self, Continuity};
 use crate::exit::Fatal;
 use crate::guardian::Guardians;
+use crate::lines::Lines;
 use crate::processes::{Processes, Tended};
 use crate::reload::Reloader;
 use crate::supervise::{Given, Supervisor, Why};
@@ -57,6 +58,9 @@ pub fn run(args: &NodeArgs) -> Result<(), Fatal> {
         tended = Tended::new(&config, &folder, publish.listen.port())?;
         built.sources.processes = tended.source();
     }
+    // Before anything that takes time: daemons connect as soon as they can.
+    let lines = built.relayed.take();
+    let lines = lines.map(|relayed| Lines::start(&config.lines, relayed)).transpose()?;
     let continuity = continuity::take_up(&config, &folder, publish.listen, &mut built)?;
     let control = folder.join(format!("control-{}.sock", publish.listen.port()));
     let file = args
@@ -64,7 +68,7 @@ pub fn run(args: &NodeArgs) -> Result<(), Fatal> {
         .clone()
         .filter(|_| !args.simulate)
         .map(|file| (file, config));
-    Node::start(built, continuity, tended, file)?.serve(publish, socket, control, &signals, args.simulate)
+    Node::start(built, continuity, (tended, lines), file)?.serve(publish, socket, control, &signals, args.simulate)
 }
 
 fn configuration(args: &NodeArgs) -> Result<Config, Fatal> {
@@ -130,6 +134,7 @@ struct Node {
     learned: Option<learned::Learned>,
     guardians: Option<Guardians>,
     processes: Option<Processes>,
+    lines: Option<Lines>,
     /// What is announced is left at the end.
     leaves: bool,
     reloader: Arc<Reloader>,
@@ -139,7 +144,7 @@ impl Node {
     fn start(
         built: Built,
         continuity: Option<Continuity>,
-        tended: Tended,
+        (tended, lines): (Tended, Option<Lines>),
         config: Option<(PathBuf, Config)>,
     ) -> Result<Self, Fatal> {
         let runtime = |error: &dyn std::fmt::Display| Fatal::Runtime(format!("starting the hardware thread: {error}"));
@@ -190,6 +195,7 @@ impl Node {
             learned,
             guardians: guardian.map(Guardians::start).transpose()?,
             processes,
+            lines,
             leaves,
             reloader: Arc::new(reloader),
         })
@@ -213,6 +219,7 @@ impl Node {
             learned,
             guardians,
             processes,
+            lines,
             leaves,
             reloader,
         } = self;
@@ -244,6 +251,9 @@ impl Node {
         }
         if let Some(learned) = learned {
             learned.end();
+        }
+        if let Some(lines) = lines {
+            lines.end();
         }
         if let Some(guardians) = guardians {
             guardians.end(leaves);

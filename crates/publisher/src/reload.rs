@@ -128,6 +128,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
     differs("control", old.control != new.control);
     differs("continuity", old.continuity != new.continuity);
     differs("holdover", old.holdover != new.holdover);
+    differs("lines", old.lines != new.lines);
     differs("the number of instances", old.instances.len() != new.instances.len());
     for (was, is) in old.instances.iter().zip(&new.instances) {
         let mut differs = |what: &str, differs: bool| {
@@ -135,6 +136,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
         };
         differs("the name", was.name != is.name);
         differs("the role", was.role != is.role);
+        differs("the authority", was.authority != is.authority);
         differs("the cards", was.cards != is.cards);
         differs("ptp4l", was.ptp4l != is.ptp4l);
         let runs = |instance: &Instance| instance.process.each().map(|(_, process)| process.run);

@@ -152,6 +152,10 @@ fn corrupt(what: Reading, rng: &mut Rng) -> Reading {
         Reading::Temperature { .. } => Reading::Temperature {
             millicelsius: i32::try_from(rng.between(i64::from(i32::MIN), i64::from(i32::MAX))).unwrap_or(0),
         },
+        Reading::SystemClockTold { follows, .. } => Reading::SystemClockTold {
+            offset: Nanos(wild(rng)),
+            follows,
+        },
         same @ (Reading::DpllGone { .. }
         | Reading::EecQuality { .. }
         | Reading::Nmea

@@ -71,6 +71,7 @@ impl fmt::Display for Line {
                 utc_offset.map_or(Ok(()), |utc_offset| write!(f, "/{}", utc_offset.0))
             }
             Reading::Process { process, up } => write!(f, "process {} {}", process.name(), u8::from(up)),
+            Reading::SystemClockTold { offset, follows } => write!(f, "system-told {} {}", offset.0, u8::from(follows)),
             Reading::Wire(state) => write!(f, "wire {}", state.name()),
             Reading::Oscillator { femtos_per_second } => write!(f, "oscillator {femtos_per_second}"),
             Reading::Temperature { millicelsius } => write!(f, "temperature {millicelsius}"),
@@ -243,6 +244,10 @@ fn read_short(name: &str, a: &str, b: &str, c: &str) -> Option<Reading> {
                 },
             })
         }
+        ("system-told", a, b, "") => Reading::SystemClockTold {
+            offset: nanos(a)?,
+            follows: bit(b)?,
+        },
         ("process", a, b, "") => Reading::Process {
             process: Process::from_name(a)?,
             up: bit(b)?,

@@ -70,7 +70,7 @@ impl Core {
             let lock_state = state.relay.state(now, &state.config.limits).map(|(state, _)| state);
             return Some(InstanceView {
                 instance,
-                port,
+                port: state.relay.port,
                 lock_state,
                 class: state.relay.class(now, &state.config.limits).map(|(class, _)| class),
                 offset: None,

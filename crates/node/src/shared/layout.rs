@@ -7,7 +7,7 @@ use tgm_core::wire::MAX_WIRES;
 use crate::processes::WATCHED;
 
 /// First word of both areas: "tgm", and the layout's version in the low byte. Changed whenever anything below changes.
-pub const MAGIC: u64 = 0x74_67_6d_00_00_00_00_08;
+pub const MAGIC: u64 = 0x74_67_6d_00_00_00_00_09;
 
 /// Longest interface or configuration name, in bytes.
 pub const NAME_BYTES: usize = 64;
@@ -30,6 +30,8 @@ pub const UPSTREAM_WORDS: usize = 6;
 pub const PROCESS_WORDS: usize = 3;
 /// Words of a port that is listened to.
 pub const WIRE_WORDS: usize = 7;
+/// Counters of another daemon's lines, with room for more.
+pub const LINE_WORDS: usize = 16;
 /// Counters per source slot.
 pub const COUNTERS: usize = 32;
 
@@ -55,8 +57,10 @@ pub const AT_PROCESSES: usize = AT_ANNOUNCE + MAX_INSTANCES * ANNOUNCE_WORDS;
 pub const AT_WIRES: usize = AT_PROCESSES + MAX_INSTANCES * WATCHED.len() * PROCESS_WORDS;
 /// What is known of the clock that each instance's ptp4l follows, written without the lock.
 pub const AT_UPSTREAM: usize = AT_WIRES + MAX_WIRES * WIRE_WORDS;
+/// What is counted of another daemon's lines, written without the lock.
+pub const AT_LINES: usize = AT_UPSTREAM + MAX_INSTANCES * UPSTREAM_WORDS;
 /// The sequence word that guards all below.
-pub const AT_LOCK: usize = AT_UPSTREAM + MAX_INSTANCES * UPSTREAM_WORDS;
+pub const AT_LOCK: usize = AT_LINES + LINE_WORDS;
 /// Number of instances in the low half, of cards in the high half.
 pub const AT_SIZES: usize = AT_LOCK + 1;
 /// The node.

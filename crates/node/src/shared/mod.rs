@@ -9,6 +9,7 @@ mod card_words;
 mod event_words;
 mod forecast_words;
 pub mod layout;
+mod line_words;
 mod node_words;
 mod pack;
 mod reader;
@@ -20,6 +21,7 @@ mod writer;
 
 pub use announce_words::AnnounceRead;
 pub use card_words::CardRead;
+pub use line_words::LineCounter;
 pub use reader::{Next, Reader, ReaderError, Snapshot};
 pub use upstream_words::UpstreamRead;
 pub use wire_words::WireRead;

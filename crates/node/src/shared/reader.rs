@@ -187,6 +187,11 @@ impl Reader {
         })
     }
 
+    /// What is counted of another daemon's lines, in the order of [`super::LineCounter`].
+    pub fn lines(&self) -> [u64; layout::LINE_WORDS] {
+        std::array::from_fn(|place| self.word(layout::AT_LINES + place))
+    }
+
     /// Reads one card without the rest: all of one moment, a dozen words, no allocation.
     #[inline]
     pub fn card(&self, index: usize) -> Result<CardRead, WriterDied> {

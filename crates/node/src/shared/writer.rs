@@ -217,6 +217,13 @@ impl Writer {
         }
     }
 
+    /// Sets a counter of another daemon's lines, by its place in [`super::LineCounter`].
+    pub fn lines(&self, place: usize, value: u64) {
+        if place < layout::LINE_WORDS {
+            self.set(layout::AT_LINES + place, value);
+        }
+    }
+
     /// Stores what the core knows at `now`.
     pub fn store(&self, core: &Core, now: Time<Mono>) {
         let words = self.snapshot.words();

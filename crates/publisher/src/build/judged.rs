@@ -5,16 +5,17 @@ use tgm_core::config::{CardPolicy, Compat, DrillPlan, InstanceConfig, Judge, Lim
 use tgm_core::process::Downtimes;
 use tgm_time::Nanos;
 
-use crate::config::{Card, CompatName, Holdover, Instance, OutOfSpecClass, ProfileName, Role};
+use crate::config::{Authority, Card, CompatName, Holdover, Instance, OutOfSpecClass, ProfileName, Role};
 
 /// How the instance `id` is judged.
 pub fn judged(id: Id, instance: &Instance) -> InstanceConfig {
     InstanceConfig {
         instance: id,
-        judge: match instance.role {
-            Role::Grandmaster => Judge::Tgm,
-            Role::Boundary => Judge::Tbc,
-            Role::Slave => Judge::Slave,
+        judge: match (instance.authority, instance.role) {
+            (Authority::Relay, _) => Judge::Relay,
+            (Authority::Native, Role::Grandmaster) => Judge::Tgm,
+            (Authority::Native, Role::Boundary) => Judge::Tbc,
+            (Authority::Native, Role::Slave) => Judge::Slave,
         },
         limits: limits(instance),
         out_of_spec: match instance.out_of_spec_class {

@@ -20,6 +20,7 @@ use tgm_core::Core;
 use tgm_node::clock::Clock;
 use tgm_node::shared::Writer;
 use tgm_node::sources::Sources;
+use tgm_node::verdicts::VerdictTeller;
 
 pub use announce::locations;
 pub use discover::without_config;
@@ -29,6 +30,15 @@ pub use pins::CardPins;
 pub use real::real;
 pub use simulated::simulated;
 pub use witness::interfaces as interfaces_of;
+
+/// The instances that another daemon decides, by their names, and who tells the hardware thread of them.
+#[derive(Debug)]
+pub struct Relayed {
+    /// Never empty.
+    pub instances: Vec<(String, tgm_core::Instance)>,
+    /// To the hardware thread.
+    pub teller: VerdictTeller,
+}
 
 /// Everything that the hardware thread starts with.
 #[derive(Debug)]
@@ -49,6 +59,8 @@ pub struct Built {
     pub pins: Vec<CardPins>,
     /// Where what each card learns is kept, in the order of the cards.
     pub learned: Vec<Option<PathBuf>>,
+    /// What another daemon decides, if it decides anything.
+    pub relayed: Option<Relayed>,
     /// What could not be opened and is tried again, for people.
     pub problems: Vec<String>,
     /// What deserves to be known, for people.

@@ -13,6 +13,7 @@ use tgm_node::histories::HistorySlots;
 use tgm_node::pins::PinSlots;
 use tgm_node::shared::Writer;
 use tgm_node::sources::{CardSources, DpllSlot, GnssSlot, PhcSlot, Sources};
+use tgm_node::verdicts::VerdictSource;
 use tgm_node::wire::WireSlot;
 use tgm_phc::{Card as Found, ClockId, Phc, SysRoot, TimingCard};
 use tgm_time::{Mono, Time};
@@ -21,8 +22,8 @@ use super::boards::{self, Board, Dplls};
 use super::discover::present;
 use super::judged::{card_policy, judged, policy};
 use super::pins::{CardPins, wishes};
-use super::{Built, announce, leap, witness};
-use crate::config::{Card, Config, Devices, Instance, Role};
+use super::{Built, Relayed, announce, leap, witness};
+use crate::config::{Authority, Card, Config, Devices, Instance, Role};
 use crate::exit::Fatal;
 use crate::learned;
 
@@ -45,6 +46,7 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
         learners: Vec::new(),
         boards: Vec::new(),
         owners: Vec::new(),
+        relayed: Vec::new(),
         now: now.mono,
         any: false,
         problems: Vec::new(),
@@ -70,6 +72,7 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
         receivers,
         pins,
         learners,
+        relayed,
         mut problems,
         notes,
         ..
@@ -94,6 +97,7 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
             learned.push(learner.take_up(folder, &mut judging));
         }
     }
+    let relayed = relay(relayed, &mut sources)?;
     Ok(Built {
         core: judging,
         judged: core,
@@ -103,6 +107,7 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
         receivers,
         pins: pins.into_iter().map(|(_, held)| held).collect(),
         learned,
+        relayed,
         problems,
         notes,
     })
@@ -132,6 +137,18 @@ impl Learner {
     }
 }
 
+/// The way from what other daemons decide to the hardware thread.
+fn relay(relayed: Vec<(String, Id, Port)>, sources: &mut Sources) -> Result<Option<Relayed>, Fatal> {
+    if relayed.is_empty() {
+        return Ok(None);
+    }
+    let ports: Vec<_> = relayed.iter().map(|(_, id, port)| (*id, *port)).collect();
+    let (source, teller) = VerdictSource::new(&ports).map_err(|error| Fatal::Runtime(error.to_string()))?;
+    sources.verdicts = Some(source);
+    let instances = relayed.into_iter().map(|(name, id, _)| (name, id)).collect();
+    Ok(Some(Relayed { instances, teller }))
+}
+
 struct Builder<'a> {
     config: &'a Config,
     writer: Writer,
@@ -146,6 +163,8 @@ struct Builder<'a> {
     boards: Vec<(Board, Option<ClockId>)>,
     /// Whose they are.
     owners: Vec<(Id, Port)>,
+    /// The instances that another daemon decides.
+    relayed: Vec<(String, Id, Port)>,
     /// The start.
     now: Time<Mono>,
     /// There is at least one device to watch.
@@ -168,6 +187,14 @@ impl Builder<'_> {
             .instance(judged(id, instance))
             .and_then(|()| self.core.policy(id, policy(instance)))
             .map_err(|_| Fatal::Config("more instances than fit".into()))?;
+        if instance.authority == Authority::Relay {
+            for card in &instance.cards {
+                let port = self.intern(&card.interface)?;
+                self.relayed.push((instance.name.clone(), id, port));
+            }
+            self.any = true;
+            return Ok(());
+        }
         let mut recording = false;
         for (place, card) in instance.cards.iter().enumerate() {
             recording |= self.card(id, card, instance.role, place == 0)?;

@@ -55,9 +55,11 @@ pub fn simulated(scenario: Option<&Path>, speed: u32) -> Result<Built, Fatal> {
             processes: None,
             pins: None, // there is nothing to set
             histories: None,
+            verdicts: None,
             simulated: vec![Box::new(simulation)],
         },
         clock,
+        relayed: None,
         receivers: vec![],
         pins: vec![],
         learned: vec![], // what is simulated teaches nothing

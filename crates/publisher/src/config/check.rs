@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::receiver::GnssSetup;
-use super::{AnnounceMode, Card, Config, Devices, Instance, OutOfSpecClass, Pin, Role, Who, Witness};
+use super::{AnnounceMode, Authority, Card, Config, Devices, Instance, OutOfSpecClass, Pin, Role, Who, Witness};
 use crate::build::interfaces_of;
 use crate::build::programs::programs;
 use crate::exit::Fatal;
@@ -99,6 +99,7 @@ fn check_instance(instance: &Instance, warnings: &mut Vec<String>) -> Result<(),
     if instance.cards.is_empty() {
         return refuse(instance, "has no card; add [[instance.card]] with an interface");
     }
+    check_authority(instance)?;
     let positive = [
         ("offset_limit_ns", instance.offset_limit_ns),
         ("os_clock_limit_ns", instance.os_clock_limit_ns),
@@ -223,6 +224,44 @@ fn check_role(instance: &Instance) -> Result<(), Fatal> {
     Ok(())
 }
 
+/// Where another daemon decides, nothing of ours may.
+fn check_authority(instance: &Instance) -> Result<(), Fatal> {
+    if instance.authority == Authority::Native {
+        return Ok(());
+    }
+    if instance.ptp4l.announce != AnnounceMode::Off {
+        return refuse(
+            instance,
+            "has authority = \"relay\" and a ptp4l.announce: what another daemon decides is its own to announce",
+        );
+    }
+    if instance
+        .process
+        .each()
+        .iter()
+        .any(|(_, process)| process.run != Who::Off)
+    {
+        return refuse(
+            instance,
+            "has authority = \"relay\" and a process.….run: the other daemon's lines tell of its processes",
+        );
+    }
+    let bare = |card: &Card| {
+        (
+            card.phc == Devices::Auto,
+            card.gnss == Devices::Auto,
+            card.dpll == Devices::Auto,
+        )
+    };
+    match instance.cards.as_slice() {
+        [card] if bare(card) == (true, true, true) => Ok(()),
+        _ => refuse(
+            instance,
+            "has authority = \"relay\": give it one card with its interface, the name that is told, and no devices",
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,6 +301,11 @@ mod tests {
                 "those of a grandmaster",
             ),
             ("ptp4l.transport_specific = 16", "transport_specific"),
+            ("authority = \"relay\"\nptp4l.announce = \"own\"", "its own to announce"),
+            (
+                "authority = \"relay\"\nprocess.ptp4l.run = \"manage\"",
+                "tell of its processes",
+            ),
         ] {
             let error = check(&config(text)).expect_err(text).to_string();
             assert!(error.contains(hint), "{error}");

@@ -35,6 +35,8 @@ pub struct Config {
     pub continuity: Continuity,
     /// What is learned of the oscillators.
     pub holdover: Holdover,
+    /// Where another daemon's lines come from.
+    pub lines: Lines,
     /// One per ptp4l/ts2phc configuration.
     #[serde(rename = "instance")]
     pub instances: Vec<Instance>,
@@ -133,6 +135,36 @@ impl Default for Continuity {
             stop: Stop::default(),
         }
     }
+}
+
+/// Where another daemon's lines come from, for instances that it decides.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Lines {
+    /// The socket that its processes connect to.
+    pub socket: PathBuf,
+    /// `host:port` where it is asked to tell everything again; empty: it is not asked.
+    pub daemon: String,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Lines {
+            socket: "/cloud-native/events.sock".into(),
+            daemon: "localhost:8081".into(),
+        }
+    }
+}
+
+/// Who decides about an instance's clock. Never guessed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Authority {
+    /// tgmd.
+    #[default]
+    Native,
+    /// Another daemon; its lines tell.
+    Relay,
 }
 
 /// Clock class after a holdover left its specification.
@@ -260,6 +292,8 @@ pub struct Instance {
     pub name: String,
     /// What kind of clock it is.
     pub role: Role,
+    /// Who decides.
+    pub authority: Authority,
     /// Limit of |phase|, |PHC offset|, tAcc and their root sum of squares: 100 ns for PRTC-A, 40 ns for PRTC-B.
     pub offset_limit_ns: i64,
     /// Limit of the system clock's offset for LOCKED.
@@ -298,6 +332,7 @@ impl Default for Instance {
         Instance {
             name: "ptp4l.0.config".into(),
             role: Role::default(),
+            authority: Authority::Native,
             offset_limit_ns: 100,
             os_clock_limit_ns: 100,
             in_sync_condition_times: 10,
@@ -456,7 +491,8 @@ mod tests {
                 shown.log,
                 shown.control,
                 shown.continuity,
-                shown.holdover
+                shown.holdover,
+                shown.lines
             ),
             (
                 Publisher::default(),
@@ -464,7 +500,8 @@ mod tests {
                 Log::default(),
                 Control::default(),
                 Continuity::default(),
-                Holdover::default()
+                Holdover::default(),
+                Lines::default()
             )
         );
         let card = &shown_instance.cards[0];

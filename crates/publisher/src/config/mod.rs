@@ -12,8 +12,8 @@ mod witness;
 pub use check::check;
 pub use doors::Doors;
 pub use file::{
-    AnnounceMode, Card, CompatName, Config, Devices, Instance, Leap, OutOfSpecClass, ProfileName, Ptp4l, Role, Stop,
-    read,
+    AnnounceMode, Authority, Card, CompatName, Config, Devices, Instance, Leap, Lines, OutOfSpecClass, ProfileName,
+    Ptp4l, Role, Stop, read,
 };
 pub use holdover::Holdover;
 pub use pins::{Pin, State as PinState, Toward as PinToward};

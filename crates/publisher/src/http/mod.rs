@@ -4,6 +4,7 @@
 
 mod announce;
 mod limits;
+mod lines;
 mod processes;
 mod rest;
 mod scrape;

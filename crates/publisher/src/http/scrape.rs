@@ -14,6 +14,7 @@ use tgm_node::clock::boottime;
 use tgm_ocloud::{BOUNDS, Hub, Outcome, Resource, Truth};
 
 use super::announce;
+use super::lines;
 use super::processes;
 use super::rest::respond;
 use super::sources::{Sources, Table};
@@ -148,8 +149,10 @@ impl Scrape {
                     announce::with(families, &ptp4ls, |families| {
                         processes::with(families, &self.node, &named, &*self.sources, |families| {
                             wires::with(families, &wires, picture.names, |families| {
-                                out.clear();
-                                render(Some(picture), Counters { families, ..counters }, &mut out);
+                                lines::with(families, &self.sources.lines(), |families| {
+                                    out.clear();
+                                    render(Some(picture), Counters { families, ..counters }, &mut out);
+                                });
                             });
                         });
                     });

@@ -4,7 +4,7 @@ use tgm_core::wire::MAX_WIRES;
 use tgm_core::{Instance, Process};
 use tgm_metrics::{Family, Kind, Sample};
 use tgm_node::processes::ProcessRead;
-use tgm_node::shared::layout::COUNTERS;
+use tgm_node::shared::layout::{COUNTERS, LINE_WORDS};
 use tgm_node::shared::{AnnounceRead, Counter, WireRead};
 
 use crate::feed::{Feed, FeedCounts};
@@ -19,6 +19,8 @@ pub trait Sources: Send + Sync {
     fn announce(&self, instance: Instance) -> AnnounceRead;
     /// What is known of the ports that are listened to.
     fn wires(&self) -> [WireRead; MAX_WIRES];
+    /// What is counted of another daemon's lines.
+    fn lines(&self) -> [u64; LINE_WORDS];
     /// What is known of an instance's process.
     fn process(&self, instance: Instance, process: Process) -> ProcessRead;
 }
@@ -38,6 +40,10 @@ impl Sources for Feed {
 
     fn wires(&self) -> [WireRead; MAX_WIRES] {
         Feed::wires(self)
+    }
+
+    fn lines(&self) -> [u64; LINE_WORDS] {
+        Feed::lines(self)
     }
 
     fn process(&self, instance: Instance, process: Process) -> ProcessRead {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tgm_core::wire::MAX_WIRES;
 use tgm_core::{Event, EventKind, Instance, Picture, Process};
 use tgm_node::processes::ProcessRead;
-use tgm_node::shared::layout::COUNTERS;
-use tgm_node::shared::{AnnounceRead, Counter, WireRead};
+use tgm_node::shared::layout::{COUNTERS, LINE_WORDS};
+use tgm_node::shared::{AnnounceRead, Counter, LineCounter, WireRead};
 use tgm_ocloud::{Api, Config, Hub, Truth};
 use tgm_time::Time;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -84,6 +84,13 @@ impl Sources for Node {
             ..WireRead::default()
         };
         wires
+    }
+
+    fn lines(&self) -> [u64; LINE_WORDS] {
+        let mut lines = [0; LINE_WORDS];
+        lines[LineCounter::Up as usize] = 1;
+        lines[LineCounter::TooLong as usize] = 3;
+        lines
     }
 
     fn announce(&self, instance: Instance) -> AnnounceRead {
@@ -348,6 +355,7 @@ async fn metrics_have_their_own_listener() {
         r#"tgm_source_up{iface="ens2f0",source="dpll"} 0"#,
         r#"tgm_gnss_bytes_total{iface="ens2f0"} 4711"#,
         r#"tgm_dpll_malformed_total{iface="ens2f0"} 0"#,
+        "tgm_lines_too_long_total 3",
         "openshift_ptp_process_status{config=\"ptp4l.0.config\",node=\"node1\",process=\"ptp4l\"} 1",
         "openshift_ptp_process_restart_count{config=\"ptp4l.0.config\",node=\"node1\",process=\"ptp4l\"} 2",
     ] {

@@ -1,0 +1,306 @@
+//! What the thread that reads another daemon's lines tells the hardware thread: latest values, never a queue that lines could fill.
+//!
+//! A value lies in one word with its moment, so that neither is ever seen without the other. The hardware thread is woken when a value
+//! changes; one that is merely repeated waits for its next turn, a second at most.
+
+use std::io::{Read as _, Write as _};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use tgm_core::ids::MAX_INSTANCES;
+use tgm_core::{ClockClass, ClockState, Instance, Observation, Port, Process, Reading};
+use tgm_time::{Mono, Nanos, Time};
+
+use crate::processes::WATCHED;
+use crate::shared::{LineCounter, Writer};
+
+/// How many counters of lines there are.
+const LINE_COUNTERS: usize = LineCounter::ALL.len();
+
+/// A value and its moment in one word: microseconds above, the value, counted from 1, in the low byte. 0: nothing was told.
+#[derive(Debug, Default)]
+struct Slot(AtomicU64);
+
+impl Slot {
+    /// True if the value is another than before.
+    fn set(&self, at: Time<Mono>, value: u8) -> bool {
+        let micros = u64::try_from(at.as_nanos() / 1_000).unwrap_or_default();
+        let word = micros << 9 | u64::from(value) << 1 | 1;
+        let before = self.0.swap(word, Ordering::AcqRel);
+        before & 0x1ff != word & 0x1ff
+    }
+
+    /// The value, if it was told since `told`, which is moved on.
+    fn news(&self, told: &mut u64) -> Option<(Time<Mono>, u8)> {
+        let word = self.0.load(Ordering::Acquire);
+        if std::mem::replace(told, word) == word {
+            return None;
+        }
+        let nanos = i64::try_from((word >> 9) * 1_000).ok()?;
+        let value = u8::try_from(word >> 1 & 0xff).ok()?;
+        Some((Time::from_nanos(nanos), value))
+    }
+}
+
+/// The latest values of all.
+#[derive(Debug, Default)]
+pub struct VerdictSlots {
+    states: [Slot; MAX_INSTANCES],
+    classes: [Slot; MAX_INSTANCES],
+    /// Whether each of the processes runs, 0/1.
+    processes: [[Slot; WATCHED.len()]; MAX_INSTANCES],
+    /// Whether phc2sys follows, 0/1.
+    system: Slot,
+    /// Its offset, written before `system`.
+    system_offset: AtomicI64,
+    counters: [AtomicU64; LINE_COUNTERS],
+}
+
+impl VerdictSlots {
+    /// Adds to a counter. Only one thread does.
+    pub fn count(&self, counter: LineCounter, more: u64) {
+        if let Some(word) = self.counters.get(counter as usize) {
+            word.fetch_add(more, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The side of the thread that reads lines.
+#[derive(Debug, Clone)]
+pub struct VerdictTeller {
+    slots: Arc<VerdictSlots>,
+    wake: Arc<UnixStream>,
+}
+
+impl VerdictTeller {
+    /// The state of an instance's clock, as its daemon says.
+    pub fn state(&self, at: Time<Mono>, instance: Instance, state: ClockState) {
+        self.tell(self.slots.states.get(usize::from(instance.0)), at, state.metric());
+    }
+
+    /// Its class.
+    pub fn class(&self, at: Time<Mono>, instance: Instance, class: ClockClass) {
+        self.tell(self.slots.classes.get(usize::from(instance.0)), at, class.0);
+    }
+
+    /// Whether one of its processes runs.
+    pub fn process(&self, at: Time<Mono>, instance: Instance, process: Process, up: bool) {
+        let place = WATCHED.iter().position(|watched| *watched == process);
+        let slots = self.slots.processes.get(usize::from(instance.0));
+        self.tell(
+            slots.zip(place).and_then(|(slots, place)| slots.get(place)),
+            at,
+            u8::from(up),
+        );
+    }
+
+    /// What phc2sys says of the system clock: its offset, and whether its servo follows.
+    pub fn system_clock(&self, at: Time<Mono>, offset: Nanos, follows: bool) {
+        self.slots.system_offset.store(offset.get(), Ordering::Release);
+        self.tell(Some(&self.slots.system), at, u8::from(follows));
+    }
+
+    /// Adds to a counter.
+    pub fn count(&self, counter: LineCounter, more: u64) {
+        self.slots.count(counter, more);
+    }
+
+    fn tell(&self, slot: Option<&Slot>, at: Time<Mono>, value: u8) {
+        if slot.is_some_and(|slot| slot.set(at, value)) {
+            let _ = (&*self.wake).write(&[1]); // full: the hardware thread has been woken already
+        }
+    }
+}
+
+/// The hardware thread's side.
+#[derive(Debug)]
+pub struct VerdictSource {
+    slots: Arc<VerdictSlots>,
+    woken: UnixStream,
+    /// Under which name each relayed instance is told of.
+    ports: [Option<Port>; MAX_INSTANCES],
+    told: [[u64; 2]; MAX_INSTANCES],
+    told_processes: [[u64; WATCHED.len()]; MAX_INSTANCES],
+    told_system: u64,
+}
+
+impl VerdictSource {
+    /// Both sides, for these relayed instances.
+    pub fn new(relayed: &[(Instance, Port)]) -> std::io::Result<(Self, VerdictTeller)> {
+        let (woken, wake) = UnixStream::pair()?;
+        woken.set_nonblocking(true)?;
+        wake.set_nonblocking(true)?;
+        let slots = Arc::new(VerdictSlots::default());
+        let mut ports = [None; MAX_INSTANCES];
+        for (instance, port) in relayed {
+            if let Some(place) = ports.get_mut(usize::from(instance.0)) {
+                *place = Some(*port);
+            }
+        }
+        let teller = VerdictTeller {
+            slots: slots.clone(),
+            wake: Arc::new(wake),
+        };
+        let source = VerdictSource {
+            slots,
+            woken,
+            ports,
+            told: [[0; 2]; MAX_INSTANCES],
+            told_processes: [[0; WATCHED.len()]; MAX_INSTANCES],
+            told_system: 0,
+        };
+        Ok((source, teller))
+    }
+
+    /// What is readable when a value has changed.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.woken.as_fd()
+    }
+
+    /// Takes note of having been woken.
+    pub fn wake(&mut self) {
+        let _ = self.woken.read(&mut [0; 64]); // what is left wakes again
+    }
+
+    /// Tells the core what was told since.
+    pub fn due(&mut self, now: Time<Mono>, see: &mut impl FnMut(Observation)) {
+        let VerdictSlots { states, classes, .. } = &*self.slots;
+        let slots = states.iter().zip(classes).zip(&self.ports).zip(&mut self.told);
+        for (number, (((state, class), port), [told_state, told_class])) in (0..).zip(slots) {
+            let Some(port) = port else { continue };
+            let mut verdict = |at: Time<Mono>, state, class| {
+                see(Observation {
+                    at: at.min(now),
+                    instance: Instance(number),
+                    port: *port,
+                    what: Reading::Verdict { state, class },
+                });
+            };
+            if let Some((at, value)) = state.news(told_state)
+                && let Some(state) = ClockState::from_metric(value)
+            {
+                verdict(at, Some(state), None);
+            }
+            if let Some((at, class)) = class.news(told_class) {
+                verdict(at, None, Some(ClockClass(class)));
+            }
+        }
+        let slots = self
+            .slots
+            .processes
+            .iter()
+            .zip(&self.ports)
+            .zip(&mut self.told_processes);
+        for (number, ((slots, port), told)) in (0..).zip(slots) {
+            for ((slot, told), process) in slots.iter().zip(told).zip(WATCHED) {
+                let Some((at, up)) = slot.news(told).filter(|_| port.is_some()) else {
+                    continue;
+                };
+                let what = Reading::Process { process, up: up == 1 };
+                see(Observation {
+                    at: at.min(now),
+                    instance: Instance(number),
+                    port: Port::NODE,
+                    what,
+                });
+            }
+        }
+        if let Some((at, follows)) = self.slots.system.news(&mut self.told_system) {
+            let offset = Nanos(self.slots.system_offset.load(Ordering::Acquire));
+            let what = Reading::SystemClockTold {
+                offset,
+                follows: follows == 1,
+            };
+            see(Observation {
+                at: at.min(now),
+                instance: Instance(0),
+                port: Port::NODE,
+                what,
+            });
+        }
+    }
+
+    /// Puts the counters into shared memory.
+    pub fn tell(&self, writer: &Writer) {
+        for (place, counter) in self.slots.counters.iter().enumerate() {
+            writer.lines(place, counter.load(Ordering::Relaxed));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(s: i64) -> Time<Mono> {
+        Time::from_parts(s, 0)
+    }
+
+    fn heard(source: &mut VerdictSource, now: i64) -> Vec<(i64, Instance, Reading)> {
+        let mut heard = Vec::new();
+        source.due(at(now), &mut |seen| {
+            heard.push((seen.at.as_nanos() / 1_000_000_000, seen.instance, seen.what))
+        });
+        heard
+    }
+
+    #[test]
+    fn func_tgm010_state_and_class_are_told_apart_each_with_its_moment() {
+        let (mut source, teller) = VerdictSource::new(&[(Instance(1), Port(4))]).unwrap();
+        assert_eq!(heard(&mut source, 1), []);
+        teller.state(at(2), Instance(1), ClockState::Freerun);
+        teller.class(at(3), Instance(1), ClockClass(0));
+        teller.state(at(3), Instance(0), ClockState::Locked); // not relayed
+        let verdict = |state, class: Option<u8>| Reading::Verdict {
+            state,
+            class: class.map(ClockClass),
+        };
+        assert_eq!(
+            heard(&mut source, 5),
+            [
+                (2, Instance(1), verdict(Some(ClockState::Freerun), None)),
+                (3, Instance(1), verdict(None, Some(0)))
+            ]
+        );
+        assert_eq!(heard(&mut source, 6), []);
+        // The same again is news of a kind: it is heard of.
+        teller.state(at(9), Instance(1), ClockState::Freerun);
+        assert_eq!(
+            heard(&mut source, 8),
+            [(8, Instance(1), verdict(Some(ClockState::Freerun), None))]
+        );
+    }
+
+    #[test]
+    fn only_a_change_wakes() {
+        let (mut source, teller) = VerdictSource::new(&[(Instance(0), Port(0))]).unwrap();
+        let woken = |source: &VerdictSource| (&source.woken).read(&mut [0; 8]).unwrap_or(0);
+        teller.state(at(1), Instance(0), ClockState::Locked);
+        assert_eq!(woken(&source), 1);
+        teller.state(at(2), Instance(0), ClockState::Locked);
+        assert_eq!(woken(&source), 0);
+        for second in 3..100_000 {
+            let state = if second % 2 == 0 {
+                ClockState::Locked
+            } else {
+                ClockState::Holdover
+            };
+            teller.state(at(second), Instance(0), state); // a pipe that nobody reads holds nobody up
+        }
+        source.wake();
+        assert_eq!(heard(&mut source, 200_000).len(), 1);
+    }
+
+    #[test]
+    fn the_system_clock_is_told_with_its_offset() {
+        let (mut source, teller) = VerdictSource::new(&[]).unwrap();
+        teller.system_clock(at(1), Nanos(-62), true);
+        let what = Reading::SystemClockTold {
+            offset: Nanos(-62),
+            follows: true,
+        };
+        assert_eq!(heard(&mut source, 1), [(1, Instance(0), what)]);
+    }
+}

@@ -1,0 +1,215 @@
+//! Lines of another daemon's processes: a socket that each of them connects to, and a thread that reads them for relayed instances.
+//!
+//! The socket stands where cloud-event-proxy's does, and is spoken as there: one connection per process, lines until it ends. A line
+//! that is too long or cannot be read is counted and passed over, and its connection goes on. What a line decides goes to the hardware
+//! thread as a latest value; nothing is allocated per line.
+
+mod ask;
+mod reader;
+
+use std::io::{ErrorKind, Read as _};
+use std::os::fd::AsFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::thread::{Builder, JoinHandle};
+
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::unistd::getuid;
+use tgm_linuxptp::lines::LineSplitter;
+use tgm_node::clock::boottime;
+use tgm_node::handover::check_peer;
+use tgm_node::shared::LineCounter;
+use tgm_node::verdicts::VerdictTeller;
+use tracing::{info, warn};
+
+use crate::build::Relayed;
+use crate::config::Lines as Settings;
+use crate::exit::Fatal;
+use ask::Asker;
+use reader::{Reader, Wish};
+
+/// Memory of the thread's stack.
+const STACK: usize = 256 * 1024;
+/// Most connections: 16 configurations of four processes each, and a few that are on their way out.
+const MOST: usize = 128;
+/// Bytes per read: what a socket holds.
+const READ: usize = 256 * 1024;
+/// Connections that one turn can find ready.
+const BATCH: usize = 32;
+/// The listener's mark; connections have those below.
+const LISTENER: u64 = u64::MAX;
+/// The stop descriptor's mark.
+const STOP: u64 = u64::MAX - 1;
+
+/// The thread.
+#[derive(Debug)]
+pub struct Lines {
+    thread: JoinHandle<()>,
+    /// Closing it ends the thread.
+    stop: UnixStream,
+}
+
+impl Lines {
+    /// Listens, and reads from now on what comes.
+    pub fn start(settings: &Settings, relayed: Relayed) -> Result<Self, Fatal> {
+        let runtime = |error: &dyn std::fmt::Display| Fatal::Runtime(format!("reading lines: {error}"));
+        let listener = listen(&settings.socket)?;
+        let (stop, stopped) = UnixStream::pair().map_err(|error| runtime(&error))?;
+        let asker = Asker::start(settings.daemon.clone(), relayed.teller.clone()).map_err(|error| runtime(&error))?;
+        let mut thread = Thread::new(listener, stopped, asker, relayed).map_err(|errno| runtime(&errno))?;
+        let run = move || thread.run();
+        let thread = Builder::new().name("lines".into()).stack_size(STACK).spawn(run);
+        info!(socket = %settings.socket.display(), "listening for another daemon's lines");
+        Ok(Lines {
+            thread: thread.map_err(|error| runtime(&error))?,
+            stop,
+        })
+    }
+
+    /// The end.
+    pub fn end(self) {
+        drop(self.stop);
+        let _ = self.thread.join(); // it panicked at worst, and nothing is left to do for it
+    }
+}
+
+/// Binds the socket. One that a killed process left is removed, one that is listened to is not.
+fn listen(path: &Path) -> Result<UnixListener, Fatal> {
+    let cannot = |why: &dyn std::fmt::Display| Fatal::CannotServe(format!("lines.socket {}: {why}", path.display()));
+    if UnixStream::connect(path).is_ok() {
+        return Err(cannot(
+            &"another program listens there (cloud-event-proxy? another tgmd?)",
+        ));
+    }
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(cannot(&error)),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path).map_err(|error| cannot(&error))?;
+    listener.set_nonblocking(true).map_err(|error| cannot(&error))?;
+    Ok(listener)
+}
+
+/// Somebody who writes lines.
+struct Connection {
+    stream: UnixStream,
+    splitter: LineSplitter,
+}
+
+struct Thread {
+    epoll: Epoll,
+    listener: UnixListener,
+    /// Its end-of-file ends the thread.
+    _stopped: UnixStream,
+    connections: Vec<Option<Connection>>,
+    buffer: Vec<u8>,
+    reader: Reader,
+    asker: Asker,
+    teller: VerdictTeller,
+}
+
+impl Thread {
+    fn new(listener: UnixListener, stopped: UnixStream, asker: Asker, relayed: Relayed) -> Result<Self, Errno> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
+        epoll.add(&stopped, EpollEvent::new(EpollFlags::EPOLLIN, STOP))?;
+        let teller = relayed.teller.clone();
+        teller.count(LineCounter::Up, 1);
+        Ok(Thread {
+            epoll,
+            listener,
+            _stopped: stopped,
+            connections: Vec::new(),
+            buffer: vec![0; READ],
+            reader: Reader::new(relayed),
+            asker,
+            teller,
+        })
+    }
+
+    fn run(&mut self) {
+        loop {
+            let mut ready = [EpollEvent::empty(); BATCH];
+            let count = match self.epoll.wait(&mut ready, EpollTimeout::NONE) {
+                Ok(count) => count,
+                Err(Errno::EINTR) => continue,
+                Err(errno) => return warn!(%errno, "lines are no longer read"),
+            };
+            for event in ready.iter().take(count) {
+                match event.data() {
+                    STOP => return,
+                    LISTENER => self.accept(),
+                    place => self.read(usize::try_from(place).unwrap_or(usize::MAX)),
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self) {
+        while let Ok((stream, _)) = self.listener.accept() {
+            if let Err(why) = self.take_in(stream) {
+                self.teller.count(LineCounter::Refused, 1);
+                warn!(why, "somebody on the line socket was turned away");
+            }
+        }
+    }
+
+    fn take_in(&mut self, stream: UnixStream) -> Result<(), String> {
+        // Whoever writes here decides what is told of a clock.
+        check_peer(&stream, getuid().as_raw()).map_err(|error| error.to_string())?;
+        stream.set_nonblocking(true).map_err(|error| error.to_string())?;
+        let free = self.connections.iter().position(Option::is_none);
+        let place = free.unwrap_or(self.connections.len());
+        if place >= MOST {
+            return Err(format!("{MOST} are connected already"));
+        }
+        let event = EpollEvent::new(EpollFlags::EPOLLIN, place as u64);
+        self.epoll
+            .add(stream.as_fd(), event)
+            .map_err(|error| error.to_string())?;
+        let connection = Some(Connection {
+            stream,
+            splitter: LineSplitter::new(),
+        });
+        match self.connections.get_mut(place) {
+            Some(slot) => *slot = connection,
+            None => self.connections.push(connection),
+        }
+        self.teller.count(LineCounter::Connections, 1);
+        self.asker.ask();
+        Ok(())
+    }
+
+    /// One read of one connection: others are not kept waiting by who writes much.
+    fn read(&mut self, place: usize) {
+        let Some(slot) = self.connections.get_mut(place) else {
+            return;
+        };
+        let Some(Connection { stream, splitter }) = slot else {
+            return;
+        };
+        let Ok(now) = boottime() else { return };
+        let reader = &mut self.reader;
+        let mut wish = Wish::Nothing;
+        let mut each = |line: Result<&[u8], _>| wish = wish.max(reader.take(now, line.ok()));
+        let ended = match (&*stream).read(&mut self.buffer) {
+            Ok(0) => {
+                splitter.finish(&mut each);
+                true
+            }
+            Ok(read) => {
+                splitter.feed(self.buffer.get(..read).unwrap_or_default(), &mut each);
+                false
+            }
+            Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
+        };
+        if ended {
+            *slot = None;
+        }
+        reader.tell();
+        if wish == Wish::Everything {
+            self.asker.ask();
+        }
+    }
+}

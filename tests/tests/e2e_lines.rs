@@ -1,0 +1,179 @@
+//! Another daemon decides: its lines over the real socket, from what it says of its clock to a consumer's events.
+
+#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)] // tests: stop where it breaks
+
+mod common;
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use common::consumer::Consumer;
+use common::{Folder, Tgmd, until};
+
+const LOCK: &str = "/sync/ptp-status/lock-state";
+const CLASS: &str = "/sync/ptp-status/clock-class";
+const OS_CLOCK: &str = "/sync/sync-status/os-clock-sync-state";
+const SYNC: &str = "/sync/sync-status/sync-state";
+
+/// A daemon that is asked to tell everything again, and counts how often.
+fn daemon() -> (String, Arc<AtomicU32>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let asked = Arc::new(AtomicU32::new(0));
+    let counted = asked.clone();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut request = [0; 512];
+            let read = stream.read(&mut request).unwrap_or(0);
+            if request[..read].starts_with(b"GET /emit-logs HTTP/1.1\r\n") {
+                counted.fetch_add(1, Ordering::SeqCst);
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+            }
+        }
+    });
+    (address, asked)
+}
+
+struct Relay {
+    tgmd: Tgmd,
+    asked: Arc<AtomicU32>,
+    socket: std::path::PathBuf,
+}
+
+impl Relay {
+    fn start() -> Self {
+        let folder = Folder::new();
+        let socket = folder.path("events.sock");
+        let (daemon, asked) = daemon();
+        let config = format!(
+            "[lines]\nsocket = \"{}\"\ndaemon = \"{daemon}\"\n[[instance]]\nauthority = \"relay\"\n[[instance.card]]\ninterface = \"ens2f0\"\n",
+            socket.display()
+        );
+        let config = folder.write("tgmd.toml", &config);
+        let tgmd = Tgmd::start(folder, &["--config", config.to_str().unwrap()]);
+        Relay { tgmd, asked, socket }
+    }
+
+    fn connect(&self) -> UnixStream {
+        UnixStream::connect(&self.socket).unwrap()
+    }
+
+    fn subscribe(&self, resource: &str) -> Consumer {
+        let consumer = Consumer::new();
+        let answer = self.tgmd.subscribe(resource, &consumer.endpoint).unwrap();
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        consumer
+    }
+
+    fn is(&self, resource: &str, value: &str) {
+        until(&format!("{resource} is {value}"), || {
+            self.tgmd.current(resource).as_deref() == Some(value)
+        });
+    }
+
+    fn stop(mut self) {
+        assert!(self.tgmd.node_lives());
+        assert_eq!(self.tgmd.terminate().code(), Some(0));
+    }
+}
+
+fn say(to: &mut UnixStream, line: &str) {
+    to.write_all(format!("{line}\n").as_bytes()).unwrap();
+}
+
+#[test]
+fn func_tgm010_what_another_daemon_decides_is_told() {
+    let relay = Relay::start();
+    let (mut events, mut phc2sys) = (relay.connect(), relay.connect());
+    // Before any line about a DPLL or ts2phc: cloud-event-proxy loses it.
+    say(&mut events, "GM[1689282762]:[ts2phc.0.config] ens2f0 T-GM-STATUS s2");
+    relay.is(LOCK, "LOCKED");
+    say(
+        &mut events,
+        "ptp4l[1646672953]:[ptp4l.0.config] CLOCK_CLASS_CHANGE 6.000000",
+    );
+    relay.is(CLASS, "6");
+    let phc =
+        "phc2sys[4268818.286]: [ptp4l.0.config:6] CLOCK_REALTIME phc offset       -62 s2 freq  -78368 delay   1100";
+    say(&mut phc2sys, phc);
+    relay.is(OS_CLOCK, "LOCKED");
+    relay.is(SYNC, "LOCKED");
+    let (lock, class) = (relay.subscribe(LOCK), relay.subscribe(CLASS));
+    say(&mut events, "GM[1689282763]:[ts2phc.0.config] ens2f0 T-GM-STATUS s1");
+    say(&mut events, "ptp4l[1646672953]:[ptp4l.0.config] CLOCK_CLASS_CHANGE 7");
+    until("the holdover is told", || {
+        lock.values().last().map(String::as_str) == Some("HOLDOVER")
+            && class.values().last().map(String::as_str) == Some("7")
+    });
+    assert!(
+        lock.told().last().unwrap().contains("ens2fx/master"),
+        "{:?}",
+        lock.told()
+    );
+    // An operating system's clock is no better than the clock that it follows.
+    relay.is(OS_CLOCK, "HOLDOVER");
+    // A letter that has no meaning is no FREERUN.
+    say(&mut events, "GM[1689282764]:[ts2phc.0.config] ens2f0 T-GM-STATUS s7");
+    say(&mut events, "GM[1689282764]:[ts2phc.0.config] ens2f0 T-GM-STATUS s2");
+    relay.is(LOCK, "LOCKED");
+    assert_eq!(lock.values().iter().filter(|value| *value == "FREERUN").count(), 0);
+    relay.stop();
+}
+
+#[test]
+fn bad_lines_are_counted_and_their_connection_goes_on() {
+    let relay = Relay::start();
+    let mut events = relay.connect();
+    events.write_all(&vec![b'x'; 1 << 20]).unwrap();
+    events.write_all(b"\n").unwrap();
+    say(&mut events, "GM[1689282762]:[ts2phc.0.config] ens2f0 T-GM-STATUS");
+    events.write_all(b"\xff\xfe\x00\n").unwrap();
+    say(&mut events, "GM[1689282762]:[ts2phc.9.config] ens9f0 T-GM-STATUS s0");
+    // In two writes.
+    events
+        .write_all(b"GM[1689282762]:[ts2phc.0.config] ens2f0 T-G")
+        .unwrap();
+    say(&mut events, "M-STATUS s2");
+    relay.is(LOCK, "LOCKED");
+    for (series, value) in [
+        ("tgm_lines_too_long_total", 1.0),
+        ("tgm_lines_unreadable_total", 2.0),
+        ("tgm_lines_unknown_total", 1.0),
+        ("tgm_lines_total", 4.0),
+        ("tgm_lines_connections_total", 1.0),
+    ] {
+        until(series, || relay.tgmd.metric(series) == Some(value));
+    }
+    relay.stop();
+}
+
+#[test]
+fn the_daemon_is_asked_for_everything_when_a_process_connects_and_after_a_restart() {
+    let relay = Relay::start();
+    let mut events = relay.connect();
+    until("it is asked", || relay.asked.load(Ordering::SeqCst) == 1);
+    say(&mut events, "CMD LIVE_START");
+    say(&mut events, "CMD RESTART");
+    until("it is asked again", || relay.asked.load(Ordering::SeqCst) == 2);
+    // A configuration that changes ends no connection and nothing of ours.
+    say(&mut events, "GM[1689282762]:[ts2phc.0.config] ens2f0 T-GM-STATUS s2");
+    relay.is(LOCK, "LOCKED");
+    relay.stop();
+}
+
+#[test]
+fn func_tgm012_a_process_that_dies_beyond_its_threshold_takes_the_system_clock_with_it() {
+    let relay = Relay::start();
+    let mut events = relay.connect();
+    say(&mut events, "GM[1689282762]:[ts2phc.0.config] ens2f0 T-GM-STATUS s2");
+    let phc = "phc2sys[1.5]: [ptp4l.0.config] CLOCK_REALTIME phc offset 20 s2 freq -78368 delay 1100";
+    say(&mut events, phc);
+    relay.is(OS_CLOCK, "LOCKED");
+    say(&mut events, "phc2sys[1646672953]:[ptp4l.0.config] PTP_PROCESS_STATUS:0");
+    relay.is(OS_CLOCK, "FREERUN");
+    relay.is(LOCK, "LOCKED");
+    relay.stop();
+}
