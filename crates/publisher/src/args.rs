@@ -133,10 +133,6 @@ fn doors(text: &str) -> Result<Doors, String> {
     serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
-fn doors(text: &str) -> Result<Doors, String> {
-    serde_json::from_str(text).map_err(|error| error.to_string())
-}
-
 fn user(text: &str) -> Result<(u32, u32), String> {
     let parse = || {
         let (user, group) = text.split_once(':')?;
