@@ -239,6 +239,7 @@ impl GnssSource {
                 what,
             })
         };
+        let live = self.comments.is_none();
         let mut nmea = false;
         demux.feed(data, |frame| {
             let outcome = receiver.apply(frame, |epoch| {
@@ -247,7 +248,7 @@ impl GnssSource {
                 *epochs += 1;
             });
             nmea |= outcome.nmea;
-            if outcome.worse {
+            if outcome.worse || (outcome.dated && live) {
                 *last = receiver.epoch();
                 hand(reading(last));
             }

@@ -268,6 +268,36 @@ fn a_late_epoch_has_no_utc() {
     assert_eq!(utc, [false, false, true, true]);
 }
 
+/// A node that was restarted has three seconds to prove that its time is right; where NMEA's bursts end it does not know for two.
+#[test]
+fn nmea_tells_the_date_from_its_first_burst_on() {
+    let mut rig = Rig::new();
+    let mut dated = Vec::new();
+    for second in 0..5 {
+        let before = rig.told.len();
+        let burst = [
+            nmea(&format!("GNRMC,12000{second}.00,A,,,,,,,221126,,,A")),
+            nmea("GNGSA,A,3,01,02,03,04,,,,,,,,,1.0,1.0,1.0,1"),
+            nmea(&format!("GNZDA,12000{second}.00,22,11,2026,00,00")),
+        ];
+        rig.at(second * 1000, &burst.concat());
+        let utc = rig
+            .told
+            .iter()
+            .skip(before)
+            .filter_map(|observation| match observation.what {
+                Reading::Gnss(epoch) => epoch.utc.filter(|_| epoch.fix == GnssFix::ThreeD),
+                _ => None,
+            });
+        dated.push(utc.map(|utc| utc.as_nanos() / 1_000_000_000 % 60).collect::<Vec<_>>());
+    }
+    // Once a second and never twice, neither at the beginning nor when the end of bursts is known.
+    assert_eq!(dated, [[0], [1], [2], [3], [4]]);
+    let mut other = Rig::new();
+    other.at(0, &nmea("GNRMC,120000.00,V,,,,,,,221126,,,N"));
+    assert!(other.fixes().is_empty(), "without a fix the burst is waited for");
+}
+
 #[test]
 fn an_unplugged_receiver_is_gone_and_waited_for() {
     let mut rig = Rig::new();

@@ -59,6 +59,11 @@ impl End {
         true
     }
 
+    /// Where epochs end is known.
+    pub const fn is_learned(&self) -> bool {
+        self.learned.is_some()
+    }
+
     /// Another epoch begins.
     pub fn next(&mut self) {
         let last = self.last.take();

@@ -172,4 +172,7 @@ pub struct Outcome {
     pub nmea: bool,
     /// Something got worse against the last epoch handed out (fix, jamming, spoofing, antenna): worth telling before the epoch ends.
     pub worse: bool,
+    /// The date and a valid fix are known, and where this stream's epochs end is not, so that the epoch would come a second late: after
+    /// an opening, that second may be what a node has to prove that its time is right.
+    pub dated: bool,
 }

@@ -95,7 +95,12 @@ impl Receiver {
         if nmea {
             self.fresh |= Fresh::NMEA;
         }
-        let outcome = Outcome { nmea, worse: false };
+        let rmc = matches!(message, nmea::Message::Rmc(nmea::Rmc { valid: Some(true), .. }));
+        let outcome = Outcome {
+            nmea,
+            worse: false,
+            dated: rmc && !self.ubx_lives() && !self.end.is_learned() && self.nmea.civil().is_some(),
+        };
         if !self.ubx_lives() && self.end.saw(kind) && self.open {
             emit(&self.close());
         }
@@ -156,7 +161,10 @@ impl Receiver {
         }
         let worse = !health.contains(self.health);
         self.health &= health;
-        Outcome { nmea: false, worse }
+        Outcome {
+            worse,
+            ..Outcome::default()
+        }
     }
 
     fn health_now(&self) -> Health {
