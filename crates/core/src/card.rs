@@ -31,11 +31,6 @@ use crate::status::{InputQuality, LockStatus};
 use crate::tod::{T, TimeOfDay, utc_offset};
 use crate::walk::Walk;
 
-/// Losses older than this are forgotten.
-const FLAPPING_WINDOW: Nanos = Nanos::from_secs(600);
-/// Most good samples that flapping demands.
-const MAX_COUNT: u16 = 300;
-
 /// What an observation did to a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
@@ -419,7 +414,7 @@ impl Card {
             .losses
             .iter()
             .flatten()
-            .filter(|loss| now.since(**loss) < FLAPPING_WINDOW)
+            .filter(|loss| now.since(**loss) < self.limits.flapping_window)
             .count();
         u32::try_from(recent).unwrap_or(u32::MAX)
     }
@@ -434,15 +429,18 @@ impl Card {
         let [_, Some(before), ..] = self.losses else {
             return None;
         };
-        Some(before + FLAPPING_WINDOW)
+        Some(before + self.limits.flapping_window)
     }
 
-    /// Good samples in a row that Locked needs: 10, doubled with each loss after the first within ten minutes, at most 300.
+    /// Good samples in a row that Locked needs: 10, doubled with each loss after the first within ten minutes, at most 300
+    /// (or as the limits have it).
     fn needed(&self, now: Time<Mono>) -> u16 {
         let doublings = self.losses_within_window(now).saturating_sub(1);
         let usual = self.limits.in_sync_times.max(1);
         let doubled = u32::from(usual).checked_shl(doublings).unwrap_or(u32::MAX);
-        u16::try_from(doubled).unwrap_or(u16::MAX).min(MAX_COUNT.max(usual))
+        u16::try_from(doubled)
+            .unwrap_or(u16::MAX)
+            .min(self.limits.flapping_times.max(usual))
     }
 
     fn all_locked(&self, now: Time<Mono>) -> bool {

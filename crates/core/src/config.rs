@@ -20,6 +20,10 @@ pub struct Limits {
     pub in_sync_times: u16,
     /// Time that these samples must span at least.
     pub in_sync_span: Nanos,
+    /// Losses within this time of each other double what the next lock needs.
+    pub flapping_window: Nanos,
+    /// Most good samples that they make it need.
+    pub flapping_times: u16,
     /// A holdover is in specification up to this offset (`MaxInSpecOffset`).
     pub max_in_spec: Nanos,
     /// A holdover ends at this offset (`LocalMaxHoldoverOffSet`).
@@ -59,6 +63,8 @@ impl Limits {
         os_clock: Nanos(100),
         in_sync_times: 10,
         in_sync_span: Nanos::from_secs(10),
+        flapping_window: Nanos::from_secs(600),
+        flapping_times: 300,
         max_in_spec: Nanos(1_500),
         max_holdover: Nanos(1_500),
         holdover_timeout: Nanos::from_secs(14_400),

@@ -152,3 +152,57 @@ fn a_receiver_that_has_said_nothing_is_failed_at_its_stale_limit_exactly() {
         .unwrap();
     assert_eq!(told.at, common::mono(3_000));
 }
+
+/// Each term within its limit, and all of them together not: what is lost is the state, with the third sample.
+#[test]
+fn time_accuracy_counts_in_the_root_sum_of_squares() {
+    for (t_acc, offset, class) in [(80, 50, 6), (80, 70, 248), (20, 70, 6), (95, 3, 6)] {
+        let mut world = World::locked(Choice::default());
+        let epoch = GnssEpoch {
+            t_acc: Some(Nanos(t_acc)),
+            ..good()
+        };
+        (world.cards[0].epoch, world.cards[0].pulse) = (Some(epoch), Some(offset));
+        world.run(6);
+        assert_eq!(world.class(), class, "{t_acc} {offset}");
+    }
+}
+
+#[test]
+fn how_often_a_lock_may_be_lost_is_a_limit() {
+    let needed = |window: i64, times: u16| {
+        let limits = config::Limits {
+            flapping_window: Nanos::from_secs(window),
+            flapping_times: times,
+            ..config::Limits::DEFAULT
+        };
+        let mut world = World::locked(Choice {
+            limits,
+            ..Choice::default()
+        });
+        for _ in 0..3 {
+            world.cards[0].status = LockStatus::Holdover;
+            world.run(2);
+            assert_eq!(world.class(), 7);
+            world.cards[0].status = LockStatus::LockedHoAcq;
+            while world.class() != 6 {
+                world.run(1);
+            }
+        }
+        world.cards[0].status = LockStatus::Holdover;
+        world.run(2);
+        world.cards[0].status = LockStatus::LockedHoAcq;
+        let before = world.second;
+        while world.class() != 6 {
+            world.run(1);
+        }
+        world.second - before
+    };
+    let (usual, capped, off) = (needed(600, 300), needed(600, 25), needed(0, 300));
+    assert!(
+        (80..=83).contains(&usual),
+        "{usual}: the fourth loss makes it ten times eight"
+    );
+    assert!((25..=28).contains(&capped), "{capped}");
+    assert!((10..=13).contains(&off), "{off}");
+}

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tgm_core::wire::MAX_WIRES;
-use tgm_core::{Event, Instance, Picture, Process};
+use tgm_core::{Cause, Event, Instance, Picture, Process};
 use tgm_node::clock::boottime;
 use tgm_node::handover::{HandoverError, Shared};
 use tgm_node::processes::ProcessRead;
@@ -18,6 +18,9 @@ use tracing::{info, warn};
 
 /// A hardware thread that has not turned for this long hangs; it turns at least once a second.
 const HANGS: Nanos = Nanos::from_secs(4);
+
+/// A node that has run for no longer has just begun.
+const BEGINS: Nanos = Nanos::from_secs(10);
 
 /// The node that is attached, or the last one that was.
 #[derive(Debug, Default)]
@@ -51,8 +54,9 @@ impl Feed {
 
     /// Maps a node's shared memory; the pipe that tells of its events comes back.
     pub fn attach(&self, shared: Shared) -> Result<Receiver, AttachError> {
-        let reader = Reader::open(shared.snapshot.as_fd(), shared.ring.as_fd())?;
+        let mut reader = Reader::open(shared.snapshot.as_fd(), shared.ring.as_fd())?;
         let wake = Receiver::from_owned_fd(shared.wake)?;
+        log_adopted(&mut reader);
         let mut state = self.state();
         state.reader = Some(reader);
         state.alive = true;
@@ -244,6 +248,19 @@ pub enum AttachError {
 }
 
 /// One line per event.
+/// What a node takes up from the one before it, it tells before anybody listens. Subscribers know the state already, or are told it as
+/// the present one; the log says where it comes from, once, of a node that has just begun.
+fn log_adopted(reader: &mut Reader) {
+    let (_, started) = reader.writer();
+    if boottime().is_ok_and(|now| now.since(started) > BEGINS) {
+        return;
+    }
+    let Ok(snapshot) = reader.snapshot() else { return };
+    for event in reader.earlier().filter(|event| event.cause == Cause::Adopted) {
+        log_event(&event, &snapshot.picture());
+    }
+}
+
 fn log_event(event: &Event, picture: &Picture<'_>) {
     let word = |value: i64| event.kind.word(value).map_or_else(|| value.to_string(), str::to_owned);
     let old = if event.old == Event::NONE {

@@ -133,6 +133,16 @@ impl Reader {
         })
     }
 
+    /// The events that the ring still holds of those before [`Reader::next_event`], oldest first.
+    pub fn earlier(&self) -> impl Iterator<Item = Event> {
+        let kept = layout::RING_EVENTS as u64 / 2; // the writer overtakes nobody so
+        let oldest = self.next.saturating_sub(kept).max(1);
+        (oldest..self.next).filter_map(|seq| match ring::find(self.ring.words(), seq) {
+            Found::Event(event) => Some(event),
+            Found::Empty | Found::Overtaken => None,
+        })
+    }
+
     fn word(&self, at: usize) -> u64 {
         self.snapshot
             .words()

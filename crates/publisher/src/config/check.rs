@@ -177,6 +177,14 @@ fn check_instance(instance: &Instance, warnings: &mut Vec<String>) -> Result<(),
             instance.name
         )),
     }
+    for (key, value) in [
+        ("in_sync_span_s", instance.in_sync_span_s),
+        ("flapping_window_s", instance.flapping_window_s),
+    ] {
+        if !(0..=86_400).contains(&value) {
+            return refuse(instance, &format!("has {key} = {value}; allowed are 0 to 86400"));
+        }
+    }
     if !(1..=86_400).contains(&instance.gnss_trust_s) {
         return refuse(instance, "has gnss_trust_s outside 1 to 86400");
     }
@@ -290,6 +298,9 @@ mod tests {
             ("os_clock_holdover_s = -1", "os_clock_holdover_s"),
             ("max_in_spec_offset_ns = 2000", "never leave"),
             ("local_holdover_timeout_s = -1", "local_holdover_timeout_s"),
+            ("in_sync_span_s = -1", "in_sync_span_s"),
+            ("flapping_window_s = 86401", "flapping_window_s"),
+            ("gnss_trust_s = 0", "gnss_trust_s"),
             ("ptp4l.domain = 128", "ptp4l.domain"),
             ("role = \"t-tsc\"\nptp4l.announce = \"own\"", "announces nothing"),
             (

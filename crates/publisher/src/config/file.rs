@@ -300,6 +300,12 @@ pub struct Instance {
     pub os_clock_limit_ns: i64,
     /// Consecutive good samples before Locked.
     pub in_sync_condition_times: u16,
+    /// Time that these samples span at least.
+    pub in_sync_span_s: i64,
+    /// Losses of lock within this time of each other double what the next lock needs.
+    pub flapping_window_s: i64,
+    /// Most good samples that they make it need.
+    pub flapping_max_times: u16,
     /// In specification up to this offset.
     pub max_in_spec_offset_ns: i64,
     /// A holdover ends at this offset.
@@ -336,6 +342,9 @@ impl Default for Instance {
             offset_limit_ns: 100,
             os_clock_limit_ns: 100,
             in_sync_condition_times: 10,
+            in_sync_span_s: 10,
+            flapping_window_s: 600,
+            flapping_max_times: 300,
             max_in_spec_offset_ns: 1_500,
             local_max_holdover_offset_ns: 1_500,
             local_holdover_timeout_s: 14_400,

@@ -87,10 +87,13 @@ pub fn locked(tgmd: &Path, report: &mut Report) -> Result<(), String> {
 }
 
 /// The node says that it adopted; of the events after the first `told`, none is FREERUN and none a class worse than 7. The first events
-/// of a node come before its publisher listens, so what is adopted is not told again.
+/// of a node come before its publisher listens, so what is adopted is not told again; its log names it.
 fn adopted(node: &mut Announcing, told: usize, report: &mut Report) {
     let says = node.tgmd.says("adopted, on probation", AT_ONCE);
     report.check("tgmd says that it adopted", says, || node.tgmd.tail(30));
+    let log = node.events().split_off(told);
+    let named = log.iter().any(|event| event.contains("cause=\"adopted\""));
+    report.check("and so does the log of events", named, || format!("{log:?}"));
     let events: Vec<String> = node.events().split_off(told);
     let bad = |event: &&String| event.contains("new=\"FREERUN\"") || event.contains("new=\"248\"");
     let lock = |event: &&String| event.contains("kind=\"lock-state\"") || event.contains("kind=\"clock-class\"");
