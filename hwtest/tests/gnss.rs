@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tgm_core::{Instance, Port, Reading};
+use tgm_core::{Antenna, GnssFix, Instance, Jamming, Port, Reading, Spoofing};
 use tgm_gnss::fanout::{Service, ServiceConfig, WritePolicy};
 use tgm_gnss::setup::{self, Outcome, Plan, Report};
-use tgm_gnss::{GnssSource, Setup, Spec};
+use tgm_gnss::{Epoch, GnssSource, Setup, Spec};
 use tgm_hwtest::rig::{Rig, rig};
 use tgm_time::{Mono, Time};
 
@@ -118,6 +118,64 @@ fn the_receiver_is_set_up_and_says_so() {
     assert_eq!(last[1].1, Outcome::Answered);
     let before = bench.epochs;
     bench.until("epochs go on", |bench| bench.epochs >= before + 3);
+}
+
+/// What a fault shows in an epoch.
+type Shows = fn(&Epoch) -> bool;
+
+#[test]
+fn every_fault_of_the_receiver_is_in_its_words_and_goes_again() {
+    let needs = [
+        "device:gnss",
+        "writes",
+        "gnss antenna short",
+        "gnss jamming 3",
+        "gnss spoofing 2",
+        "gnss fix 0",
+        "gnss tacc 500",
+        "gnss acquire 1",
+    ];
+    let Some(rig) = rig("every_fault_of_the_receiver_is_in_its_words_and_goes_again", &needs) else {
+        return;
+    };
+    let config = ServiceConfig {
+        plan: Some(Plan::default()),
+        ..ServiceConfig::default()
+    };
+    let mut bench = Bench::new(&rig, "faults", config);
+    bench.until("the set-up ends", |bench| bench.finished);
+    rig.control("gnss acquire 1").unwrap();
+    let well: Shows = |epoch| {
+        let interfered = epoch.jamming == Jamming::Critical || epoch.spoofing == Spoofing::Indicated;
+        let exact = epoch.t_acc.is_some_and(|t_acc| t_acc.0 < 100);
+        epoch.fix >= GnssFix::ThreeD && epoch.antenna == Antenna::Ok && !interfered && exact
+    };
+    bench.until("all is well", |bench| well(bench.gnss.last()));
+    let faults: [(&str, &str, Shows); 6] = [
+        ("gnss antenna short", "gnss antenna on", |epoch| {
+            epoch.antenna == Antenna::Short
+        }),
+        ("gnss antenna off", "gnss antenna on", |epoch| {
+            epoch.antenna == Antenna::Open
+        }),
+        ("gnss jamming 3", "gnss jamming 1", |epoch| {
+            epoch.jamming == Jamming::Critical
+        }),
+        ("gnss spoofing 2", "gnss spoofing 1", |epoch| {
+            epoch.spoofing == Spoofing::Indicated
+        }),
+        ("gnss fix 0", "gnss fix 3", |epoch| epoch.fix == GnssFix::None),
+        ("gnss tacc 500", "gnss tacc 20", |epoch| {
+            epoch.t_acc.is_some_and(|t_acc| t_acc.0 >= 500)
+        }),
+    ];
+    for (fault, end, shows) in faults {
+        {
+            let _back = rig.temporarily(fault, end).unwrap();
+            bench.until(fault, |bench| shows(bench.gnss.last()));
+        }
+        bench.until(end, |bench| well(bench.gnss.last()));
+    }
 }
 
 /// A child that does not outlive its test.
