@@ -254,7 +254,6 @@ struct Step {
     join: Option<u32>,
 }
 
-/// Everything of a monitor but its socket, while a datagram lies in the socket's buffer.
 /// Reads the family's datagrams without a socket: those of a recording. Nothing is asked, so what it knows of devices and pins is what
 /// was recorded of them.
 #[derive(Debug)]
@@ -295,6 +294,7 @@ impl Recorded {
     }
 }
 
+/// Everything of a monitor but its socket, while a datagram lies in the socket's buffer.
 struct Reader<'m> {
     family: &'m mut Family,
     sync: &'m mut Sync,
