@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use common::{nav_eoe, nav_pvt, nav_status, nmea};
 use nix::pty::openpty;
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
-use tgm_core::{GnssFix, Instance, Observation, Port, Reading};
-use tgm_gnss::{GnssSource, OpenError, ReadError, Setup, Source, Spec};
+use tgm_core::{GnssFix, GnssState, Instance, Observation, Port, Reading};
+use tgm_gnss::{GnssSource, OpenError, ReadError, Receiver, Setup, Source, Spec};
 use tgm_time::{Mono, Nanos, Time};
 
 const NOON: u32 = 43_218_000;
@@ -319,6 +319,33 @@ fn an_unplugged_receiver_is_gone_and_waited_for() {
     assert_eq!(gnss.service(now, |_| {}).failed, None, "not before its time");
     assert_eq!(gnss.service(next, |_| {}).failed, Some(OpenError::NoDevice));
     assert_eq!(gnss.deadline().unwrap(), next + Nanos::from_millis(200));
+}
+
+#[test]
+fn a_position_held_by_configuration_is_held_from_the_first_epoch_on_and_after_a_reset() {
+    let path = scratch("held", &[nav_pvt(NOON, 0, 0, 2, true, 9), nav_eoe(NOON)].concat());
+    let epoch = |held: bool| {
+        let mut gnss = GnssSource::new(setup(&format!("file:{}", path.display()))).unwrap();
+        if held {
+            gnss.set_position_held();
+        }
+        let mut told = vec![];
+        while let Some(now) = gnss.deadline() {
+            gnss.service(now, |observation| {
+                if let Reading::Gnss(epoch) = observation.what {
+                    told.push((epoch.fix, epoch.fixed_position, epoch.state));
+                }
+            });
+        }
+        told
+    };
+    assert_eq!(epoch(false), [(GnssFix::TwoD, false, GnssState::AcquiringSync)]);
+    assert_eq!(epoch(true), [(GnssFix::TwoD, true, GnssState::Synchronized)]);
+    std::fs::remove_file(path).unwrap();
+    let mut receiver = Receiver::new(None);
+    receiver.set_position_held();
+    receiver.reset();
+    assert!(receiver.epoch().fixed_position);
 }
 
 #[test]
