@@ -1,4 +1,4 @@
-//! Who may come in, and where events may go.
+//! Who may come in, how much of it, and where events may go.
 
 use std::net::SocketAddr;
 
@@ -17,6 +17,12 @@ pub struct Doors {
     pub allow_list: Vec<String>,
     /// Listen beyond loopback without TLS.
     pub insecure: bool,
+    /// Connections of a listener at once.
+    pub connections: usize,
+    /// Of these, from one address (IPv6: one /64).
+    pub connections_per_peer: usize,
+    /// Requests per second from one address that is not loopback; 0: no limit. Twice as many may come at once.
+    pub requests_per_s: u32,
     /// Subscriptions of all.
     pub subscriptions: usize,
 }
@@ -40,6 +46,9 @@ impl Default for Doors {
             endpoints: Endpoints::default(),
             allow_list: Vec::new(),
             insecure: false,
+            connections: 256,
+            connections_per_peer: 128,
+            requests_per_s: 1000,
             subscriptions: 1024,
         }
     }
@@ -56,6 +65,11 @@ impl Doors {
                 return Err("doors.allow_list counts only with doors.endpoints = \"allow-list\"".to_owned());
             }
             _ => {}
+        }
+        if !(1..=65_536).contains(&self.connections) || !(1..=self.connections).contains(&self.connections_per_peer) {
+            return Err(
+                "doors.connections is 1 to 65536, and doors.connections_per_peer 1 to doors.connections".to_owned(),
+            );
         }
         if !(1..=65_536).contains(&self.subscriptions) {
             return Err("doors.subscriptions is 1 to 65536".to_owned());
@@ -113,6 +127,8 @@ mod tests {
                 "endpoints = \"allow-list\"\nallow_list = [\"10.0.0.0/40\"]",
                 "10.0.0.0/40",
             ),
+            ("connections = 0", "doors.connections"),
+            ("connections_per_peer = 257", "doors.connections_per_peer"),
             ("subscriptions = 0", "doors.subscriptions"),
             ("conections = 1", "unknown field"),
         ] {

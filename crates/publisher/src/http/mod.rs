@@ -5,7 +5,9 @@
 mod announce;
 mod limits;
 mod lines;
+mod peers;
 mod processes;
+mod refusals;
 mod rest;
 mod scrape;
 mod server;
@@ -34,7 +36,13 @@ pub async fn serve(rest: TcpListener, metrics: TcpListener, hub: Hub, feed: Arc<
     let status = Router::new()
         .route("/status", get(status))
         .with_state((feed.clone(), node.clone()));
+    let manners = server::Manners {
+        limits: (&args.doors).into(),
+        head_timeout: server::HEAD_TIMEOUT,
+        refusals: Arc::default(),
+    };
     let scrape = scrape::Scrape {
+        refusals: manners.refusals.clone(),
         hub: hub.clone(),
         truth: feed.clone(),
         sources: feed,
@@ -46,14 +54,9 @@ pub async fn serve(rest: TcpListener, metrics: TcpListener, hub: Hub, feed: Arc<
             "the notification API",
             rest,
             rest::router(Api::new(hub)),
-            server::HEAD_TIMEOUT
+            manners.clone()
         ),
-        server::run(
-            "metrics",
-            metrics,
-            status.merge(scrape::router(scrape)),
-            server::HEAD_TIMEOUT
-        ),
+        server::run("metrics", metrics, status.merge(scrape::router(scrape)), manners),
     );
 }
 

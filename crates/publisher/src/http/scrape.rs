@@ -16,6 +16,7 @@ use tgm_ocloud::{BOUNDS, Hub, Outcome, Resource, Truth};
 use super::announce;
 use super::lines;
 use super::processes;
+use super::refusals::Refusals;
 use super::rest::respond;
 use super::sources::{Sources, Table};
 use super::wires;
@@ -31,6 +32,8 @@ pub struct Scrape {
     pub sources: Arc<dyn Sources>,
     /// What others than the core tell.
     pub registry: Registry,
+    /// Whom the listeners turned away.
+    pub refusals: Arc<Refusals>,
     /// Its name.
     pub node: String,
 }
@@ -150,8 +153,10 @@ impl Scrape {
                         processes::with(families, &self.node, &named, &*self.sources, |families| {
                             wires::with(families, &wires, picture.names, |families| {
                                 lines::with(families, &self.sources.lines(), |families| {
-                                    out.clear();
-                                    render(Some(picture), Counters { families, ..counters }, &mut out);
+                                    self.refusals.with(families, |families| {
+                                        out.clear();
+                                        render(Some(picture), Counters { families, ..counters }, &mut out);
+                                    });
                                 });
                             });
                         });
@@ -159,7 +164,9 @@ impl Scrape {
                 });
             });
         if !told {
-            render(None, counters, &mut out);
+            self.refusals.with(&[], |families| {
+                render(None, Counters { families, ..counters }, &mut out)
+            });
         }
         out
     }

@@ -15,11 +15,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
+use super::peers::Limits;
 use super::scrape::Scrape;
 use super::sources::Sources;
 use super::{rest, scrape, server};
 use crate::feed::FeedCounts;
 use testing::{Scene, picture};
+
+mod limits;
 
 #[path = "../../../ocloud/src/testing.rs"]
 mod testing;
@@ -114,6 +117,21 @@ async fn served() -> Served {
 }
 
 async fn served_with(head_timeout: Duration, serves: bool) -> Served {
+    let limits = Limits {
+        connections: 256,
+        per_peer: 128,
+        requests_per_s: 0,
+        spares_loopback: true,
+    };
+    served_within(limits, head_timeout, serves).await
+}
+
+async fn served_within(limits: Limits, head_timeout: Duration, serves: bool) -> Served {
+    let manners = server::Manners {
+        limits,
+        head_timeout,
+        refusals: Arc::default(),
+    };
     let node = Arc::new(Node {
         scene: Scene::locked(),
         serves,
@@ -133,6 +151,7 @@ async fn served_with(head_timeout: Duration, serves: bool) -> Served {
         truth: node.clone(),
         sources: node,
         registry,
+        refusals: manners.refusals.clone(),
         node: "node1".to_owned(),
     };
     let (rest, metrics) = (listen().await, listen().await);
@@ -142,8 +161,8 @@ async fn served_with(head_timeout: Duration, serves: bool) -> Served {
         rest: rest.local_addr().unwrap(),
         metrics: metrics.local_addr().unwrap(),
     };
-    tokio::spawn(server::run("rest", rest, rest::router(Api::new(hub)), head_timeout));
-    tokio::spawn(server::run("metrics", metrics, scrape::router(scrape), head_timeout));
+    tokio::spawn(server::run("rest", rest, rest::router(Api::new(hub)), manners.clone()));
+    tokio::spawn(server::run("metrics", metrics, scrape::router(scrape), manners));
     served
 }
 

@@ -1,0 +1,35 @@
+//! Whom the listeners turned away, as metrics.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use tgm_metrics::{Family, Kind, Sample};
+
+use super::announce::{lend, number};
+
+/// How often somebody was turned away.
+#[derive(Debug, Default)]
+pub struct Refusals {
+    /// Connections closed: too many from one peer.
+    pub connections: AtomicU64,
+    /// Requests answered 429.
+    pub requests: AtomicU64,
+}
+
+impl Refusals {
+    /// Lends `before` and these.
+    pub fn with(&self, before: &[Family<'_>], look: impl FnOnce(&[Family<'_>])) {
+        let labels = [[("what", "connection")], [("what", "request")]];
+        let counts = [&self.connections, &self.requests].map(|count| number(count.load(Relaxed)));
+        let samples: Vec<_> = labels
+            .iter()
+            .zip(counts)
+            .map(|(labels, value)| Sample { labels, value })
+            .collect();
+        let help = "Connections closed and requests answered 429, because one address had more than its share.";
+        lend(
+            before,
+            [(("tgm_http_refused_total", help, Kind::Counter), &samples)].into_iter(),
+            look,
+        );
+    }
+}
