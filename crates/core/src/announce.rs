@@ -3,6 +3,7 @@
 use tgm_time::{Nanos, Seconds};
 
 use crate::config::{OutOfSpec, Profile};
+use crate::leap::LeapNotice;
 use crate::status::{ClockClass, ClockState, InputQuality};
 
 /// State of a T-GM (G.8275 Amd.1 VIII.2).
@@ -83,6 +84,8 @@ pub struct Announce {
     pub time_source: u8,
     /// currentUtcOffset with its valid flag; `None` while nobody trustworthy told it.
     pub utc_offset: Option<Seconds>,
+    /// leap61 and leap59.
+    pub leap: LeapNotice,
 }
 
 /// The class of Free-Run.
@@ -152,6 +155,8 @@ pub struct Basis {
     pub estimate: Option<Nanos>,
     /// TAI − UTC, if known.
     pub utc_offset: Option<Seconds>,
+    /// What is to be announced of a leap second.
+    pub leap: LeapNotice,
 }
 
 /// The bounds of clockAccuracy (IEEE 1588-2019 table 5) that a holdover can reach, with their numbers.
@@ -204,6 +209,7 @@ impl Announce {
     /// What follows from `basis`.
     pub fn by(basis: &Basis) -> Self {
         let mut announce = Announce::of(basis.state, OutOfSpec::None, basis.utc_offset);
+        announce.leap = basis.leap;
         match basis.state {
             TgmState::Locked => {}
             TgmState::HoldoverInSpec => announce.accuracy = basis.estimate.map_or(ACCURACY_UNKNOWN, accuracy),
@@ -228,6 +234,7 @@ impl Announce {
             frequency_traceable: false,
             time_source: SOURCE_OSCILLATOR,
             utc_offset,
+            leap: LeapNotice::Unknown,
         };
         match state {
             TgmState::Locked => Announce {
@@ -238,6 +245,7 @@ impl Announce {
                 frequency_traceable: true,
                 time_source: SOURCE_GNSS,
                 utc_offset,
+                leap: LeapNotice::Unknown,
             },
             TgmState::HoldoverInSpec => Announce {
                 class: ClockClass(7),

@@ -22,6 +22,7 @@ use crate::event::Cause;
 use crate::fresh::Fresh;
 use crate::gnss::{G, GnssJudge};
 use crate::holdover::Holdover;
+use crate::leap::LeapMark;
 use crate::learn::Learner;
 use crate::limit::{OffsetJudge, within_rss};
 use crate::observation::{GnssEpoch, Observation, Reading};
@@ -177,6 +178,21 @@ impl Card {
     /// Its limits.
     pub const fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Its receiver is heard and counts leap seconds.
+    pub fn counts_leaps(&self, now: Time<Mono>) -> bool {
+        self.gnss.epoch.leap.is_some() && self.gnss.is_fresh(now)
+    }
+
+    /// A leap second has come. A receiver that is heard counts it by itself; what was known without one is moved on.
+    pub fn leap_passed(&mut self, now: Time<Mono>, mark: LeapMark) {
+        if self.fallback_utc_offset == Some(mark.before) {
+            self.fallback_utc_offset = Some(mark.after());
+        }
+        if !self.counts_leaps(now) && self.gnss.leap.map(utc_offset) == Some(mark.before) {
+            self.gnss.leap = self.gnss.leap.map(|leap| Seconds(leap.0 + mark.ahead.change().0));
+        }
     }
 
     /// TAI − UTC: the receiver's last word, else the configured fallback, else unknown.

@@ -9,6 +9,7 @@ use tgm_time::{Femtos, Mono, Nanos, Time};
 use crate::announce::{Announce, TgmState};
 use crate::event::Cause;
 use crate::ids::{Instance, MAX_CARDS, MAX_INSTANCES, Port};
+use crate::leap::LeapMark;
 use crate::observation::GnssEpoch;
 use crate::status::LockStatus;
 
@@ -101,6 +102,8 @@ impl Will {
 pub struct Checkpoint {
     /// When it was taken.
     pub at: Time<Mono>,
+    /// A leap second that is coming or not counted yet.
+    pub leap: Option<LeapMark>,
     /// The cards, in the order of the configuration.
     pub cards: [Option<CardMark>; MAX_CARDS],
     /// The instances that this core judges, in the same order.
@@ -111,6 +114,7 @@ impl Default for Checkpoint {
     fn default() -> Self {
         Checkpoint {
             at: Time::ZERO,
+            leap: None,
             cards: [None; MAX_CARDS],
             wills: [None; MAX_INSTANCES],
         }

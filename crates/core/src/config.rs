@@ -7,6 +7,7 @@
 use tgm_time::{Nanos, Seconds};
 
 use crate::ids::{Instance, MAX_CARDS, MAX_INSTANCES, Port};
+use crate::leap::LeapWord;
 use crate::process::Downtimes;
 
 /// Limits and times of requirements 1, 3 and 4.
@@ -235,6 +236,10 @@ pub struct Config {
     card_policies: [CardPolicy; MAX_CARDS],
     /// TAI − UTC to use while no receiver tells a trustworthy one: from a leap-second file that somebody chose.
     pub fallback_utc_offset: Option<Seconds>,
+    /// What that file says of leap seconds to come, as far as it reaches.
+    pub leap_list: LeapWord,
+    /// Up to when that file knows, POSIX seconds of UTC.
+    pub leap_list_until: i64,
 }
 
 /// The configuration holds more than the core has room for, or names an instance twice or not at all.

@@ -3,6 +3,7 @@
 use tgm_time::{Mono, Nanos, Time, Utc};
 
 use crate::ids::{Instance, Port};
+use crate::leap::LeapNotice;
 use crate::status::{ClockState, GnssState};
 use crate::wire::OnWire;
 
@@ -62,6 +63,8 @@ numbered! {
         ProcessesDown = 15, "processes-down";
         /// What a port sends against what is meant. [`OnWire`] number.
         Wire = 16, "on-wire";
+        /// What is announced of a leap second to come. [`LeapNotice`] number.
+        Leap = 17, "leap-second";
     }
 }
 
@@ -152,6 +155,7 @@ impl EventKind {
                 ClockState::from_metric(number).map(ClockState::name)
             }
             EventKind::GnssState => GnssState::from_number(number).map(GnssState::name),
+            EventKind::Leap => LeapNotice::from_number(number).map(LeapNotice::name),
             EventKind::Wire => OnWire::from_number(number).map(OnWire::name),
             _ => None,
         }

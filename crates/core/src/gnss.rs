@@ -4,6 +4,7 @@ use tgm_time::{Mono, Nanos, Seconds, Time};
 
 use crate::config::Limits;
 use crate::fresh::Fresh;
+use crate::leap::LeapWord;
 use crate::observation::GnssEpoch;
 use crate::soonest::Soonest;
 use crate::status::{GnssFix, GnssState, Jamming, Spoofing};
@@ -43,6 +44,8 @@ pub struct GnssJudge {
     spoofing: Spoofing,
     /// GPS − UTC as last told. Once known it is known: a receiver that forgot it does not change it.
     pub leap: Option<Seconds>,
+    /// What was last told of leap seconds to come.
+    pub leap_word: LeapWord,
     t_acc_bad: u8,
     fix_good: bool,
     second_jumped: bool,
@@ -63,7 +66,9 @@ impl GnssJudge {
             None => self.told_t_acc,
         };
         let inaccurate = inaccurate | (self.told_fix_ok & epoch.fix_ok.is_none());
-        self.leap = epoch.leap.or(self.leap);
+        let leap = (epoch.leap.or(self.leap), epoch.leap_word.or(self.leap_word));
+        let repeats = repeats & ((self.leap, self.leap_word) == leap);
+        (self.leap, self.leap_word) = leap;
         self.epoch = *epoch;
         self.fresh = Fresh::at(at, limits.gnss_stale);
         if repeats && !inaccurate && self.t_acc_bad == 0 {
@@ -128,6 +133,7 @@ impl GnssJudge {
     pub fn as_known(&self) -> GnssEpoch {
         GnssEpoch {
             leap: self.leap,
+            leap_word: self.leap_word,
             ..self.epoch
         }
     }

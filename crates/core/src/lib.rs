@@ -26,6 +26,7 @@ mod fresh;
 mod gnss;
 pub mod holdover;
 pub mod ids;
+pub mod leap;
 pub mod learn;
 mod limit;
 mod node;

@@ -1,6 +1,7 @@
 //! The node: finds whose an observation is, and turns what changed into events, each once and in order.
 
 mod keep;
+mod leap;
 mod views;
 mod wire;
 
@@ -13,6 +14,7 @@ use crate::config::{Compat, Config, InstanceConfig, Judge, OnFault, Policy};
 use crate::desired::{Desired, GnssPin};
 use crate::event::{Cause, Event, EventKind, TimeSource};
 use crate::ids::{Instance, MAX_CARDS, MAX_INSTANCES, Port};
+use crate::leap::{LeapWord, Leaps};
 use crate::observation::{Observation, Reading};
 use crate::osclock::{OsClock, UtcOffset};
 use crate::process::{Process, Processes};
@@ -56,6 +58,8 @@ struct CardState {
     unsettled: bool,
     /// It was told isolated.
     isolated: bool,
+    /// What its receiver said of leap seconds when it was last judged.
+    leaps: (Option<Seconds>, LeapWord),
 }
 
 /// The event core. Fixed size, no clock, no I/O.
@@ -71,6 +75,7 @@ pub struct Core {
     hints: [u8; HINTS],
     os_clock: OsClock,
     wires: Wires,
+    leaps: Leaps,
     /// PHC − system clock and when it was measured, to stamp events by the PHC.
     phc: Option<(Nanos, Time<Mono>)>,
     fallback_utc_offset: Option<Seconds>,
@@ -111,6 +116,7 @@ impl Core {
             hints: [0; HINTS],
             os_clock: OsClock::default(),
             wires: Wires::default(),
+            leaps: Leaps::default(),
             phc: None,
             fallback_utc_offset: config.fallback_utc_offset,
             told_os_clock: None,
@@ -122,6 +128,7 @@ impl Core {
             next: Time::ZERO,
             checked: Time::from_nanos(i64::MIN),
         };
+        core.leaps.list(config.leap_list, config.leap_list_until);
         let instances = config.instances().zip(config.policies());
         for (slot, (instance, policy)) in core.instances.iter_mut().zip(instances) {
             *slot = Some(InstanceState {
@@ -155,6 +162,7 @@ impl Core {
                 told: None,
                 unsettled: false,
                 isolated: false,
+                leaps: Default::default(),
             });
         }
         core
@@ -225,6 +233,7 @@ impl Core {
                     in_doubt: leader.is_some_and(|state| state.card.doubts_second(now.mono)),
                 };
                 self.phc = Some((offset, observation.at));
+                self.anchor_by_phc(now, observation.at, offset);
                 self.os_clock.measured(observation.at, offset, utc_offset, &limits);
                 self.conclude_node(now, observation.at, Cause::Reported, sink);
             }
@@ -313,6 +322,7 @@ impl Core {
     /// Lets time pass: staleness, holdover limits, waits. Call when [`Core::deadline`] is reached; calling it more often is harmless.
     pub fn tick(&mut self, now: Now, mut sink: impl FnMut(&Event)) {
         self.watch_processes(now.mono);
+        self.judge_leap(now, now.mono, &mut sink);
         for index in 0..self.count {
             self.changed(now, index, now.mono, &mut sink);
         }
@@ -349,7 +359,13 @@ impl Core {
         let transition = state.card.evaluate(now.mono);
         let requalified = state.card.quality != quality;
         state.unsettled = transition.is_some();
+        let leaps = (state.card.gnss.leap, state.card.gnss.leap_word);
+        let counts = core::mem::replace(&mut state.leaps, leaps) != leaps;
         self.tell_card(now, at, index, sink);
+        if counts {
+            self.judge_leap(now, at, sink);
+            self.look_up_node(now.mono);
+        }
         self.follow(now, at, instance, sink);
         if let Some((_, cause)) = transition {
             self.conclude(now, at, instance, Some(cause), sink);
@@ -409,7 +425,7 @@ impl Core {
         let os_clock = self
             .first_limits()
             .and_then(|limits| self.os_clock.deadline(then, limits));
-        self.next_of_node = soonest.or(os_clock).moment();
+        self.next_of_node = soonest.or(os_clock).or(self.leaps.deadline(then)).moment();
     }
 
     /// The earliest of all deadlines, as they were looked up.
@@ -435,13 +451,9 @@ impl Core {
             .map_or(Compat::None, |state| state.policy.compat)
     }
 
-    /// TAI − UTC as the first card that knows it says.
+    /// TAI − UTC.
     fn utc_offset(&self) -> Option<Seconds> {
-        self.cards
-            .iter()
-            .flatten()
-            .find_map(|card| card.card.utc_offset())
-            .or(self.fallback_utc_offset)
+        self.leaps.offset(self.said_utc_offset())
     }
 
     /// Events of the card's own statuses.
@@ -694,19 +706,23 @@ impl Core {
         });
     }
 
+    /// A T-GM keeps its PHC on TAI.
+    fn keeps_time(&self) -> bool {
+        self.instances.iter().flatten().any(|instance| {
+            matches!(instance.lock_state, Some(ClockState::Locked | ClockState::Holdover))
+                && instance.config.judge == Judge::Tgm
+        })
+    }
+
     /// When `at` was: by the PHC while a T-GM keeps it on TAI and the UTC offset is known, else by the system clock.
     fn stamp(&self, now: Now, at: Time<Mono>) -> (Time<Utc>, TimeSource) {
         let system = (now.system - now.mono.since(at), TimeSource::SystemClock);
         let Some((offset, seen)) = self.phc else { return system };
-        let keeps_time = self.instances.iter().flatten().any(|instance| {
-            matches!(instance.lock_state, Some(ClockState::Locked | ClockState::Holdover))
-                && instance.config.judge == Judge::Tgm
-        });
         let fresh = self
             .first_limits()
             .is_some_and(|l| now.mono.since(seen) < l.os_clock_stale);
         match self.utc_offset() {
-            Some(utc) if keeps_time && fresh => (system.0 + offset - Nanos::from_secs(utc.0), TimeSource::Phc),
+            Some(utc) if self.keeps_time() && fresh => (system.0 + offset - Nanos::from_secs(utc.0), TimeSource::Phc),
             _ => system,
         }
     }

@@ -3,6 +3,7 @@
 use tgm_time::{Femtos, Mono, Nanos, Seconds, Time, Utc};
 
 use crate::ids::{Instance, Port};
+use crate::leap::LeapWord;
 use crate::process::Process;
 use crate::status::{
     Antenna, ClockClass, ClockState, DpllKind, GnssFix, GnssState, InputQuality, Jamming, LockStatus, Spoofing,
@@ -190,6 +191,8 @@ pub struct GnssEpoch {
     pub seen: u8,
     /// It is farther from its fixed position than it may be: signals that move an antenna that does not move.
     pub adrift: bool,
+    /// What it says of leap seconds to come, only from a source the receiver trusts.
+    pub leap_word: LeapWord,
 }
 
 impl GnssEpoch {

@@ -1,6 +1,7 @@
 //! What ptp4l should announce, as the core decided it, against what ptp4l says it announces.
 
 use tgm_core::Announce;
+use tgm_core::leap::LeapNotice;
 use tgm_time::Seconds;
 
 use crate::management::{GrandmasterSettings, TimePropertiesDataSet};
@@ -55,7 +56,12 @@ impl From<&Announce> for Settings {
             time_traceable: announce.time_traceable,
             frequency_traceable: announce.frequency_traceable,
             time_source: TimeSource::from_number(announce.time_source),
-            leap: Leap::Keep,
+            leap: match announce.leap {
+                LeapNotice::Unknown => Leap::Keep,
+                LeapNotice::None | LeapNotice::Contradictory => Leap::None,
+                LeapNotice::Insert => Leap::Insert,
+                LeapNotice::Delete => Leap::Delete,
+            },
         }
     }
 }
@@ -153,6 +159,27 @@ mod tests {
         let free = settings(TgmState::FreeRun, None).complete(Some(&has));
         assert_eq!(free.time.utc_offset, Seconds(38));
         assert!(!free.time.flags.contains(TimeFlags::UTC_OFFSET_VALID));
+    }
+
+    #[test]
+    fn func_tgm009_r5_a_leap_flag_goes_in_the_same_settings_as_the_new_offset() {
+        use tgm_core::leap::LeapNotice;
+        let mut announce = Announce::of(TgmState::Locked, tgm_core::config::OutOfSpec::None, Some(Seconds(37)));
+        for (notice, offset, bits) in [
+            (LeapNotice::Insert, 37, 0x3d),
+            (LeapNotice::None, 38, 0x3c),
+            (LeapNotice::Delete, 38, 0x3e),
+            (LeapNotice::Contradictory, 38, 0x3c),
+        ] {
+            (announce.leap, announce.utc_offset) = (notice, Some(Seconds(offset)));
+            let mut has = settings(TgmState::Locked, Some(offset)).complete(None);
+            has.time.flags |= LEAP; // whatever ptp4l had
+            let complete = Settings::from(&announce).complete(Some(&has));
+            assert_eq!(
+                (complete.time.flags.bits(), complete.time.utc_offset),
+                (bits, Seconds(offset))
+            );
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tgm_core::config::OutOfSpec;
 use tgm_core::{Announce, TgmState};
 use tgm_linuxptp::management::{Data, ManagementId};
 use tgm_linuxptp::witness::{Fault, Witness};
-use tgm_linuxptp::{Client, Differences, Settings};
+use tgm_linuxptp::{Client, Differences, Link, Mode, Options, Settings};
 use tgm_time::{Nanos, Seconds};
 
 fn meant(state: TgmState) -> Settings {
@@ -48,6 +48,56 @@ fn agrees(wire: &OwnedFd, witness: &mut Witness, count: u64) -> bool {
     listen(wire, witness, |witness| {
         witness.fault().is_none() && witness.counts().announces >= from + count
     })
+}
+
+/// Each step of a leap second, in both directions, is one SET, and the wire shows nothing between the two.
+#[test]
+fn func_tgm009_r5_leap_flags_and_the_offset_change_at_once_on_the_wire() {
+    use tgm_core::leap::LeapNotice;
+    let Some(mut rig) = Rig::new() else { return };
+    rig.start();
+    let wire = rig.sent();
+    let mut link = Link::open(
+        &rig.locations(),
+        Options {
+            mode: Mode::Own,
+            domain: DOMAIN,
+            ..Options::default()
+        },
+        now(),
+    )
+    .unwrap();
+    let mut seen = Vec::new();
+    for (notice, offset) in [
+        (LeapNotice::None, 37),
+        (LeapNotice::Insert, 37),
+        (LeapNotice::None, 38),
+        (LeapNotice::Delete, 38),
+        (LeapNotice::None, 37),
+    ] {
+        let mut announce = Announce::of(TgmState::Locked, OutOfSpec::None, Some(Seconds(offset)));
+        announce.leap = notice;
+        let settings = Settings::from(&announce);
+        let sets = link.reconciler().status().sets;
+        link.desire(settings, now());
+        let mut witness = Witness::new(DOMAIN, Nanos::from_secs(5), now());
+        witness.mean(settings, now());
+        let shown = listen(&wire, &mut witness, |witness| {
+            link.turn(now());
+            if let Some(last) = witness.last() {
+                let shown = (last.time.flags.bits(), last.time.utc_offset.0);
+                if seen.last() != Some(&shown) {
+                    seen.push(shown);
+                }
+            }
+            witness.counts().announces - witness.counts().differing >= 2
+        });
+        assert!(shown, "{notice:?} {offset}: {witness:?}");
+        assert!(link.reconciler().status().sets > sets);
+    }
+    let first = seen.iter().position(|shown| *shown == (0x3c, 37)).unwrap();
+    let expected = [(0x3c, 37), (0x3d, 37), (0x3c, 38), (0x3e, 38), (0x3c, 37)];
+    assert_eq!(seen[first..], expected);
 }
 
 fn hears(transport: &str) {

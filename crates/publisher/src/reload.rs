@@ -12,7 +12,7 @@ use tgm_core::Instance as Id;
 use tgm_time::Time;
 use tracing::{error, info, warn};
 
-use crate::build::{fallback, judged};
+use crate::build::{ahead, fallback, judged};
 use crate::config::{self, Config, Instance};
 use crate::exit::Fatal;
 use crate::processes::Orders;
@@ -105,6 +105,7 @@ fn next(path: &Path, old: &Config, judging: &tgm_core::Config) -> Result<(Config
     let mut next = *judging;
     let system = Time::from_nanos(i64::try_from(since_1970().as_nanos()).unwrap_or(i64::MAX));
     (next.fallback_utc_offset, _) = fallback(&new.leap, system)?;
+    (next.leap_list, next.leap_list_until) = ahead(&new.leap, system);
     for (number, instance) in (0..).zip(&new.instances) {
         next.judge_by(judged(Id(number), instance))
             .map_err(|_| Fatal::Config(format!("instance `{}` is not known", instance.name)))?;

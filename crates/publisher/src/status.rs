@@ -129,6 +129,7 @@ fn announce(announce: Announce) -> Value {
         "frequency_traceable": announce.frequency_traceable,
         "time_source": format!("{:#04x}", announce.time_source),
         "current_utc_offset_s": seconds(announce.utc_offset),
+        "leap_second": announce.leap.name(),
     })
 }
 

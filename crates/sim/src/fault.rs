@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use tgm_core::leap::{LeapAhead, LeapWord};
 use tgm_core::{Antenna, ClockClass, ClockState, DpllKind, GnssFix, Jamming, LockStatus, Process, Spoofing};
 use tgm_time::{Nanos, Seconds};
 
@@ -45,6 +46,8 @@ pub enum Fault {
     Spoofing(Spoofing),
     /// GPS − UTC as the receiver tells it; `None`: it does not know.
     Leap(Option<Seconds>),
+    /// What the receiver says of leap seconds to come.
+    LeapAhead(LeapWord),
     /// Presence of the pulse.
     Pulse(PulseMode),
     /// The pulse stands this far from true time.
@@ -109,6 +112,7 @@ impl Fault {
         "jamming ok|warning|critical",
         "spoofing none|indicated|multiple",
         "leap unknown|SECONDS",
+        "leap-ahead unknown|none|+1 POSIX-SECONDS|-1 POSIX-SECONDS",
         "pulse on|off|auto",
         "pulse offset NS",
         "pulse walk NS_PER_S",
@@ -156,6 +160,15 @@ impl Fault {
                 Fault::Spoofing(named(&known, |s| s.name(), word)?)
             }
             ["leap", "unknown"] => Fault::Leap(None),
+            ["leap-ahead", "unknown"] => Fault::LeapAhead(LeapWord::SILENT),
+            ["leap-ahead", "none"] => Fault::LeapAhead(LeapWord::NONE),
+            ["leap-ahead", change @ ("+1" | "-1"), at] => {
+                let word = LeapWord::of(LeapAhead {
+                    at: at.parse().ok()?,
+                    insert: *change == "+1",
+                });
+                Fault::LeapAhead(Some(word).filter(|word| *word != LeapWord::SILENT)?)
+            }
             ["leap", n] => Fault::Leap(Some(Seconds(n.parse().ok()?))),
             ["pulse", "on"] => Fault::Pulse(PulseMode::On),
             ["pulse", "off"] => Fault::Pulse(PulseMode::Off),
@@ -272,6 +285,11 @@ impl fmt::Display for Fault {
             Fault::TimeAccuracy(Some(ns)) => write!(f, "tacc {}", ns.0),
             Fault::Jamming(jamming) => write!(f, "jamming {}", jamming.name()),
             Fault::Spoofing(spoofing) => write!(f, "spoofing {}", spoofing.name()),
+            Fault::LeapAhead(word) => match word.ahead() {
+                Some(ahead) => write!(f, "leap-ahead {:+} {}", ahead.change().0, ahead.at),
+                None if word == LeapWord::NONE => f.write_str("leap-ahead none"),
+                None => f.write_str("leap-ahead unknown"),
+            },
             Fault::Leap(None) => f.write_str("leap unknown"),
             Fault::Leap(Some(leap)) => write!(f, "leap {}", leap.0),
             Fault::Pulse(PulseMode::Auto) => f.write_str("pulse auto"),
@@ -346,6 +364,10 @@ mod tests {
             "spoofing indicated",
             "leap unknown",
             "leap 18",
+            "leap-ahead unknown",
+            "leap-ahead none",
+            "leap-ahead +1 1798761600",
+            "leap-ahead -1 1798761600",
             "pulse auto",
             "pulse offset -250",
             "pulse walk 10",
@@ -391,6 +413,8 @@ mod tests {
             "nmea",
             "jamming unknown",
             "leap-second 2",
+            "leap-ahead +1 1798761601",
+            "leap-ahead +2 1798761600",
             "dpll storm",
         ] {
             assert!(bad.parse::<Fault>().is_err(), "{bad}");

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use tgm_core::leap::LeapWord;
 use tgm_core::{
     Antenna, ClockClass, ClockState, DpllKind, GnssEpoch, GnssFix, GnssState, InputQuality, Instance, Jamming,
     LockStatus, Observation, OnWire, Origin, Port, Process, Reading, Spoofing, Upstream,
@@ -131,6 +132,9 @@ fn write_epoch(f: &mut fmt::Formatter<'_>, epoch: &GnssEpoch) -> fmt::Result {
         if let Some(number) = number {
             write!(f, " {key}={number}")?;
         }
+    }
+    if epoch.leap_word != LeapWord::SILENT {
+        write!(f, " ahead={}", epoch.leap_word.number())?;
     }
     write!(f, " state={}", epoch.state.number())
 }
@@ -298,6 +302,7 @@ fn read_epoch<'a>(words: impl Iterator<Item = &'a str>) -> Option<GnssEpoch> {
             "drift" => epoch.clock_drift = Some(Nanos(value.parse().ok()?)),
             "adrift" => epoch.adrift = bit(value)?,
             "bias" => epoch.clock_bias = Some(Nanos(value.parse().ok()?)),
+            "ahead" => epoch.leap_word = LeapWord::from_number(value.parse().ok()?),
             "leap" => epoch.leap = Some(Seconds(value.parse().ok()?)),
             "state" => epoch.state = GnssState::from_number(small()?)?,
             _ => return None,

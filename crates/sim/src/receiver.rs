@@ -3,6 +3,7 @@
 //! The numbers are those of a timing receiver such as the ZED-F9T on an E810: one epoch per second, told 100–150 ms after it
 //! (UBX-NAV-PVT, NAV-CLOCK, MON-RF together), a time accuracy of 15–30 ns, a pulse that is sent only while there is a fix.
 
+use tgm_core::leap::LeapWord;
 use tgm_core::{Antenna, GnssEpoch, GnssFix, GnssState, Jamming, Spoofing};
 use tgm_time::{Mono, Nanos, Seconds, Time, Utc};
 
@@ -27,6 +28,7 @@ pub struct Receiver {
     jamming: Jamming,
     spoofing: Spoofing,
     leap: Option<Seconds>,
+    leap_word: LeapWord,
     jump: Seconds,
     drift: Nanos,
     adrift: bool,
@@ -53,6 +55,7 @@ impl Receiver {
             jamming: Jamming::Ok,
             spoofing: Spoofing::None,
             leap: Some(LEAP),
+            leap_word: LeapWord::SILENT,
             jump: Seconds::ZERO,
             drift: Nanos(120),
             adrift: false,
@@ -84,6 +87,7 @@ impl Receiver {
             Fault::Jamming(jamming) => self.jamming = jamming,
             Fault::Spoofing(spoofing) => self.spoofing = spoofing,
             Fault::Leap(leap) => self.leap = leap,
+            Fault::LeapAhead(word) => self.leap_word = word,
             Fault::Pulse(mode) => self.pulse = mode,
             _ => return false,
         }
@@ -173,6 +177,11 @@ impl Receiver {
             jamming: self.jamming,
             spoofing: self.spoofing,
             state: self.state(now),
+            leap_word: if self.knows_time {
+                self.leap_word
+            } else {
+                LeapWord::SILENT
+            },
         })
     }
 }

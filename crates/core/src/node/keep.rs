@@ -8,6 +8,7 @@ use crate::checkpoint::{CardMark, Checkpoint, Refusal, Will};
 use crate::config::{Config, DoesNotFit, Judge};
 use crate::event::{Cause, Event};
 use crate::ids::{Instance, Port};
+use crate::leap::LeapNotice;
 use crate::learn::History;
 use crate::soonest::Soonest;
 use crate::status::InputQuality;
@@ -21,6 +22,7 @@ impl Core {
     /// Writes what a successor needs into `to`.
     pub fn checkpoint(&self, now: Time<Mono>, to: &mut Checkpoint) {
         to.at = now;
+        to.leap = self.leaps.mark();
         for (slot, state) in to.cards.iter_mut().zip(&self.cards) {
             *slot = state.as_ref().map(|state| state.card.mark());
         }
@@ -63,6 +65,7 @@ impl Core {
                 quality,
                 estimate: None,
                 utc_offset: self.utc_offset(),
+                leap: LeapNotice::Unknown, // whoever acts on a will does not see the moment
             })
         };
         let beyond = match beyond_spec(state.policy.profile, state.config.out_of_spec, quality) {
@@ -102,6 +105,7 @@ impl Core {
         if !marks().map(|mark| (mark.instance, mark.port)).eq(mine()) {
             return Err(Refusal::OtherCards);
         }
+        self.leaps.restore(from.leap);
         let kept = |mark: &CardMark| mark.state != TgmState::FreeRun;
         if !marks().any(kept) {
             return Err(Refusal::NothingToKeep);
@@ -162,6 +166,7 @@ impl Core {
             return Err(DoesNotFit);
         }
         self.fallback_utc_offset = to.fallback_utc_offset;
+        self.leaps.list(to.leap_list, to.leap_list_until);
         for (state, (config, policy)) in self
             .instances
             .iter_mut()

@@ -130,6 +130,7 @@ impl Core {
             quality: qualities.min().unwrap_or_default(),
             estimate: offset.filter(|_| state.policy.accuracy_from_estimate),
             utc_offset: self.utc_offset(),
+            leap: self.leaps.notice(),
         });
         let downtimes = &state.config.limits.downtimes;
         let is_silent = state.processes.is_down(now, Process::Ptp4l, downtimes);

@@ -1,13 +1,19 @@
 //! What is handed out for each epoch of the receiver.
 
+use tgm_core::leap::{LeapAhead, LeapWord};
 use tgm_core::{Antenna, GnssEpoch, GnssFix, GnssState, Jamming, Spoofing};
-use tgm_time::Nanos;
 use tgm_time::civil::Civil;
+use tgm_time::{Nanos, Time, Utc};
 
 use super::calendar::DateCheck;
 use super::leap::Leap;
 use super::sats::{Signals, Sky};
 use crate::ubx::Raim;
+
+/// Seconds of a day without a leap second.
+const DAY: i64 = 86_400;
+/// How far from the end of a day an announced leap second may be said to be.
+const OFF_MIDNIGHT: u64 = 3;
 
 bitflags::bitflags! {
     /// What a message of this very epoch told; the rest is what was told last.
@@ -141,11 +147,39 @@ impl Epoch {
         self.pulse?.q_err
     }
 
+    /// UTC with the week roll-over corrected; `None` where that is not plausible.
+    fn utc(&self) -> Option<Time<Utc>> {
+        self.date.corrected(self.time?.to_utc())
+    }
+
+    /// What it says of leap seconds to come, where it may be believed: the event lies at the end of a UTC day.
+    fn leap_word(&self) -> LeapWord {
+        let Some((told, utc)) = self.leap.trusted.zip(self.utc()) else {
+            return LeapWord::SILENT;
+        };
+        if self.leap.told != Some(told) || !self.leap.knows_ahead {
+            return LeapWord::SILENT;
+        }
+        let Some(pending) = self.leap.pending else {
+            return LeapWord::NONE;
+        };
+        let moment = utc.secs().saturating_add(i64::from(pending.in_secs));
+        // Its count of seconds may be of this epoch or the next.
+        let at = (moment + DAY / 2).div_euclid(DAY) * DAY;
+        if moment.abs_diff(at) > OFF_MIDNIGHT {
+            return LeapWord::SILENT;
+        }
+        LeapWord::of(LeapAhead {
+            at,
+            insert: pending.change > 0,
+        })
+    }
+
     /// The epoch as the core takes it: date corrected or left out, leap seconds only where trusted.
     pub fn reading(&self) -> GnssEpoch {
         let byte = |count: u16| u8::try_from(count).unwrap_or(u8::MAX);
         GnssEpoch {
-            utc: self.time.and_then(|time| self.date.corrected(time.to_utc())),
+            utc: self.utc(),
             fix: self.fix,
             fix_ok: self.fix_ok,
             fixed_position: self.fixed_position,
@@ -155,6 +189,7 @@ impl Epoch {
             clock_drift: self.clock_drift.map(|drift| Nanos(drift.into())),
             adrift: self.adrift,
             leap: self.leap.trusted,
+            leap_word: self.leap_word(),
             used: byte(self.used),
             seen: byte(self.seen),
             antenna: self.antenna,
@@ -175,4 +210,54 @@ pub struct Outcome {
     /// The date and a valid fix are known, and where this stream's epochs end is not, so that the epoch would come a second late: after
     /// an opening, that second may be what a node has to prove that its time is right.
     pub dated: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn func_tgm009_r5_a_leap_second_is_a_word_where_it_ends_a_day_and_its_source_is_believed() {
+        use super::super::leap::PendingLeap;
+        use crate::ubx::LeapChangeSource;
+        let noon = Civil::from(Time::from_parts(1_798_761_600 - 43_200, 0));
+        let epoch = |change, in_secs| Epoch {
+            time: Some(noon),
+            date: DateCheck::Plausible,
+            leap: Leap {
+                told: Some(tgm_time::Seconds(18)),
+                trusted: Some(tgm_time::Seconds(18)),
+                source: None,
+                pending: Some(PendingLeap {
+                    change,
+                    in_secs,
+                    source: LeapChangeSource::Gps,
+                }),
+                knows_ahead: true,
+            },
+            ..Epoch::default()
+        };
+        for (change, insert) in [(1, true), (-1, false)] {
+            let expected = LeapWord::of(LeapAhead {
+                at: 1_798_761_600,
+                insert,
+            });
+            for in_secs in [43_198, 43_200, 43_202] {
+                assert_eq!(epoch(change, in_secs).reading().leap_word, expected);
+            }
+            assert_eq!(
+                epoch(change, 40_000).reading().leap_word,
+                LeapWord::SILENT,
+                "in the middle of a day"
+            );
+        }
+        let mut none = epoch(1, 43_200);
+        none.leap.pending = None;
+        assert_eq!(none.reading().leap_word, LeapWord::NONE);
+        none.leap.knows_ahead = false;
+        assert_eq!(none.reading().leap_word, LeapWord::SILENT);
+        let mut doubtful = epoch(1, 43_200);
+        doubtful.leap.trusted = None;
+        assert_eq!(doubtful.reading().leap_word, LeapWord::SILENT);
+    }
 }

@@ -34,6 +34,8 @@ pub struct Leap {
     pub source: Option<LeapSource>,
     /// The announced leap second, if any.
     pub pending: Option<PendingLeap>,
+    /// It says whether one is announced.
+    pub knows_ahead: bool,
 }
 
 /// Follows NAV-TIMELS and NAV-TIMEGPS.
@@ -82,11 +84,13 @@ impl LeapState {
             message.change_source,
             LeapChangeSource::NoSource | LeapChangeSource::Unknown(u8::MAX)
         );
-        let announced = message.event_valid && !anonymous && message.change != 0;
+        let knows_ahead = message.event_valid && !anonymous;
+        let announced = knows_ahead && message.change != 0;
         self.by_ls = Some(Leap {
             told: message.current_valid.then_some(value),
             trusted: proven.then_some(value),
             source: message.current_valid.then_some(message.current_source),
+            knows_ahead: knows_ahead && message.current_valid,
             pending: u32::try_from(message.to_event)
                 .ok()
                 .filter(|_| announced)
@@ -105,6 +109,7 @@ impl LeapState {
             trusted: self.by_gps,
             source: None,
             pending: None,
+            knows_ahead: false,
         })
     }
 }
@@ -165,7 +170,8 @@ mod tests {
                 told: Some(Seconds(19)),
                 trusted: None,
                 source: Some(LeapSource::Glonass),
-                pending: None
+                pending: None,
+                knows_ahead: true,
             }
         );
     }

@@ -3,6 +3,7 @@
 use tgm_core::checkpoint::{CardMark, HoldoverMark, Will};
 use tgm_core::config::OutOfSpec;
 use tgm_core::ids::MAX_INSTANCES;
+use tgm_core::leap::{LeapAhead, LeapMark, LeapNotice, LeapWord};
 use tgm_core::{
     Announce, Antenna, Cause, Checkpoint, ClockClass, GnssEpoch, GnssFix, GnssState, Instance, Jamming, LockStatus,
     Port, Spoofing, TgmState,
@@ -41,6 +42,13 @@ impl Record {
         self.boot = walk.array(self.boot);
         self.shape = walk.u64(self.shape);
         self.core.at = walk.time(self.core.at);
+        self.core.leap = walk.option(self.core.leap, BLANK_LEAP, |walk, mark| {
+            let word = word(walk, LeapWord::of(mark.ahead));
+            LeapMark {
+                ahead: word.ahead().unwrap_or(mark.ahead),
+                before: Seconds(walk.i64(mark.before.0)),
+            }
+        });
         for card in &mut self.core.cards {
             *card = walk.option(*card, BLANK_CARD, mark);
         }
@@ -129,6 +137,15 @@ fn status(walk: &mut Walk<'_>, status: LockStatus) -> LockStatus {
     LockStatus::from(u32::from_le_bytes(walk.array(status.number().to_le_bytes())))
 }
 
+const BLANK_LEAP: LeapMark = LeapMark {
+    ahead: LeapAhead { at: 0, insert: true },
+    before: Seconds(0),
+};
+
+fn word(walk: &mut Walk<'_>, word: LeapWord) -> LeapWord {
+    LeapWord::from_number(i32::from_le_bytes(walk.array(word.number().to_le_bytes())))
+}
+
 fn seconds(walk: &mut Walk<'_>, seconds: Option<Seconds>) -> Option<Seconds> {
     walk.option(seconds, Seconds(0), |walk, seconds| Seconds(walk.i64(seconds.0)))
 }
@@ -161,6 +178,7 @@ fn epoch(walk: &mut Walk<'_>, of: GnssEpoch) -> GnssEpoch {
             .unwrap_or(of.state),
         used: walk.u8(of.used),
         seen: walk.u8(of.seen),
+        leap_word: word(walk, of.leap_word),
     }
 }
 
@@ -186,5 +204,6 @@ fn announce(walk: &mut Walk<'_>, of: Announce) -> Announce {
         frequency_traceable: walk.flag(of.frequency_traceable),
         time_source: walk.u8(of.time_source),
         utc_offset: seconds(walk, of.utc_offset),
+        leap: walk.numbered(of.leap as u8, LeapNotice::from_number).unwrap_or(of.leap),
     }
 }

@@ -6,7 +6,7 @@ use super::walk::Walk;
 /// Bytes of a slot.
 pub const SLOT: usize = 8_192;
 /// First word: "tgmckpt", and the version in the high byte. Changed whenever anything in the body changes.
-const MAGIC: u64 = u64::from_le_bytes(*b"tgmckpt\x01");
+const MAGIC: u64 = u64::from_le_bytes(*b"tgmckpt\x02");
 /// Where the body begins.
 const BODY: usize = 24;
 
@@ -100,6 +100,7 @@ pub fn decode(slot: &[u8]) -> Result<(u64, Record), Damage> {
 pub(super) mod tests {
     use proptest::prelude::*;
     use tgm_core::checkpoint::CardMark;
+    use tgm_core::leap::{LeapAhead, LeapMark};
     use tgm_core::{GnssEpoch, Instance, LockStatus, Port, TgmState};
     use tgm_linuxptp::Peer;
     use tgm_time::{Femtos, Nanos, Seconds, Time};
@@ -110,6 +111,13 @@ pub(super) mod tests {
     pub fn full(n: u8) -> Record {
         let mut record = Record::new([n; 16], u64::from(n));
         record.core.at = Time::from_nanos(i64::from(n));
+        record.core.leap = Some(LeapMark {
+            ahead: LeapAhead {
+                at: 86_400 * 20_000,
+                insert: n.is_multiple_of(2),
+            },
+            before: Seconds(37),
+        });
         for (place, card) in (0u8..).zip(&mut record.core.cards) {
             let at = Time::from_nanos(-i64::from(place));
             *card = Some(CardMark {

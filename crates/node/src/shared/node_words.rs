@@ -1,5 +1,6 @@
 //! An instance's and the node's view as words and back.
 
+use tgm_core::leap::LeapNotice;
 use tgm_core::{Announce, ClockClass, ClockState, Instance, InstanceView, NodeView, Port};
 use tgm_time::{Nanos, Seconds, Time};
 
@@ -29,7 +30,7 @@ pub fn pack_instance(view: &InstanceView) -> [u64; INSTANCE_WORDS] {
     let announce = view.announce.map_or(0, |a| {
         let [v0, v1] = a.variance.to_le_bytes();
         let traceable = u8::from(a.time_traceable) + 2 * u8::from(a.frequency_traceable);
-        bytes([a.class.0, a.accuracy, v0, v1, traceable, a.time_source, 0, 0])
+        bytes([a.class.0, a.accuracy, v0, v1, traceable, a.time_source, a.leap as u8, 0])
     });
     [
         bytes([view.instance.0, low, high, lock, class, flags, has.0, 0]),
@@ -44,7 +45,7 @@ pub fn unpack_instance(words: &[u64; INSTANCE_WORDS]) -> InstanceView {
     let [who, offset, announce, utc_offset] = *words;
     let [instance, low, high, lock, class, flags, has, _] = unbytes(who);
     let has = Presence(has);
-    let [announced, accuracy, v0, v1, traceable, time_source, ..] = unbytes(announce);
+    let [announced, accuracy, v0, v1, traceable, time_source, leap, _] = unbytes(announce);
     InstanceView {
         instance: Instance(instance),
         port: Port(u16::from_le_bytes([low, high])),
@@ -59,6 +60,7 @@ pub fn unpack_instance(words: &[u64; INSTANCE_WORDS]) -> InstanceView {
             frequency_traceable: traceable & 2 != 0,
             time_source,
             utc_offset: has.get(1, utc_offset).map(Seconds),
+            leap: LeapNotice::from_number(leap).unwrap_or_default(),
         }),
     }
 }

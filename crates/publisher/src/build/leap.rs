@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use tgm_core::leap::{LeapAhead, LeapWord};
 use tgm_time::{Seconds, Time, Utc};
 
 use crate::config::Leap;
@@ -9,6 +10,31 @@ use crate::exit::Fatal;
 
 /// Seconds from 1900 (NTP, leap-seconds.list) to 1970.
 const NTP_TO_UNIX: i64 = 2_208_988_800;
+
+/// What the configured file says of leap seconds to come, and up to when it knows, POSIX seconds; a file that cannot be read says
+/// nothing here and is refused by [`fallback`].
+pub fn ahead(leap: &Leap, now: Time<Utc>) -> (LeapWord, i64) {
+    let text = leap.file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
+    let Some((list, until)) = text.as_deref().and_then(parse).and_then(|list| {
+        let until = list.expires?;
+        Some((list, until))
+    }) else {
+        return (LeapWord::SILENT, 0);
+    };
+    if until < now.secs() {
+        return (LeapWord::SILENT, 0);
+    }
+    let coming = list.steps.iter().filter(|(from, _)| *from > now.secs());
+    let (Some((at, offset)), Some(before)) = (coming.min_by_key(|(from, _)| *from), list.offset_at(now)) else {
+        return (LeapWord::NONE, until);
+    };
+    let insert = match offset.0 - before.0 {
+        1 => true,
+        -1 => false,
+        _ => return (LeapWord::SILENT, 0),
+    };
+    (LeapWord::of(LeapAhead { at: *at, insert }), until)
+}
 
 /// The configured offset at `now`, and what is to be said about it.
 pub fn fallback(leap: &Leap, now: Time<Utc>) -> Result<(Option<Seconds>, Option<String>), Fatal> {
@@ -101,6 +127,27 @@ mod tests {
         assert_eq!(list.offset_at(Time::from_parts(1_483_228_800, 0)), Some(Seconds(37)));
         assert_eq!(list.offset_at(Time::from_parts(0, 0)), None);
         assert_eq!(list.expires, Some(3_991_766_400 - NTP_TO_UNIX));
+    }
+
+    #[test]
+    fn what_a_list_says_of_the_future_ends_where_it_expires() {
+        let path = std::env::temp_dir().join(format!("tgm-leap-ahead-{}", std::process::id()));
+        std::fs::write(&path, LIST).unwrap();
+        let leap = Leap {
+            utc_offset_s: None,
+            file: Some(path.clone()),
+        };
+        let at = |posix| ahead(&leap, Time::from_parts(posix, 0));
+        let expires = 3_991_766_400 - NTP_TO_UNIX;
+        let new_year = LeapAhead {
+            at: 1_483_228_800,
+            insert: true,
+        };
+        assert_eq!(at(1_483_228_799), (LeapWord::of(new_year), expires));
+        assert_eq!(at(1_483_228_800), (LeapWord::NONE, expires));
+        assert_eq!(at(expires + 1), (LeapWord::SILENT, 0));
+        std::fs::remove_file(path).unwrap();
+        assert_eq!(at(1_483_228_799), (LeapWord::SILENT, 0));
     }
 
     #[test]

@@ -25,7 +25,7 @@ use tgm_node::verdicts::VerdictTeller;
 pub use announce::locations;
 pub use discover::without_config;
 pub use judged::judged;
-pub use leap::fallback;
+pub use leap::{ahead, fallback};
 pub use pins::CardPins;
 pub use real::real;
 pub use simulated::simulated;

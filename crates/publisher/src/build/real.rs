@@ -36,6 +36,7 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
     let (utc_offset, note) = leap::fallback(&config.leap, now.system)?;
     let mut core = CoreConfig::default();
     core.fallback_utc_offset = utc_offset;
+    (core.leap_list, core.leap_list_until) = leap::ahead(&config.leap, now.system);
     let mut builder = Builder {
         config,
         writer,
