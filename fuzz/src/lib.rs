@@ -350,3 +350,19 @@ pub fn checkpoint(data: &[u8]) {
         );
     }
 }
+
+/// A file of the PTP operator: every problem stands in the file, and a node's profiles are those of the file.
+pub fn openshift(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let file = tgm_openshift::File::read(text);
+    // A text that ends within a value is wrong behind its last line.
+    let lines = text.lines().count() + 2;
+    for problem in &file.problems {
+        assert!(problem.line <= lines && !problem.text.is_empty(), "{problem}");
+    }
+    let labels: Vec<&str> = file.labels().collect();
+    for profile in file.of_node("node1", &labels) {
+        let cards = profile.cards();
+        assert!(file.profiles.contains(profile) && !cards.iter().any(String::is_empty));
+    }
+}

@@ -21,6 +21,7 @@ const TARGETS: &[Target] = &[
     ("fanout", tgm_fuzz::fanout),
     ("lines", tgm_fuzz::lines),
     ("linuxptp_config", tgm_fuzz::linuxptp_config),
+    ("openshift", tgm_fuzz::openshift),
     ("checkpoint", tgm_fuzz::checkpoint),
 ];
 

@@ -15,6 +15,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("tgm-gnss", 3),
     ("tgm-linuxptp", 3),
     ("tgm-sim", 3),
+    ("tgm-openshift", 4),
     ("tgm-node", 4),
     ("tgm-ocloud", 4),
     ("tgm-metrics", 4),

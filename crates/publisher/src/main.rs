@@ -46,6 +46,12 @@ fn main() -> ExitCode {
 
 /// `tgmd check FILE`.
 fn check(file: &std::path::Path) -> Result<(), exit::Fatal> {
+    if matches!(
+        file.extension().and_then(|extension| extension.to_str()),
+        Some("config" | "conf")
+    ) {
+        return rendered(file);
+    }
     let config = config::read(file)?;
     let warnings = config::check(&config)?;
     // What others run is not ours to refuse, but wrong all the same.
@@ -56,6 +62,20 @@ fn check(file: &std::path::Path) -> Result<(), exit::Fatal> {
     for warning in &warnings {
         println!("warning: {warning}");
     }
+    for instance in &config.instances {
+        let cards: Vec<&str> = instance.cards.iter().map(|card| card.interface.as_str()).collect();
+        println!(
+            "{}: cards {}; offset within {} ns; holdover to {} ns or {} s, in specification to {} ns; system clock within {} ns, holds over {} s",
+            instance.name,
+            cards.join(", "),
+            instance.offset_limit_ns,
+            instance.local_max_holdover_offset_ns,
+            instance.local_holdover_timeout_s,
+            instance.max_in_spec_offset_ns,
+            instance.os_clock_limit_ns,
+            instance.os_clock_holdover_s
+        );
+    }
     println!(
         "{}: {} instance(s), {} warning(s)",
         file.display(),
@@ -63,4 +83,27 @@ fn check(file: &std::path::Path) -> Result<(), exit::Fatal> {
         warnings.len()
     );
     Ok(())
+}
+
+/// The same for a configuration of linuxptp's programs, as the daemon leaves it in `/var/run`.
+fn rendered(path: &std::path::Path) -> Result<(), exit::Fatal> {
+    use tgm_linuxptp::config::{ConfigFile, Profile, findings};
+    let told = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| exit::Fatal::Config(told(&error)))?;
+    let file = ConfigFile::parse(&text).map_err(|error| exit::Fatal::Config(told(&error)))?;
+    // Only a ptp4l has a profile to keep.
+    let is_ptp4l = path
+        .file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with("ptp4l"));
+    let found = if is_ptp4l {
+        findings(&file, &[], Profile::G8275_1)
+    } else {
+        Vec::new()
+    };
+    if found.is_empty() {
+        println!("{}: {} section(s), no finding", path.display(), file.sections.len());
+        return Ok(());
+    }
+    let all: Vec<String> = found.iter().map(|finding| told(finding)).collect();
+    Err(exit::Fatal::Config(all.join("\n")))
 }

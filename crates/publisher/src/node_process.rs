@@ -80,9 +80,6 @@ fn configuration(args: &NodeArgs) -> Result<Config, Fatal> {
 }
 
 fn publish_args(args: &NodeArgs, config: &Config) -> Result<PublishArgs, Fatal> {
-    let from_host = || nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
-    let from_environment = std::env::var("NODE_NAME").ok().filter(|name| !name.is_empty());
-    let node_name = config.node_name.clone().or(from_environment).or_else(from_host);
     let settings = &config.publisher;
     let store = args.store.clone().or_else(|| settings.store.clone());
     let listen = args.listen.unwrap_or(settings.listen);
@@ -97,8 +94,7 @@ fn publish_args(args: &NodeArgs, config: &Config) -> Result<PublishArgs, Fatal> 
         listen,
         metrics_listen,
         doors: config.doors.clone(),
-        node_name: node_name
-            .ok_or_else(|| Fatal::Config("this node has no name: set NODE_NAME or node_name".into()))?,
+        node_name: config::node_name(config.node_name.clone())?,
         store: store
             .map(std::path::absolute)
             .transpose()

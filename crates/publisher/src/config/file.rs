@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::doors::Doors;
 use super::holdover::Holdover;
+use super::openshift;
 use super::pins::Pin;
 use super::process::Processes;
 use super::receiver::{GnssFanout, GnssSetup};
@@ -453,7 +454,8 @@ fn device<'de, D: Deserializer<'de>, T: std::str::FromStr<Err: std::fmt::Display
     }
 }
 
-/// Reads and parses a file; an error names file, line, column and what is allowed there.
+/// Reads and parses a file of either form; an error names file, line, column and what is allowed there. What is worth telling goes
+/// to standard error: logs have not begun.
 pub fn read(path: &Path) -> Result<Config, Fatal> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Fatal::Config(format!(
@@ -461,7 +463,28 @@ pub fn read(path: &Path) -> Result<Config, Fatal> {
             path.display()
         ))
     })?;
-    parse(&text).map_err(|error| Fatal::Config(format!("{}: {error}", path.display())))
+    if !openshift::is_ours(path, &text) {
+        return parse(&text).map_err(|error| Fatal::Config(format!("{}: {error}", path.display())));
+    }
+    let node = node_name(None)?;
+    let labels = std::env::var("NODE_LABELS").unwrap_or_default();
+    let labels: Vec<&str> = labels
+        .split(',')
+        .map(str::trim)
+        .filter(|label| !label.is_empty())
+        .collect();
+    let mut notes = Vec::new();
+    let config = openshift::read(path, &text, &node, &labels, &mut notes)?;
+    notes.iter().for_each(|note| eprintln!("{note}"));
+    Ok(config)
+}
+
+/// This node's name: as configured, else `NODE_NAME`, else the host's.
+pub fn node_name(configured: Option<String>) -> Result<String, Fatal> {
+    let from_host = || nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    let from_environment = || std::env::var("NODE_NAME").ok().filter(|name| !name.is_empty());
+    let name = configured.or_else(from_environment).or_else(from_host);
+    name.ok_or_else(|| Fatal::Config("this node has no name: set NODE_NAME or node_name".into()))
 }
 
 fn parse(text: &str) -> Result<Config, toml::de::Error> {

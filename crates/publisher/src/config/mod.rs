@@ -4,6 +4,7 @@ mod check;
 mod doors;
 mod file;
 mod holdover;
+mod openshift;
 mod pins;
 mod process;
 mod receiver;
@@ -13,7 +14,7 @@ pub use check::check;
 pub use doors::Doors;
 pub use file::{
     AnnounceMode, Authority, Card, CompatName, Config, Devices, Instance, Leap, Lines, OutOfSpecClass, ProfileName,
-    Ptp4l, Role, Stop, read,
+    Ptp4l, Role, Stop, node_name, read,
 };
 pub use holdover::Holdover;
 pub use pins::{Pin, State as PinState, Toward as PinToward};
