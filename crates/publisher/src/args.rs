@@ -46,6 +46,9 @@ pub struct NodeArgs {
     /// Folder of the socket on which node and publisher meet [default: /run/tgm for root, else $XDG_RUNTIME_DIR/tgm or /tmp/tgm-UID].
     #[arg(long, value_name = "DIR")]
     pub run_dir: Option<PathBuf>,
+    /// What cloud-event-proxy is told.
+    #[command(flatten)]
+    pub proxy: crate::proxy::ProxyArgs,
 }
 
 /// Another role of the same binary.

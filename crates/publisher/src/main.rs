@@ -17,6 +17,7 @@ mod log;
 mod node_process;
 mod pins;
 mod processes;
+mod proxy;
 mod publish_process;
 mod receivers;
 mod reload;

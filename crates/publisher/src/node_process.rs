@@ -81,9 +81,15 @@ fn configuration(args: &NodeArgs) -> Result<Config, Fatal> {
 
 fn publish_args(args: &NodeArgs, config: &Config) -> Result<PublishArgs, Fatal> {
     let settings = &config.publisher;
-    let store = args.store.clone().or_else(|| settings.store.clone());
-    let listen = args.listen.unwrap_or(settings.listen);
-    let metrics_listen = args.metrics_listen.unwrap_or(settings.metrics_listen);
+    let environment = |name: &str| std::env::var(name).ok();
+    let proxy = args.proxy.meant(&environment).map_err(Fatal::Config)?;
+    for warning in &proxy.warnings {
+        warn!("{warning}");
+    }
+    let store = args.store.clone().or(proxy.store).or_else(|| settings.store.clone());
+    let listen = args.listen.or(proxy.listen).unwrap_or(settings.listen);
+    let metrics_listen = args.metrics_listen.or(proxy.metrics_listen);
+    let metrics_listen = metrics_listen.unwrap_or(settings.metrics_listen);
     for (key, address) in [
         ("publisher.listen", listen),
         ("publisher.metrics_listen", metrics_listen),
