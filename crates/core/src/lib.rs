@@ -37,6 +37,7 @@ pub mod process;
 mod relay;
 mod soonest;
 pub mod status;
+pub mod synce;
 mod tod;
 pub mod view;
 mod walk;

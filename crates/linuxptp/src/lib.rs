@@ -7,6 +7,7 @@
 //! * [`Reconciler`] holds the desired Announce settings against what ptp4l says; [`Link`] gives it a socket.
 //! * [`Follower`] asks about the clock that a ptp4l follows, for a T-BC or T-TSC.
 //! * [`announce`] and [`frame`] decode Announce and Sync as captured; [`witness`] compares what a port really sends with what is meant.
+//! * [`synce4l`] sets and asks SyncE's quality level over synce4l's socket.
 //! * [`config`] reads, judges and writes configuration files.
 //! * [`supervise`] starts, watches and restarts the programs.
 //! * [`lines`] reads what linuxptp's programs and the OpenShift linuxptp-daemon print.
@@ -31,6 +32,7 @@ mod session;
 mod settings;
 mod socket;
 pub mod supervise;
+pub mod synce4l;
 mod upstream;
 pub mod values;
 mod watch;
