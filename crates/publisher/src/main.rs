@@ -26,6 +26,7 @@ mod run_dir;
 mod signals;
 mod status;
 mod supervise;
+mod synce;
 mod why;
 mod wires;
 

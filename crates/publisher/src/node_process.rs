@@ -22,6 +22,7 @@ use crate::lines::Lines;
 use crate::processes::{Processes, Tended};
 use crate::reload::Reloader;
 use crate::supervise::{Given, Supervisor, Why};
+use crate::synce::Synce;
 use crate::{control, hearing, learned, log, pins, receivers, run_dir, signals};
 
 /// Memory of the hardware thread's stack.
@@ -137,6 +138,7 @@ struct Node {
     guardians: Option<Guardians>,
     processes: Option<Processes>,
     lines: Option<Lines>,
+    synce: Option<Synce>,
     /// What is announced is left at the end.
     leaves: bool,
     reloader: Arc<Reloader>,
@@ -161,6 +163,8 @@ impl Node {
             wake: woken,
         };
         let processes = tended.start(&given)?;
+        let synce = config.as_ref().map(|(_, config)| Synce::start(config, &given));
+        let synce = synce.transpose()?.flatten();
         let stopped = OwnedFd::from(stopped);
         let (reloader, told, orders) = Reloader::new(
             config,
@@ -198,6 +202,7 @@ impl Node {
             guardians: guardian.map(Guardians::start).transpose()?,
             processes,
             lines,
+            synce,
             leaves,
             reloader: Arc::new(reloader),
         })
@@ -222,6 +227,7 @@ impl Node {
             guardians,
             processes,
             lines,
+            synce,
             leaves,
             reloader,
         } = self;
@@ -259,6 +265,9 @@ impl Node {
         }
         if let Some(guardians) = guardians {
             guardians.end(leaves);
+        }
+        if let Some(synce) = synce {
+            synce.end(leaves);
         }
         // Free-Run has been announced by now. Children of a node that failed are left for the next.
         if let Some(processes) = processes {

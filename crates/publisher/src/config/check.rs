@@ -135,6 +135,9 @@ fn check_instance(instance: &Instance, warnings: &mut Vec<String>) -> Result<(),
         }
     }
     check_role(instance)?;
+    if let Some(fault) = instance.synce.fault() {
+        return refuse(instance, &format!("has {fault}"));
+    }
     let ptp4l = &instance.ptp4l;
     if ptp4l.transport_specific > 15 || ptp4l.domain > 127 {
         return refuse(
@@ -203,6 +206,12 @@ fn check_role(instance: &Instance) -> Result<(), Fatal> {
         return refuse(
             instance,
             "has role = \"t-tsc\" and ptp4l.announce: a T-TSC announces nothing; set announce = \"off\", or role = \"t-bc\"",
+        );
+    }
+    if instance.synce.socket.is_some() {
+        return refuse(
+            instance,
+            "follows another clock by PTP, and synce.socket is for a grandmaster's source of frequency",
         );
     }
     if matches!(instance.ptp4l.witness, Witness::Ports(_)) {
@@ -302,6 +311,10 @@ mod tests {
             ("flapping_window_s = 86401", "flapping_window_s"),
             ("gnss_trust_s = 0", "gnss_trust_s"),
             ("ptp4l.domain = 128", "ptp4l.domain"),
+            ("synce.network_option = 3", "network_option"),
+            ("synce.clock = \"st3e\"", "st3e"),
+            ("synce.source = \"\"", "1 to 15 bytes"),
+            ("role = \"t-bc\"\nsynce.socket = \"/x\"", "grandmaster's source"),
             ("role = \"t-tsc\"\nptp4l.announce = \"own\"", "announces nothing"),
             (
                 "role = \"t-bc\"\nprocess.ptp4l.run = \"manage\"",

@@ -11,6 +11,7 @@ use super::openshift;
 use super::pins::Pin;
 use super::process::Processes;
 use super::receiver::{GnssFanout, GnssSetup};
+use super::synce::Synce;
 use super::witness::Witness;
 use crate::exit::Fatal;
 
@@ -327,6 +328,8 @@ pub struct Instance {
     pub os_clock_holdover_s: i64,
     /// Its ptp4l.
     pub ptp4l: Ptp4l,
+    /// SyncE beside it.
+    pub synce: Synce,
     /// The programs that it needs.
     pub process: Processes,
     /// The cards that are judged together, the leader first.
@@ -356,6 +359,7 @@ impl Default for Instance {
             gnss_trust_s: 60,
             os_clock_holdover_s: 5,
             ptp4l: Ptp4l::default(),
+            synce: Synce::default(),
             process: Processes::default(),
             cards: Vec::new(),
         }
@@ -552,6 +556,7 @@ mod tests {
         let full = parse(&uncommented).unwrap();
         assert!(full.node_name.is_some() && full.run_dir.is_some() && full.publisher.store.is_some());
         assert!(full.instances[0].ptp4l.socket.is_some() && full.instances[0].ptp4l.folder.is_some());
+        assert!(full.instances[0].synce.socket.is_some());
         let ptp4l = &full.instances[0].process.ptp4l;
         assert!(ptp4l.config.is_some() && ptp4l.options.len() == 2);
         assert!(full.holdover.history.is_some());

@@ -8,6 +8,7 @@ mod openshift;
 mod pins;
 mod process;
 mod receiver;
+mod synce;
 mod witness;
 
 pub use check::check;
@@ -19,4 +20,5 @@ pub use file::{
 pub use holdover::Holdover;
 pub use pins::{Pin, State as PinState, Toward as PinToward};
 pub use process::{Process, Rules, Who};
+pub use synce::{Synce, SynceClock};
 pub use witness::Witness;
