@@ -109,7 +109,7 @@ fn a_socket_that_may_not_be_used_is_called_so() {
     }
     let socket = place("closed");
     let _listener = UnixListener::bind(&socket).unwrap();
-    std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o000)).unwrap();
     assert!(matches!(get(&socket, "synce1"), Err(Synce4lError::Permission(_))));
     std::fs::remove_dir_all(socket.parent().unwrap()).unwrap();
 }
