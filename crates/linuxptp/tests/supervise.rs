@@ -287,3 +287,39 @@ fn a_program_of_others_is_watched_and_never_ended() {
     second.kill().unwrap();
     second.wait().unwrap();
 }
+
+#[test]
+fn func_tgm011_r2_phc2sys_is_not_started_again_either_while_the_phc_is_not_locked() {
+    let folder = Folder::new();
+    let (mut group, mut seen) = begin(vec![script(Process::Phc2sys, IDLE)], &folder);
+    let (_keep, stop) = UnixStream::pair().unwrap();
+    let locked = std::cell::Cell::new(true);
+    let turn = |group: &mut Group, seen: &mut Seen| {
+        let goes_on = group.turn(&stop, &|_| locked.get(), &mut |program, report| {
+            seen.take(program, &report)
+        });
+        assert!(goes_on.unwrap());
+    };
+    let begun = Instant::now();
+    while seen.count("phc2sys up") == 0 {
+        assert!(begun.elapsed() < PATIENCE, "{:?}", seen.0);
+        turn(&mut group, &mut seen);
+    }
+    locked.set(false);
+    let pid = Pid::from_raw(seen.pid("phc2sys up"));
+    kill(pid, Signal::SIGKILL).unwrap();
+    // Looked at many times after it is due again, and left alone.
+    let mut looks = 0;
+    while looks < 20 {
+        assert!(begun.elapsed() < PATIENCE, "{:?}", seen.0);
+        turn(&mut group, &mut seen);
+        looks += seen.count("phc2sys down");
+    }
+    assert_eq!(seen.count("phc2sys up"), 1, "{:?}", seen.0);
+    locked.set(true);
+    while seen.count("phc2sys up") == 1 {
+        assert!(begun.elapsed() < PATIENCE, "{:?}", seen.0);
+        turn(&mut group, &mut seen);
+    }
+    group.stop(false);
+}

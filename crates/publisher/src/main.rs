@@ -59,6 +59,7 @@ fn check(file: &std::path::Path) -> Result<(), exit::Fatal> {
     // What others run is not ours to refuse, but wrong all the same.
     let alarms = build::programs::alarms(&config);
     if !alarms.is_empty() {
+        let alarms: Vec<String> = alarms.into_iter().map(|(_, alarm)| alarm).collect();
         return Err(exit::Fatal::Config(alarms.join("\n")));
     }
     for warning in &warnings {

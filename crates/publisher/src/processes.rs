@@ -152,7 +152,7 @@ fn look_after(tended: Tended, reader: Reader, (stopped, orders): &(UnixStream, R
         };
         slots.set(program.instance, program.process, read);
     }
-    for alarm in &programs.alarms {
+    for (_, alarm) in &programs.alarms {
         warn!("{alarm}");
     }
     let reader = std::cell::RefCell::new(reader);
@@ -186,7 +186,7 @@ fn look_after(tended: Tended, reader: Reader, (stopped, orders): &(UnixStream, R
             checked = Instant::now();
             let now = programs::alarms(&config);
             if now != alarms {
-                for alarm in now.iter().filter(|alarm| !alarms.contains(alarm)) {
+                for (_, alarm) in now.iter().filter(|alarm| !alarms.contains(alarm)) {
                     warn!("{alarm}");
                 }
                 alarms = now;
@@ -202,9 +202,12 @@ fn look_after(tended: Tended, reader: Reader, (stopped, orders): &(UnixStream, R
 }
 
 /// How many of the alarms are this program's.
-fn faults(alarms: &[String], program: &Program) -> u8 {
+fn faults(alarms: &[(Instance, String)], program: &Program) -> u8 {
     let is = program.process == tgm_core::Process::Ptp4l;
-    u8::try_from(if is { alarms.len() } else { 0 }).unwrap_or(u8::MAX)
+    let own = alarms
+        .iter()
+        .filter(|(instance, _)| is && *instance == program.instance);
+    u8::try_from(own.count()).unwrap_or(u8::MAX)
 }
 
 fn told(slots: &ProcessSlots, program: &Program, report: &Report<'_>) {
@@ -236,5 +239,30 @@ fn told(slots: &ProcessSlots, program: &Program, report: &Report<'_>) {
         Report::Failed(error) => warn!("{name} cannot be started: {error}; it is tried again"),
         Report::Said(text) => debug!("{name}: {text}"),
         Report::Line(line) => debug!("{name}: {line:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tgm_core::Process;
+    use tgm_linuxptp::supervise::Run;
+
+    #[test]
+    fn a_configurations_faults_are_its_own_ptp4ls() {
+        let program = |instance, process| Program {
+            instance: Instance(instance),
+            process,
+            name: String::new(),
+            run: Run::Watch {
+                program: String::new(),
+                config: None,
+            },
+        };
+        let alarms = [0, 2, 2].map(|instance| (Instance(instance), "wrong".to_owned()));
+        for (instance, count) in [(0, 1), (1, 0), (2, 2)] {
+            assert_eq!(faults(&alarms, &program(instance, Process::Ptp4l)), count);
+            assert_eq!(faults(&alarms, &program(instance, Process::Ts2phc)), 0);
+        }
     }
 }

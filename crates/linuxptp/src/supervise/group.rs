@@ -32,7 +32,7 @@ pub enum Run {
         config: Option<(PathBuf, String)>,
         /// SCHED_FIFO.
         priority: Option<u8>,
-        /// Not before the instance's PHC is locked.
+        /// Only while the instance's PHC is locked: neither its first start nor one after it ended.
         waits: bool,
         /// What else it was started with: keys that lie in files of their own. Where that changes, it is started anew.
         files: u64,
@@ -108,8 +108,6 @@ struct Slot {
     last: String,
     /// Being ended, to be started anew or for good.
     killed_at: Option<Instant>,
-    /// It has been started, or tried, once.
-    tried: bool,
     /// ts2phc: its servo has locked.
     locked: bool,
 }
@@ -123,7 +121,6 @@ impl Slot {
             due,
             last: String::new(),
             killed_at: None,
-            tried: false,
             locked: false,
         }
     }
@@ -168,7 +165,7 @@ impl Group {
             };
             if managed && record.digest == slot.program.digest() {
                 let pid = child.pid;
-                (slot.child, slot.tried) = (Some(child), true);
+                slot.child = Some(child);
                 tell(&slot.program, Report::Up { pid, adopted: true });
             } else {
                 end(vec![child]);
@@ -242,11 +239,10 @@ impl Group {
                 continue;
             }
             let waits = matches!(slot.program.run, Run::Manage { waits: true, .. });
-            if waits && !slot.tried && !is_ready(slot.program.instance) {
+            if waits && !is_ready(slot.program.instance) {
                 wait = wait.min(GLANCE);
                 continue;
             }
-            slot.tried = true;
             let started = match &slot.program.run {
                 Run::Manage { .. } => launch(&slot.program, &self.folder).map(Some),
                 Run::Watch { program, config } => {

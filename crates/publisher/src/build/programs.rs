@@ -26,7 +26,7 @@ pub struct Programs {
     /// What forbids starting: parameters by name, of instances by name.
     pub errors: Vec<String>,
     /// The same of what others run: it is told, again and again.
-    pub alarms: Vec<String>,
+    pub alarms: Vec<(Id, String)>,
 }
 
 /// Which dialect a ptp4l speaks, by what it says of its version; one that says nothing, the newest.
@@ -65,7 +65,7 @@ pub fn programs(config: &Config, folder: &Path, leap_file: Option<&Path>) -> Pro
             let name = format!("{}-{number}", process.name());
             let run = match settings.run {
                 Who::Off => continue,
-                Who::Watch => watched(process, settings, instance, &mut all),
+                Who::Watch => watched(Id(number), process, settings, instance, &mut all),
                 Who::Manage => managed(process, settings, instance, &name, folder, leap_file, &mut all),
             };
             all.programs.push(Program {
@@ -108,11 +108,12 @@ fn judge(file: &ConfigFile, words: &[String], instance: &Instance, whose: &str) 
     found.collect()
 }
 
-fn watched(process: tgm_core::Process, settings: &Process, instance: &Instance, all: &mut Programs) -> Run {
+fn watched(id: Id, process: tgm_core::Process, settings: &Process, instance: &Instance, all: &mut Programs) -> Run {
     if process == tgm_core::Process::Ptp4l
         && let Some(path) = &settings.config
     {
-        all.alarms.extend(foreign(path, settings, instance));
+        let found = foreign(path, settings, instance).into_iter();
+        all.alarms.extend(found.map(|alarm| (id, alarm)));
     }
     Run::Watch {
         program: process.name().to_owned(),
@@ -132,12 +133,13 @@ pub fn foreign(path: &Path, settings: &Process, instance: &Instance) -> Vec<Stri
     }
 }
 
-/// What the configurations of watched ptp4ls say that they must not.
-pub fn alarms(config: &Config) -> Vec<String> {
-    let watched = config.instances.iter().filter_map(|instance| {
+/// What the configurations of watched ptp4ls say that they must not, and whose they are.
+pub fn alarms(config: &Config) -> Vec<(Id, String)> {
+    let watched = (0..).zip(&config.instances).filter_map(|(number, instance)| {
         let settings = &instance.process.ptp4l;
         let path = settings.config.as_ref().filter(|_| settings.run == Who::Watch)?;
-        Some(foreign(path, settings, instance))
+        let found = foreign(path, settings, instance).into_iter();
+        Some(found.map(move |alarm| (Id(number), alarm)))
     });
     watched.flatten().collect()
 }
