@@ -183,6 +183,7 @@ fn nothing_is_left_unfinished() {
 /// Licences that a dependency may have, as SPDX expressions write them.
 const PERMISSIVE: &[&str] = &[
     "MIT",
+    "MIT-0",
     "Apache-2.0",
     "BSD-2-Clause",
     "BSD-3-Clause",

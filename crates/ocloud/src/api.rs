@@ -3,6 +3,7 @@
 //! | request | answer |
 //! |---|---|
 //! | `GET /health` | 200 `OK` (`OK (simulated)` while any signal is simulated); 503 with the reason |
+//! | `GET /openapi.yaml` | 200: all of this for programs |
 //! | `GET /publishers`, `/publishers/{id}` | 200: the resources of this node |
 //! | `POST /subscriptions` | 201 with `Location` after the initial notification; 400, 404, 409, 503 |
 //! | `GET /subscriptions`, `/subscriptions/{id}` | 200; 404 |
@@ -18,7 +19,7 @@ use uuid::Uuid;
 
 use crate::address::Target;
 use crate::hub::{Hub, Subscription, now};
-use crate::outcome::{JSON, Outcome, TEXT};
+use crate::outcome::{JSON, Outcome, TEXT, YAML};
 use crate::problem::{self, Problem};
 use crate::resource::Resource;
 use crate::subscribe::SubscribeError;
@@ -26,6 +27,8 @@ use crate::text::Text;
 
 /// Where the API begins.
 pub const ROOT: &str = "/api/ocloudNotifications/v2";
+/// The API in OpenAPI's words; tests hold both together.
+pub const DESCRIPTION: &str = include_str!("../openapi.yaml");
 /// Most of a request's body, in bytes.
 pub const BODY_LIMIT: usize = 64 << 10;
 
@@ -92,7 +95,8 @@ impl Api {
         };
         match (segments.as_slice(), method) {
             (["health"], "GET") => self.health(),
-            (["health"], _) => Outcome::not_allowed("GET, HEAD"),
+            (["openapi.yaml"], "GET") => Outcome::new(200, YAML, DESCRIPTION),
+            (["health"] | ["openapi.yaml"], _) => Outcome::not_allowed("GET, HEAD"),
             (["publishers"], "GET") => self.publishers(request.host),
             (["publishers", id], "GET") => self.publisher(id, request.host),
             (["publishers"] | ["publishers", _], _) => Outcome::not_allowed("GET, HEAD"),
@@ -106,7 +110,7 @@ impl Api {
             ([address @ .., "CurrentState"], "GET") => self.current_state(&address.join("/")),
             ([_, .., "CurrentState"], _) => Outcome::not_allowed("GET, HEAD"),
             _ => Outcome::not_found(&format!(
-                "{ROOT} has /health, /publishers, /subscriptions and /{{ResourceAddress}}/CurrentState"
+                "{ROOT} has /health, /openapi.yaml, /publishers, /subscriptions and /{{ResourceAddress}}/CurrentState"
             )),
         }
     }

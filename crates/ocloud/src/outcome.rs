@@ -8,6 +8,8 @@ use crate::problem::{self, Problem};
 
 /// Media type of everything that is no error and no text.
 pub(crate) const JSON: &str = "application/json";
+/// Media type of the description (RFC 9512).
+pub(crate) const YAML: &str = "application/yaml";
 /// Media type of health.
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 

@@ -23,7 +23,7 @@ use crate::feed::FeedCounts;
 use testing::{Scene, picture};
 
 mod limits;
-
+mod openapi;
 #[path = "../../../ocloud/src/testing.rs"]
 mod testing;
 
@@ -116,14 +116,16 @@ async fn served() -> Served {
     served_with(PATIENCE, false).await
 }
 
+/// Limits that nothing here meets.
+const WIDE: Limits = Limits {
+    connections: 256,
+    per_peer: 128,
+    requests_per_s: 0,
+    spares_loopback: true,
+};
+
 async fn served_with(head_timeout: Duration, serves: bool) -> Served {
-    let limits = Limits {
-        connections: 256,
-        per_peer: 128,
-        requests_per_s: 0,
-        spares_loopback: true,
-    };
-    served_within(limits, head_timeout, serves).await
+    served_within(WIDE, head_timeout, serves).await
 }
 
 async fn served_within(limits: Limits, head_timeout: Duration, serves: bool) -> Served {
