@@ -7,6 +7,7 @@
 //! | `/sync/…` | this node |
 //! | `*` or `name*` in the place of the node | this node if it fits |
 //! | a path that ends early (`/sync`, `/sync/ptp-status`, the node alone) | all of O-RAN's resources below it |
+//! | `/cluster/node/<node>/ptp` | v1's umbrella: as the node alone |
 //!
 //! Old names of a resource that consumers still use are accepted where they are unambiguous (`class-change`, `gnss-state`, …).
 
@@ -75,6 +76,7 @@ impl Target {
         }
         match below {
             [] if segments.is_empty() => Err(unknown()),
+            ["ptp"] if segments.len() > 1 => Ok(Self::branch("/sync")),
             [] | ["sync"] => Ok(Self::branch("/sync")),
             ["sync", "sync-status"] => Ok(Self::branch("/sync/sync-status")),
             ["sync", "ptp-status"] => Ok(Self::branch("/sync/ptp-status")),
@@ -186,6 +188,10 @@ mod tests {
         assert_eq!(all.resources.iter().count(), 5);
         assert_eq!(Target::parse("/cluster/node/compute-1.example.com", NODE).unwrap(), all);
         assert_eq!(Target::parse("/./.", NODE).unwrap(), all);
+        assert_eq!(
+            Target::parse("/cluster/node/compute-1.example.com/ptp", NODE).unwrap(),
+            all
+        );
         let ptp = Target::parse("/./compute-1.example.com/sync/ptp-status", NODE).unwrap();
         assert_eq!(ptp.resources.iter().count(), 2);
     }

@@ -18,12 +18,14 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::address::Target;
+use crate::dialect::Dialect;
 use crate::hub::{Hub, Subscription, now};
 use crate::outcome::{JSON, Outcome, TEXT, YAML};
 use crate::problem::{self, Problem};
 use crate::resource::Resource;
 use crate::subscribe::SubscribeError;
 use crate::text::Text;
+use crate::v1;
 
 /// Where the API begins.
 pub const ROOT: &str = "/api/ocloudNotifications/v2";
@@ -81,13 +83,16 @@ impl Api {
 
     /// Answers one request. What it starts is finished even if the caller stops waiting.
     pub async fn handle(&self, request: Request<'_>) -> Outcome {
-        let Some(below) = request.path.strip_prefix(ROOT) else {
-            return Outcome::not_found(&format!("this API begins at {ROOT}"));
+        if let Some(below) = below(request.path, v1::ROOT) {
+            return self.handle_v1(request, below).await;
+        }
+        let Some(below) = below(request.path, ROOT) else {
+            return Outcome::not_found(&format!("this API begins at {ROOT}, and v1 at {}", v1::ROOT));
         };
         let Some(below) = decoded(below) else {
             return Outcome::not_found("the path is no percent-encoded UTF-8");
         };
-        let segments: Vec<&str> = below.split('/').filter(|segment| !segment.is_empty()).collect();
+        let segments = segments(&below);
         let method = if request.method == "HEAD" {
             "GET"
         } else {
@@ -102,12 +107,15 @@ impl Api {
             (["publishers"] | ["publishers", _], _) => Outcome::not_allowed("GET, HEAD"),
             (["subscriptions"], "GET") => self.subscriptions(request.host),
             (["subscriptions"], "POST") => self.subscribe(request.body, request.host).await,
-            (["subscriptions"], "DELETE") => self.unsubscribe_all().await,
+            (["subscriptions"], "DELETE") => self.unsubscribe_all(Dialect::V2).await,
             (["subscriptions"], _) => Outcome::not_allowed("GET, HEAD, POST, DELETE"),
             (["subscriptions", id], "GET") => self.subscription(id, request.host),
-            (["subscriptions", id], "DELETE") => self.unsubscribe(id).await,
+            (["subscriptions", id], "DELETE") => match id.parse().ok().and_then(|id| self.own(id)) {
+                Some(_) => self.unsubscribe(id).await,
+                None => no_subscription(),
+            },
             (["subscriptions", _], _) => Outcome::not_allowed("GET, HEAD, DELETE"),
-            ([address @ .., "CurrentState"], "GET") => self.current_state(&address.join("/")),
+            ([address @ .., "CurrentState"], "GET") => self.state_of(&address.join("/"), Dialect::V2),
             ([_, .., "CurrentState"], _) => Outcome::not_allowed("GET, HEAD"),
             _ => Outcome::not_found(&format!(
                 "{ROOT} has /health, /openapi.yaml, /publishers, /subscriptions and /{{ResourceAddress}}/CurrentState"
@@ -115,7 +123,16 @@ impl Api {
         }
     }
 
-    fn health(&self) -> Outcome {
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// The publishers' ids.
+    pub(crate) fn publisher_ids(&self) -> impl Iterator<Item = (Resource, Uuid)> {
+        Resource::ALL.into_iter().zip(self.publishers)
+    }
+
+    pub(crate) fn health(&self) -> Outcome {
         let mut simulated = false;
         let seen = self.hub.0.truth.read(&mut |picture| simulated = picture.node.simulated);
         let bad = |why: String| Outcome {
@@ -132,7 +149,7 @@ impl Api {
         }
     }
 
-    fn current_state(&self, address: &str) -> Outcome {
+    pub(crate) fn state_of(&self, address: &str, dialect: Dialect) -> Outcome {
         let target = match Target::parse(address, &self.hub.0.config.node) {
             Ok(target) => target,
             Err(error) => return Outcome::no_resource(&error),
@@ -151,7 +168,7 @@ impl Api {
             .hub
             .0
             .truth
-            .read(&mut |picture| told = self.hub.present(resource, picture, now(), &mut body))
+            .read(&mut |picture| told = self.hub.present(resource, picture, dialect, now(), &mut body))
         {
             return Outcome::no_node(NOT_YET);
         }
@@ -164,6 +181,11 @@ impl Api {
         }
     }
 
+    fn own(&self, id: Uuid) -> Option<Subscription> {
+        let one = self.hub.subscription(id)?;
+        (one.subscriber.dialect == Dialect::V2).then_some(one)
+    }
+
     async fn subscribe(&self, body: &[u8], host: Option<&str>) -> Outcome {
         let Asked { address, endpoint } = match asked(body) {
             Ok(asked) => asked,
@@ -174,7 +196,7 @@ impl Api {
         let work = tokio::spawn(async move { hub.subscribe(&address, &endpoint).await });
         match work.await {
             Ok(Ok(subscription)) => {
-                let location = location(host, "subscriptions", subscription.id);
+                let location = location(host, ROOT, "subscriptions", subscription.id);
                 Outcome {
                     location: Some(location.clone()),
                     ..Outcome::json(201, &info(&subscription, &location))
@@ -186,10 +208,10 @@ impl Api {
     }
 
     fn subscriptions(&self, host: Option<&str>) -> Outcome {
-        let subscriptions = self.hub.subscriptions();
+        let subscriptions = self.hub.subscriptions_of(Dialect::V2);
         let locations: Vec<_> = subscriptions
             .iter()
-            .map(|one| location(host, "subscriptions", one.id))
+            .map(|one| location(host, ROOT, "subscriptions", one.id))
             .collect();
         let infos: Vec<_> = subscriptions
             .iter()
@@ -200,13 +222,13 @@ impl Api {
     }
 
     fn subscription(&self, id: &str, host: Option<&str>) -> Outcome {
-        match id.parse().ok().and_then(|id| self.hub.subscription(id)) {
-            Some(one) => Outcome::json(200, &info(&one, &location(host, "subscriptions", one.id))),
+        match id.parse().ok().and_then(|id| self.own(id)) {
+            Some(one) => Outcome::json(200, &info(&one, &location(host, ROOT, "subscriptions", one.id))),
             None => no_subscription(),
         }
     }
 
-    async fn unsubscribe(&self, id: &str) -> Outcome {
+    pub(crate) async fn unsubscribe(&self, id: &str) -> Outcome {
         let Ok(id) = id.parse() else { return no_subscription() };
         let hub = self.hub.clone();
         match tokio::spawn(async move { hub.unsubscribe(id).await }).await {
@@ -219,9 +241,9 @@ impl Api {
         }
     }
 
-    async fn unsubscribe_all(&self) -> Outcome {
+    pub(crate) async fn unsubscribe_all(&self, dialect: Dialect) -> Outcome {
         let hub = self.hub.clone();
-        match tokio::spawn(async move { hub.unsubscribe_all().await }).await {
+        match tokio::spawn(async move { hub.unsubscribe_all(dialect).await }).await {
             Ok(Ok(())) => Outcome::gone(),
             Ok(Err(error)) => internal(&format!(
                 "{error}: they are gone, but some would be back after a restart; ask again"
@@ -255,7 +277,7 @@ impl Api {
     fn publisher_texts(&self, resource: Resource, id: Uuid, host: Option<&str>) -> PublisherTexts {
         PublisherTexts {
             address: format!("/cluster/node/{}{}", self.hub.0.config.node, resource.path()),
-            location: location(host, "publishers", id),
+            location: location(host, ROOT, "publishers", id),
         }
     }
 }
@@ -300,7 +322,7 @@ fn asked(body: &[u8]) -> Result<Asked, String> {
     }
 }
 
-fn refused(error: &SubscribeError) -> Outcome {
+pub(crate) fn refused(error: &SubscribeError) -> Outcome {
     let detail = error.to_string();
     match error {
         SubscribeError::Address(error) => Outcome::no_resource(error),
@@ -311,7 +333,7 @@ fn refused(error: &SubscribeError) -> Outcome {
             "The endpoint is not one to deliver to",
             &detail,
         ),
-        SubscribeError::Initial { .. } => Outcome::problem(
+        SubscribeError::Initial { .. } | SubscribeError::Check { .. } => Outcome::problem(
             400,
             "urn:tgm:problem:initial-notification",
             "The consumer did not take its initial notification",
@@ -341,7 +363,7 @@ fn refused(error: &SubscribeError) -> Outcome {
     }
 }
 
-fn internal(detail: &str) -> Outcome {
+pub(crate) fn internal(detail: &str) -> Outcome {
     Outcome::problem(500, "urn:tgm:problem:internal", "The publisher failed", detail)
 }
 
@@ -359,7 +381,7 @@ fn info<'a>(subscription: &'a Subscription, location: &'a str) -> SubscriptionIn
 }
 
 /// The address of a thing, by the name that the client itself knows this publisher by.
-fn location(host: Option<&str>, what: &str, id: Uuid) -> String {
+pub(crate) fn location(host: Option<&str>, root: &str, what: &str, id: Uuid) -> String {
     let is_host = |host: &&str| {
         !host.is_empty()
             && host.len() < 256
@@ -368,11 +390,22 @@ fn location(host: Option<&str>, what: &str, id: Uuid) -> String {
                 .all(|b| b.is_ascii_alphanumeric() || b".-:[]_".contains(&b))
     };
     let host = host.filter(is_host).unwrap_or("localhost");
-    format!("http://{host}{ROOT}/{what}/{id}")
+    format!("http://{host}{root}/{what}/{id}")
+}
+
+/// What follows `root` in a path.
+fn below<'a>(path: &'a str, root: &str) -> Option<&'a str> {
+    let rest = path.strip_prefix(root)?;
+    (rest.is_empty() || rest.starts_with('/')).then_some(rest)
+}
+
+/// The segments of a path, empty ones left out.
+pub(crate) fn segments(path: &str) -> Vec<&str> {
+    path.split('/').filter(|segment| !segment.is_empty()).collect()
 }
 
 /// Undoes percent-encoding; `None` if it is broken or no UTF-8.
-fn decoded(path: &str) -> Option<String> {
+pub(crate) fn decoded(path: &str) -> Option<String> {
     let mut out = Vec::with_capacity(path.len());
     let mut bytes = path.bytes();
     while let Some(byte) = bytes.next() {
@@ -400,7 +433,7 @@ mod tests {
     #[test]
     fn links_use_the_name_the_client_used_if_it_is_one() {
         let id = Uuid::nil();
-        let at = |host| location(host, "subscriptions", id);
+        let at = |host| location(host, ROOT, "subscriptions", id);
         assert!(at(Some("[::1]:9043")).starts_with("http://[::1]:9043/api/"));
         for strange in [None, Some(""), Some("a/b"), Some("a b"), Some("a@b"), Some("a\"b")] {
             assert!(at(strange).starts_with("http://localhost/api/"));

@@ -23,6 +23,7 @@ use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use crate::dial::Dialer;
+use crate::dialect::Dialect;
 use crate::endpoint::Endpoint;
 use crate::link::{self, Link, LinkError};
 use crate::queue::{Item, Queue};
@@ -47,6 +48,8 @@ pub struct Subscriber {
     pub client: Uuid,
     /// Where it is.
     pub endpoint: Endpoint,
+    /// Which version it speaks.
+    pub dialect: Dialect,
     /// The resources of all its subscriptions.
     wanted: AtomicU16,
     /// The resources whose present state it has to be told although nothing changed.
@@ -60,10 +63,11 @@ pub struct Subscriber {
 
 impl Subscriber {
     /// A consumer that nothing is delivered to yet.
-    pub fn new(client: Uuid, endpoint: Endpoint) -> Self {
+    pub fn new(client: Uuid, endpoint: Endpoint, dialect: Dialect) -> Self {
         Subscriber {
             client,
             endpoint,
+            dialect,
             wanted: AtomicU16::new(0),
             owed: AtomicU16::new(0),
             lane: Mutex::default(),
@@ -72,6 +76,11 @@ impl Subscriber {
             suspended: AtomicBool::new(false),
             task: Mutex::default(),
         }
+    }
+
+    /// Whether it is this endpoint, speaking this version.
+    pub fn is_at(&self, endpoint: &Endpoint, dialect: Dialect) -> bool {
+        self.endpoint == *endpoint && self.dialect == dialect
     }
 
     /// Starts its task on the present runtime, with the connection that its initial notification went over.
@@ -336,7 +345,11 @@ mod tests {
     async fn what_the_socket_does_not_take_at_once_follows_and_the_next_event_after_it() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let text = format!("http://{}/", listener.local_addr().unwrap());
-        let subscriber = Arc::new(Subscriber::new(Uuid::nil(), Endpoint::parse(&text).unwrap()));
+        let subscriber = Arc::new(Subscriber::new(
+            Uuid::nil(),
+            Endpoint::parse(&text).unwrap(),
+            Dialect::V2,
+        ));
         let link = Link::open(&subscriber.endpoint, &Dialer::default()).await.unwrap();
         let (counters, go) = (Arc::new(Counters::default()), Arc::new(Notify::new()));
         subscriber.start(Timing::default(), counters.clone(), Arc::default(), Some(link));

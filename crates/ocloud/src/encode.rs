@@ -51,7 +51,7 @@ pub struct Envelope<'a> {
 pub fn encode(out: &mut Vec<u8>, envelope: &Envelope<'_>, resource: Resource, rows: &[Row], names: &dyn Names) {
     head(out, envelope, resource);
     for row in rows {
-        values(out, envelope, resource, row, names);
+        values(out, envelope, &V2_MEMBERS, resource, row, names);
     }
     if out.last() == Some(&b',') {
         out.pop();
@@ -73,8 +73,10 @@ pub fn encode_unset(out: &mut Vec<u8>, envelope: &Envelope<'_>, resource: Resour
         if at > 0 {
             out.push(b',');
         }
-        address(out, |address| write!(address, "{}/ptp-not-set", envelope.node));
-        one(out, *shown, envelope.compat.number_type(resource));
+        address(out, &V2_MEMBERS, |address| {
+            write!(address, "{}/ptp-not-set", envelope.node)
+        });
+        one(out, &V2_MEMBERS, *shown, envelope.compat.number_type(resource));
     }
     out.extend_from_slice(TAIL);
 }
@@ -102,7 +104,7 @@ fn head(out: &mut Vec<u8>, envelope: &Envelope<'_>, resource: Resource) {
 }
 
 /// RFC 3339 with nine fractional digits and `Z`.
-fn time(out: &mut Vec<u8>, time: Time<Utc>) {
+pub(crate) fn time(out: &mut Vec<u8>, time: Time<Utc>) {
     let civil = Civil::from(time);
     let parts = [
         (civil.year.unsigned_abs(), 4, b'-'),
@@ -119,26 +121,43 @@ fn time(out: &mut Vec<u8>, time: Time<Utc>) {
     }
 }
 
+/// The member names of a value, each with what stands between it and the text before and after it.
+#[derive(Debug)]
+pub(crate) struct Members {
+    address: &'static str,
+    kind: &'static str,
+    unit: &'static str,
+    value: &'static str,
+}
+
+pub(crate) const V1_MEMBERS: Members = Members {
+    address: r#"{"resource":"/cluster/node/"#,
+    kind: r#"","dataType":""#,
+    unit: r#"","valueType":""#,
+    value: r#"","value":""#,
+};
+
+const V2_MEMBERS: Members = Members {
+    address: r#"{"ResourceAddress":"/cluster/node/"#,
+    kind: r#"","data_type":""#,
+    unit: r#"","value_type":""#,
+    value: r#"","value":""#,
+};
+
 /// Begins a value with its address below all nodes.
-fn address(out: &mut Vec<u8>, write: impl FnOnce(&mut Quoted<'_>) -> core::fmt::Result) {
-    out.extend_from_slice(br#"{"ResourceAddress":"/cluster/node/"#);
+fn address(out: &mut Vec<u8>, members: &Members, write: impl FnOnce(&mut Quoted<'_>) -> core::fmt::Result) {
+    out.extend_from_slice(members.address.as_bytes());
     // Writing to a Vec cannot fail.
     let _ = write(&mut Quoted(out));
 }
 
 /// Ends a value that [`address`] began.
-fn one(out: &mut Vec<u8>, shown: Shown, number_type: &str) {
+fn one(out: &mut Vec<u8>, members: &Members, shown: Shown, number_type: &str) {
     let (kind, unit) = match shown {
         Shown::Word(_) => ("notification", "enumeration"),
         Shown::Number(_) => ("metric", number_type),
     };
-    for part in [
-        r#"","data_type":""#,
-        kind,
-        r#"","value_type":""#,
-        unit,
-        r#"","value":""#,
-    ] {
+    for part in [members.kind, kind, members.unit, unit, members.value] {
         out.extend_from_slice(part.as_bytes());
     }
     match shown {
@@ -149,15 +168,22 @@ fn one(out: &mut Vec<u8>, shown: Shown, number_type: &str) {
 }
 
 /// The values of one row, in their order, each with a comma after it.
-fn values(out: &mut Vec<u8>, envelope: &Envelope<'_>, resource: Resource, row: &Row, names: &dyn Names) {
+pub(crate) fn values(
+    out: &mut Vec<u8>,
+    envelope: &Envelope<'_>,
+    members: &Members,
+    resource: Resource,
+    row: &Row,
+    names: &dyn Names,
+) {
     let node = envelope.node;
     let mut value = |shown: Shown, what: &str| {
-        address(out, |address| match resource {
+        address(out, members, |address| match resource {
             Resource::SyncState => write!(address, "{node}/sync/sync-status/sync-state"),
             Resource::OsClock => write!(address, "{node}/CLOCK_REALTIME"),
             _ => write!(address, "{node}/{}/master{what}", Alias(names.port(row.port))),
         });
-        one(out, shown, envelope.compat.number_type(resource));
+        one(out, members, shown, envelope.compat.number_type(resource));
         out.push(b',');
     };
     let state = match resource {

@@ -21,7 +21,8 @@ use crate::address::Target;
 use crate::compat::Compat;
 use crate::delivery::Subscriber;
 use crate::dial::Dialer;
-use crate::encode::{Envelope, encode, encode_unset};
+use crate::dialect::Dialect;
+use crate::encode::{Envelope, encode_unset};
 use crate::endpoint::Endpoint;
 use crate::model::{Model, Row, rows_of};
 use crate::resource::{Resource, Resources};
@@ -168,6 +169,8 @@ impl Hub {
             ..
         } = &*self.0;
         let read = || -> Result<_, String> {
+            let dialect = Dialect::ALL.into_iter().find(|dialect| dialect.number() == record.api);
+            let dialect = dialect.ok_or_else(|| format!("there is no version {} of the API", record.api))?;
             let endpoint = Endpoint::parse(&record.endpoint).map_err(|error| error.to_string())?;
             let target = |address: &str| Target::parse(address, &config.node).map_err(|error| error.to_string());
             let targets: Vec<_> = record
@@ -175,9 +178,9 @@ impl Hub {
                 .iter()
                 .map(|entry| target(&entry.address).map(|target| (entry, target)))
                 .collect::<Result<_, _>>()?;
-            Ok((endpoint, targets))
+            Ok((endpoint, dialect, targets))
         };
-        let (endpoint, targets) = match read() {
+        let (endpoint, dialect, targets) = match read() {
             Ok(read) => read,
             Err(why) => {
                 if let Some(store) = store {
@@ -186,7 +189,7 @@ impl Hub {
                 return;
             }
         };
-        let subscriber = Arc::new(Subscriber::new(record.client, endpoint));
+        let subscriber = Arc::new(Subscriber::new(record.client, endpoint, dialect));
         let mut state = self.state();
         state
             .subscriptions
@@ -283,6 +286,7 @@ impl Hub {
         &self,
         resource: Resource,
         picture: &Picture<'_>,
+        dialect: Dialect,
         time: Time<Utc>,
         out: &mut Vec<u8>,
     ) -> Option<bool> {
@@ -292,7 +296,7 @@ impl Hub {
             return None;
         }
         let simulated = picture.node.simulated;
-        encode(
+        dialect.encode(
             out,
             &self.envelope(Uuid::new_v4(), time, simulated),
             resource,
@@ -339,7 +343,7 @@ impl Hub {
         }
     }
 
-    /// Encodes once and hands to each consumer that `to` names the resource for.
+    /// Encodes once per version and hands to each consumer that `to` names the resource for.
     fn tell(
         &self,
         state: &mut State,
@@ -357,32 +361,30 @@ impl Hub {
             ..
         } = state;
         let rows = rows.unwrap_or_else(|| model.rows(told.resource));
-        let mut consumers = subscribers
-            .iter()
-            .filter(|subscriber| to(subscriber).has(told.resource))
-            .peekable();
-        if rows.is_empty() || consumers.peek().is_none() {
-            return;
-        }
-        let time = later(times, told.resource, told.time);
-        buffer.clear();
-        encode(
-            buffer,
-            &self.envelope(*id, time, told.simulated),
-            told.resource,
-            rows,
-            picture.names,
-        );
-        let body = Bytes::copy_from_slice(buffer);
         let counters = &self.0.counters;
-        Counters::add(&counters.events, 1);
-        for subscriber in consumers {
-            // Whoever is told a change needs no reminder of the state.
-            subscriber.owe(subscriber.owed().without(Resources::just(told.resource)));
-            let dropped = subscriber.push(told.resource, body.clone(), told.simulated, told.queued, told.age);
-            Counters::add(&counters.coalesced, dropped);
+        let mut time = None;
+        for dialect in Dialect::ALL {
+            let of = |subscriber: &&Arc<Subscriber>| subscriber.dialect == dialect && to(subscriber).has(told.resource);
+            let mut consumers = subscribers.iter().filter(of).peekable();
+            if rows.is_empty() || consumers.peek().is_none() {
+                continue;
+            }
+            buffer.clear();
+            let time = *time.get_or_insert_with(|| later(times, told.resource, told.time));
+            let envelope = self.envelope(*id, time, told.simulated);
+            dialect.encode(buffer, &envelope, told.resource, rows, picture.names);
+            let body = Bytes::copy_from_slice(buffer);
+            for subscriber in consumers {
+                // Whoever is told a change needs no reminder of the state.
+                subscriber.owe(subscriber.owed().without(Resources::just(told.resource)));
+                let dropped = subscriber.push(told.resource, body.clone(), told.simulated, told.queued, told.age);
+                Counters::add(&counters.coalesced, dropped);
+            }
         }
-        *id = Uuid::new_v4();
+        if time.is_some() {
+            Counters::add(&counters.events, 1);
+            *id = Uuid::new_v4();
+        }
     }
 
     fn envelope(&self, id: Uuid, time: Time<Utc>, simulated: bool) -> Envelope<'_> {

@@ -1,4 +1,4 @@
-//! O-RAN O-Cloud notification API v2: resources, events, subscriptions, delivery queues, store.
+//! O-RAN O-Cloud notification API v2 and v1: resources, events, subscriptions, delivery queues, store.
 //!
 //! Follow an event: [`Hub::on_event`] → `model` (what was told last) → `encode` (CloudEvents JSON, once) → `link` (a consumer's
 //! idle connection, written to at once) or `queue`; `delivery` (its task) waits for the `answer` and sends what is queued. Follow a request: [`Api::handle`] → `address`, `endpoint` → `subscribe` → `store`.
@@ -11,6 +11,7 @@ pub mod api;
 mod compat;
 mod delivery;
 mod dial;
+mod dialect;
 mod encode;
 pub mod endpoint;
 mod hub;
@@ -28,12 +29,14 @@ mod subscribe;
 #[cfg(test)]
 mod testing;
 mod text;
+pub mod v1;
 
 pub use answer::AnswerError;
 pub use api::{Api, Request};
 pub use compat::Compat;
 pub use delivery::{AttemptError, Subscriber};
 pub use dial::{Addresses, Dialer, Resolve, SystemResolver};
+pub use dialect::Dialect;
 pub use hub::{Config, Hub, Subscription, Truth};
 pub use link::{LinkError, SIMULATED_HEADER};
 pub use outcome::Outcome;

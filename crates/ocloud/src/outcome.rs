@@ -66,6 +66,12 @@ impl Outcome {
         Self::new(status, problem::CONTENT_TYPE, problem.to_json())
     }
 
+    /// The detail of a problem.
+    pub(crate) fn detail(&self) -> Option<String> {
+        let problem: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
+        Some(problem.get("detail")?.as_str()?.to_owned())
+    }
+
     /// 413.
     pub fn too_large() -> Self {
         let detail = format!("a request's body is at most {BODY_LIMIT} bytes");

@@ -51,6 +51,9 @@ pub struct Record {
     /// Where events go.
     #[serde(rename = "EndpointUri")]
     pub endpoint: String,
+    /// The version it speaks; not there: 2.
+    #[serde(rename = "api", default = "two", skip_serializing_if = "is_two")]
+    pub api: u8,
     /// What it asked for.
     pub subscriptions: Vec<Entry>,
 }
@@ -68,14 +71,25 @@ pub struct Entry {
 
 impl Record {
     /// A consumer's subscriptions.
-    pub const fn new(client: Uuid, endpoint: String, subscriptions: Vec<Entry>) -> Self {
+    pub const fn new(client: Uuid, endpoint: String, api: u8, subscriptions: Vec<Entry>) -> Self {
         Record {
             version: VERSION,
             client,
             endpoint,
+            api,
             subscriptions,
         }
     }
+}
+
+const fn two() -> u8 {
+    2
+}
+
+// The serializer hands over references.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_two(api: &u8) -> bool {
+    *api == 2
 }
 
 /// A folder of subscriptions.
@@ -217,6 +231,7 @@ mod tests {
         Record::new(
             Uuid::new_v4(),
             "http://consumer/e".to_owned(),
+            2,
             addresses.iter().map(entry).collect(),
         )
     }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::address::{AddressError, Target};
 use crate::compat::Compat;
 use crate::delivery::{AttemptError, Subscriber, attempt};
+use crate::dialect::Dialect;
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::hub::{Hub, Subscription};
 use crate::link::Link;
@@ -59,6 +60,14 @@ pub enum SubscribeError {
         /// Why.
         source: AttemptError,
     },
+    /// The consumer did not take v1's empty POST.
+    #[error("the check of {endpoint} failed: {source}")]
+    Check {
+        /// Where to.
+        endpoint: String,
+        /// Why.
+        source: AttemptError,
+    },
     /// It could not be kept.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -72,7 +81,7 @@ impl Hub {
         let endpoint = Endpoint::parse(endpoint)?;
         let dialer = self.0.config.dialer.clone();
         dialer.admit(&endpoint)?;
-        self.admit(&target, &endpoint)?;
+        self.admit(&target, &endpoint, Dialect::V2)?;
         let _pending = Pending::start(&self.0.pending).ok_or(SubscribeError::Busy)?;
         if self.outage().is_some() {
             return Err(SubscribeError::NoNode);
@@ -95,7 +104,60 @@ impl Hub {
                 });
             }
         }
-        let subscription = self.register(address, target, endpoint, link, &changes)?;
+        self.keep(address, target, (endpoint, Dialect::V2), link, &changes)
+            .await
+    }
+
+    /// Subscribes as v1 has it: the endpoint is sent an empty POST, which it has to answer with 204, and no state.
+    pub async fn subscribe_v1(&self, address: &str, endpoint: &str) -> Result<Subscription, SubscribeError> {
+        let target = Target::parse(address, &self.0.config.node)?;
+        let endpoint = Endpoint::parse(endpoint)?;
+        let dialer = self.0.config.dialer.clone();
+        dialer.admit(&endpoint)?;
+        self.admit(&target, &endpoint, Dialect::V1)?;
+        let _pending = Pending::start(&self.0.pending).ok_or(SubscribeError::Busy)?;
+        let changes = self.state().changes;
+        let mut link = None;
+        let answer = attempt(
+            &mut link,
+            (&endpoint, &dialer),
+            b"",
+            false,
+            self.0.config.timing.attempt,
+        )
+        .await;
+        let taken = answer.and_then(|status| match Compat::Openshift.takes(status) {
+            true => Ok(()),
+            false => Err(AttemptError::NotExactly(status)),
+        });
+        if let Err(source) = taken {
+            Counters::add(&self.0.counters.initial_failed, 1);
+            return Err(SubscribeError::Check {
+                endpoint: endpoint.text,
+                source,
+            });
+        }
+        self.keep(address, target, (endpoint, Dialect::V1), link, &changes)
+            .await
+    }
+
+    /// Sends the present state of what is subscribed to as events.
+    pub fn remind(&self, subscription: &Subscription) {
+        let subscriber = &subscription.subscriber;
+        subscriber.owe(subscriber.owed().with(subscription.target.resources));
+        self.settle_owed();
+    }
+
+    /// Registers and stores.
+    async fn keep(
+        &self,
+        address: &str,
+        target: Target,
+        consumer: (Endpoint, Dialect),
+        link: Option<Link>,
+        changes: &[u64],
+    ) -> Result<Subscription, SubscribeError> {
+        let subscription = self.register(address, target, consumer, link, changes)?;
         self.settle_owed();
         if let Err(error) = self.persist(&subscription.subscriber).await {
             self.forget(subscription.id);
@@ -112,12 +174,13 @@ impl Hub {
         }
     }
 
-    /// Ends all subscriptions.
-    pub async fn unsubscribe_all(&self) -> Result<(), StoreError> {
-        let subscribers = {
+    /// Ends all subscriptions of a version.
+    pub async fn unsubscribe_all(&self, dialect: Dialect) -> Result<(), StoreError> {
+        let subscribers: Vec<_> = {
             let mut state = self.state();
-            state.subscriptions.clear();
-            let subscribers = state.subscribers.clone();
+            state.subscriptions.retain(|one| one.subscriber.dialect != dialect);
+            let all = state.subscribers.iter();
+            let subscribers: Vec<_> = all.filter(|one| one.dialect == dialect).cloned().collect();
             for subscriber in &subscribers {
                 state.refresh(subscriber);
             }
@@ -134,14 +197,24 @@ impl Hub {
         self.state().subscriptions.clone()
     }
 
+    /// Those of a version, oldest first.
+    pub fn subscriptions_of(&self, dialect: Dialect) -> Vec<Subscription> {
+        let state = self.state();
+        let own = state
+            .subscriptions
+            .iter()
+            .filter(|one| one.subscriber.dialect == dialect);
+        own.cloned().collect()
+    }
+
     /// One of them.
     pub fn subscription(&self, id: Uuid) -> Option<Subscription> {
         self.state().subscriptions.iter().find(|one| one.id == id).cloned()
     }
 
-    fn admit(&self, target: &Target, endpoint: &Endpoint) -> Result<(), SubscribeError> {
+    fn admit(&self, target: &Target, endpoint: &Endpoint, dialect: Dialect) -> Result<(), SubscribeError> {
         let state = self.state();
-        let same = |one: &&Subscription| one.target == *target && one.subscriber.endpoint == *endpoint;
+        let same = |one: &&Subscription| one.target == *target && one.subscriber.is_at(endpoint, dialect);
         if let Some(one) = state.subscriptions.iter().find(same) {
             return Err(SubscribeError::Exists {
                 id: one.id,
@@ -165,7 +238,7 @@ impl Hub {
                 .filter_map(|resource| {
                     let mut body = Vec::with_capacity(512);
                     let time = self.state().stamp(resource);
-                    let simulated = self.present(resource, picture, time, &mut body)?;
+                    let simulated = self.present(resource, picture, Dialect::V2, time, &mut body)?;
                     Some((resource, Bytes::from(body), simulated))
                 })
                 .collect();
@@ -189,15 +262,19 @@ impl Hub {
         &self,
         address: &str,
         target: Target,
-        endpoint: Endpoint,
+        (endpoint, dialect): (Endpoint, Dialect),
         link: Option<Link>,
         changes: &[u64],
     ) -> Result<Subscription, SubscribeError> {
-        self.admit(&target, &endpoint)?;
+        self.admit(&target, &endpoint, dialect)?;
         let mut state = self.state();
-        let known = state.subscribers.iter().find(|one| one.endpoint == endpoint).cloned();
+        let known = state
+            .subscribers
+            .iter()
+            .find(|one| one.is_at(&endpoint, dialect))
+            .cloned();
         let subscriber = known.unwrap_or_else(|| {
-            let subscriber = Arc::new(Subscriber::new(Uuid::new_v4(), endpoint));
+            let subscriber = Arc::new(Subscriber::new(Uuid::new_v4(), endpoint, dialect));
             subscriber.start(
                 self.0.config.timing,
                 self.0.counters.clone(),
@@ -245,7 +322,12 @@ impl Hub {
             address: one.address.clone(),
         };
         let entries = self.state().subscriptions.iter().filter(own).map(entry).collect();
-        let record = Record::new(subscriber.client, subscriber.endpoint.text.clone(), entries);
+        let record = Record::new(
+            subscriber.client,
+            subscriber.endpoint.text.clone(),
+            subscriber.dialect.number(),
+            entries,
+        );
         let write = move || store.write(&record);
         match tokio::task::spawn_blocking(write).await {
             Ok(written) => written,

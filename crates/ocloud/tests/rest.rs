@@ -383,7 +383,7 @@ async fn nothing_else_is_there_and_nothing_makes_an_event() {
     }
     let request = tgm_ocloud::Request {
         method: "GET",
-        path: "/api/ocloudNotifications/v1/health",
+        path: "/api/ocloudNotifications/v3/health",
         host: None,
         body: b"",
     };
