@@ -18,6 +18,7 @@ if [ "$("$tools/bin/schemathesis" --version 2>/dev/null)" != "schemathesis, vers
     "$tools/bin/pip" install --quiet "schemathesis==$version"
 fi
 
+command -v curl >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends curl; }
 cargo build --quiet -p tgm-publisher
 folder=$(mktemp -d)
 chmod 755 "$folder" # the publisher is nobody
