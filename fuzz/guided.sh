@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 runs=-runs=100000000
 case ${1:-} in -runs=*) runs=$1; shift ;; esac
-[ $# -gt 0 ] || set -- dpll nmea ubx gnss receiver_setup fanout management wire source address scenario checkpoint
+[ $# -gt 0 ] || set -- dpll nmea ubx gnss receiver_setup fanout management wire synce4l source address scenario checkpoint
 export RUSTFLAGS="${RUSTFLAGS:-} -Cpasses=sancov-module -Ccodegen-units=1
  -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters
  -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares

@@ -147,6 +147,11 @@ pub fn wire(data: &[u8]) {
     let _ = tgm_linuxptp::announce::decode(message); // malformed is an answer
 }
 
+/// Answers of synce4l.
+pub fn synce4l(data: &[u8]) {
+    let _ = tgm_linuxptp::synce4l::answered(data); // a refusal and nonsense are answers
+}
+
 /// A scenario file.
 pub fn scenario(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {

@@ -17,6 +17,7 @@ const TARGETS: &[Target] = &[
     ("scenario", tgm_fuzz::scenario),
     ("address", tgm_fuzz::address),
     ("wire", tgm_fuzz::wire),
+    ("synce4l", tgm_fuzz::synce4l),
     ("receiver_setup", tgm_fuzz::receiver_setup),
     ("fanout", tgm_fuzz::fanout),
     ("lines", tgm_fuzz::lines),
