@@ -45,6 +45,34 @@ fn the_status_of_a_running_node_and_of_none() {
 }
 
 #[test]
+fn a_consumer_subscribes_takes_events_and_leaves_nothing_behind() {
+    let tgmd = Tgmd::start(Folder::new(), &["--simulate", "--speed", "6"]);
+    let api = tgmd.listen.to_string();
+    // A cold start: the initial states, then the way to the lock.
+    let (code, out, err) = run(tgmctl(&[
+        "subscribe",
+        "/sync/ptp-status/lock-state",
+        "--count",
+        "2",
+        "--api",
+        &api,
+    ]));
+    assert_eq!(code, Some(0), "{err}");
+    let told = lines(&out);
+    assert_eq!(told.len(), 3, "the present, the initial notification, a change: {out}");
+    let value = |event: &Value| event["data"]["values"][0]["value"].as_str().unwrap().to_owned();
+    assert_eq!(value(&told[1]), "FREERUN", "{out}");
+    assert_eq!(value(&told[2]), "LOCKED", "{out}");
+    assert_eq!(tgmd.subscriptions(), 0, "its subscription ended with it");
+
+    let (code, _, err) = run(tgmctl(&["subscribe", "/no/such/thing", "--api", &api]));
+    assert!(code == Some(1) && err.contains("refuses (404)"), "{err}");
+    let nobody = free_address().to_string();
+    let (code, _, err) = run(tgmctl(&["subscribe", "--api", &nobody]));
+    assert!(code == Some(1) && err.contains("no notification API answers"), "{err}");
+}
+
+#[test]
 fn a_recording_is_decoded() {
     let folder = Folder::new();
     let text: String = (0..5).map(|second| pty::second(second, second < 3)).collect();

@@ -4,10 +4,12 @@
 mod dpll_decode;
 mod gnss_decode;
 mod gnss_setup;
+mod http;
 mod lines;
 mod reload;
 mod scenario;
 mod status;
+mod subscribe;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
@@ -35,6 +37,8 @@ enum Command {
         #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:9091")]
         metrics: String,
     },
+    /// Consume events: the present state, then each event as a line of JSON, until interrupted.
+    Subscribe(subscribe::Options),
     /// Have tgmd read its configuration again: limits change at once, states and holdovers go on. Refused as a whole otherwise.
     Reload {
         /// Its control socket: control-PORT.sock in its run directory, PORT that of the notification API.
@@ -125,6 +129,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let mut out = BufWriter::new(io::stdout().lock());
     let code = match command {
         Command::Status { json, metrics } => status::run(&metrics, json, &mut out)?,
+        Command::Subscribe(options) => subscribe::run(&options, &mut out)?,
         Command::Reload { socket } => reload::run(&socket, &mut out)?,
         Command::Gnss {
             command: Gnss::Decode { file },

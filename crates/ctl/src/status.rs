@@ -1,16 +1,15 @@
 //! `tgmctl status`: asks tgmd over HTTP and prints the answer for people or as it is.
 
-use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::http;
+
 /// How long tgmd may take.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Longest answer that is read.
-const LONGEST: u64 = 1 << 20;
 
 /// Why there is no status.
 #[derive(Debug, thiserror::Error)]
@@ -38,19 +37,21 @@ pub enum StatusError {
 
 /// Prints the status; failure if the node is not alive.
 pub fn run(address: &str, json: bool, out: &mut impl Write) -> Result<ExitCode, StatusError> {
-    let body = fetch(address).map_err(|error| StatusError::NoAnswer {
+    let not_tgmd = |what: String| StatusError::NotTgmd {
         address: address.to_owned(),
-        error,
-    })?;
-    let not_tgmd = |what: &str| StatusError::NotTgmd {
-        address: address.to_owned(),
-        what: what.to_owned(),
+        what,
     };
-    let (head, body) = body.split_once("\r\n\r\n").ok_or_else(|| not_tgmd("no HTTP"))?;
-    if !head.starts_with("HTTP/1.1 200") {
-        return Err(not_tgmd(head.lines().next().unwrap_or_default()));
+    let answer = http::ask(address, "GET", "/status", "", PATIENCE).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => not_tgmd(error.to_string()),
+        _ => StatusError::NoAnswer {
+            address: address.to_owned(),
+            error,
+        },
+    })?;
+    if answer.status != 200 {
+        return Err(not_tgmd(format!("status {}", answer.status)));
     }
-    let status: Value = serde_json::from_str(body).map_err(|error| not_tgmd(&error.to_string()))?;
+    let status: Value = serde_json::from_str(&answer.body).map_err(|error| not_tgmd(error.to_string()))?;
     if json {
         writeln!(out, "{status}")?;
     } else {
@@ -61,19 +62,6 @@ pub fn run(address: &str, json: bool, out: &mut impl Write) -> Result<ExitCode, 
     } else {
         ExitCode::FAILURE
     })
-}
-
-fn fetch(address: &str) -> io::Result<String> {
-    let target = address
-        .to_socket_addrs()?
-        .next()
-        .ok_or(io::ErrorKind::AddrNotAvailable)?;
-    let mut stream = TcpStream::connect_timeout(&target, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(format!("GET /status HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())?;
-    let mut answer = String::new();
-    stream.take(LONGEST).read_to_string(&mut answer)?;
-    Ok(answer)
 }
 
 /// A member; nothing where there is none.
@@ -214,6 +202,7 @@ fn print(status: &Value, out: &mut impl Write) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
     use std::net::TcpListener;
 
     /// Answers one request on loopback.
