@@ -46,7 +46,7 @@ fn the_status_of_a_running_node_and_of_none() {
 
 #[test]
 fn a_consumer_subscribes_takes_events_and_leaves_nothing_behind() {
-    let tgmd = Tgmd::start(Folder::new(), &["--simulate", "--speed", "6"]);
+    let tgmd = Tgmd::start(Folder::new(), &["--simulate", "--speed", "3"]);
     let api = tgmd.listen.to_string();
     // A cold start: the initial states, then the way to the lock.
     let (code, out, err) = run(tgmctl(&[
