@@ -46,8 +46,9 @@ impl Watched {
         let config = folder.write("tgmd.toml", &config);
         let tgmd = Tgmd::start(folder, &["--config", config.to_str().unwrap()]);
         receiver.say(first);
+        // All recordings begin with a good fix. Before the first epoch is whole, nothing is settled yet.
         until("its state is told", || {
-            tgmd.current(GNSS).is_some() && tgmd.current(FIX).is_some()
+            tgmd.current(GNSS).as_deref() == Some("SYNCHRONIZED") && tgmd.current(FIX).is_some()
         });
         let subscribe = |resource: &str| {
             let consumer = Consumer::new();
