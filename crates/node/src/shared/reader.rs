@@ -236,7 +236,7 @@ impl Reader {
 
     /// Reads everything of one moment: no more words than are in use, since most of them come from another processor's cache.
     ///
-    /// A writer that the system took the processor from in the middle of a write is waited for, up to [`NAPS`] times [`NAP`]; one that was
+    /// A writer that the system took the processor from in the middle of a write is waited for, up to `NAPS` times `NAP`; one that was
     /// waited for in vain only once.
     pub fn snapshot(&mut self) -> Result<Snapshot, ReaderError> {
         for _ in 0..NAPS {
