@@ -5,6 +5,8 @@
 mod announce;
 mod limits;
 mod lines;
+#[allow(dead_code, reason = "the listener that fills it follows")]
+pub mod peer_certificate;
 mod peers;
 mod processes;
 mod refusals;
