@@ -166,6 +166,17 @@ pub fn address(data: &[u8]) {
     }
 }
 
+/// An event that another publisher told.
+pub fn relay(data: &[u8]) {
+    use tgm_ocloud::relay::{Relayed, States};
+
+    let resource = tgm_ocloud::Resource::LockState;
+    if let Ok(event) = Relayed::read(data, resource, false) {
+        assert!(event.is_same(&event) && !event.values.is_empty());
+        assert!(States::default().set(resource, Some(event)));
+    }
+}
+
 /// A receiver's answers to the set-up: it ends, whatever comes back, and nothing is told that was not sent.
 pub fn receiver_setup(data: &[u8]) {
     use tgm_gnss::setup::{Plan, Report, SetUp, Watch, encode};

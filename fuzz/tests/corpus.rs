@@ -16,6 +16,7 @@ const TARGETS: &[Target] = &[
     ("source", tgm_fuzz::source),
     ("scenario", tgm_fuzz::scenario),
     ("address", tgm_fuzz::address),
+    ("relay", tgm_fuzz::relay),
     ("wire", tgm_fuzz::wire),
     ("synce4l", tgm_fuzz::synce4l),
     ("receiver_setup", tgm_fuzz::receiver_setup),

@@ -134,7 +134,8 @@ impl Api {
 
     pub(crate) fn health(&self) -> Outcome {
         let mut simulated = false;
-        let seen = self.hub.0.truth.read(&mut |picture| simulated = picture.node.simulated);
+        let truth = &self.hub.0.truth;
+        let seen = truth.present(&mut |present| simulated = present.is_any_simulated());
         let bad = |why: String| Outcome {
             retry_after: Some(1),
             ..Outcome::new(503, TEXT, why)
@@ -168,7 +169,7 @@ impl Api {
             .hub
             .0
             .truth
-            .read(&mut |picture| told = self.hub.present(resource, picture, dialect, now(), &mut body))
+            .present(&mut |present| told = self.hub.present(resource, present, dialect, now(), &mut body))
         {
             return Outcome::no_node(NOT_YET);
         }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::encode::{self, Envelope};
 use crate::model::Row;
+use crate::relay::Value;
 use crate::resource::Resource;
 use crate::text::Quoted;
 
@@ -43,14 +44,52 @@ impl Dialect {
     ) {
         match self {
             Dialect::V2 => encode::encode(out, envelope, resource, rows, names),
-            Dialect::V1 => encode_v1(out, envelope, resource, rows, names),
+            Dialect::V1 => {
+                head_v1(out, envelope, resource);
+                for row in rows {
+                    encode::values(out, envelope, &encode::V1_MEMBERS, resource, row, names);
+                }
+                end(out);
+            }
         }
     }
+
+    /// Appends what another publisher told.
+    pub(crate) fn encode_relayed(
+        self,
+        out: &mut Vec<u8>,
+        envelope: &Envelope<'_>,
+        resource: Resource,
+        values: &[Value],
+    ) {
+        let members = match self {
+            Dialect::V2 => {
+                encode::head(out, envelope, resource);
+                &encode::V2_MEMBERS
+            }
+            Dialect::V1 => {
+                head_v1(out, envelope, resource);
+                &encode::V1_MEMBERS
+            }
+        };
+        for value in values {
+            encode::relayed(out, members, value);
+        }
+        end(out);
+    }
+}
+
+/// Ends an event whose values have a comma after each.
+fn end(out: &mut Vec<u8>) {
+    if out.last() == Some(&b',') {
+        out.pop();
+    }
+    out.extend_from_slice(encode::TAIL);
 }
 
 /// `{"id","type","source","dataContentType","time","data":{"version":"v1","values":[{"resource","dataType","valueType","value"}]}}`,
 /// the same values in the same order as v2's.
-fn encode_v1(out: &mut Vec<u8>, envelope: &Envelope<'_>, resource: Resource, rows: &[Row], names: &dyn Names) {
+fn head_v1(out: &mut Vec<u8>, envelope: &Envelope<'_>, resource: Resource) {
     let mut id = Uuid::encode_buffer();
     for part in [
         r#"{"id":""#,
@@ -69,11 +108,4 @@ fn encode_v1(out: &mut Vec<u8>, envelope: &Envelope<'_>, resource: Resource, row
         out.extend_from_slice(br#"","simulated":"true"#);
     }
     out.extend_from_slice(br#"","data":{"version":"v1","values":["#);
-    for row in rows {
-        encode::values(out, envelope, &encode::V1_MEMBERS, resource, row, names);
-    }
-    if out.last() == Some(&b',') {
-        out.pop();
-    }
-    out.extend_from_slice(b"]}}");
 }

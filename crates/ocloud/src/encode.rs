@@ -29,6 +29,7 @@ use uuid::Uuid;
 
 use crate::compat::Compat;
 use crate::model::Row;
+use crate::relay::Value;
 use crate::resource::Resource;
 use crate::text::{Quoted, digits, number};
 
@@ -81,9 +82,11 @@ pub fn encode_unset(out: &mut Vec<u8>, envelope: &Envelope<'_>, resource: Resour
     out.extend_from_slice(TAIL);
 }
 
-const TAIL: &[u8] = b"]}}";
+/// Ends an event of either version.
+pub(crate) const TAIL: &[u8] = b"]}}";
 
-fn head(out: &mut Vec<u8>, envelope: &Envelope<'_>, resource: Resource) {
+/// Begins an event up to its values.
+pub(crate) fn head(out: &mut Vec<u8>, envelope: &Envelope<'_>, resource: Resource) {
     let mut id = Uuid::encode_buffer();
     for part in [
         r#"{"specversion":"1.0","id":""#,
@@ -137,7 +140,7 @@ pub(crate) const V1_MEMBERS: Members = Members {
     value: r#"","value":""#,
 };
 
-const V2_MEMBERS: Members = Members {
+pub(crate) const V2_MEMBERS: Members = Members {
     address: r#"{"ResourceAddress":"/cluster/node/"#,
     kind: r#"","data_type":""#,
     unit: r#"","value_type":""#,
@@ -165,6 +168,20 @@ fn one(out: &mut Vec<u8>, members: &Members, shown: Shown, number_type: &str) {
         Shown::Number(value) => number(out, value),
     }
     out.extend_from_slice(br#""}"#);
+}
+
+/// One value as another publisher told it, with a comma after it.
+pub(crate) fn relayed(out: &mut Vec<u8>, members: &Members, value: &Value) {
+    address(out, members, |address| address.write_str(&value.address));
+    for (part, text) in [
+        (members.kind, &value.kind),
+        (members.unit, &value.unit),
+        (members.value, &value.value),
+    ] {
+        out.extend_from_slice(part.as_bytes());
+        let _ = Quoted(out).write_str(text);
+    }
+    out.extend_from_slice(br#""},"#);
 }
 
 /// The values of one row, in their order, each with a comma after it.

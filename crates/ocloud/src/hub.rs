@@ -24,7 +24,9 @@ use crate::dial::Dialer;
 use crate::dialect::Dialect;
 use crate::encode::{Envelope, encode_unset};
 use crate::endpoint::Endpoint;
-use crate::model::{Model, Row, rows_of};
+use crate::model::Model;
+use crate::present::{Content, Present};
+use crate::relay::Relayed;
 use crate::resource::{Resource, Resources};
 use crate::retry::Timing;
 use crate::stats::{Counters, Live, Stats};
@@ -34,6 +36,11 @@ use crate::store::{Record, Store, StoreError};
 pub trait Truth: Send + Sync {
     /// Lends the present picture to `look`. `false`, without a call, while there is none.
     fn read(&self, look: &mut dyn FnMut(&Picture<'_>)) -> bool;
+
+    /// The same for what is known in any form; who has no picture of its own has this instead.
+    fn present(&self, look: &mut dyn FnMut(&Present<'_>)) -> bool {
+        self.read(&mut |picture| look(&Present::Picture(picture)))
+    }
 }
 
 /// What a hub is made with.
@@ -222,13 +229,32 @@ impl Hub {
         let age = Duration::from_nanos(u64::try_from(now.since(event.at).get()).unwrap_or(0));
         let told = Told {
             resource,
+            id: None,
             time: event.time,
             simulated: event.simulated || picture.node.simulated,
             age: Some(age),
             queued,
         };
-        self.tell(&mut state, &told, None, picture, |subscriber| subscriber.wanted());
-        self.settle(&mut state, picture);
+        let content = Content::Model(picture.names);
+        self.tell(&mut state, &told, content, |subscriber| subscriber.wanted());
+        self.settle(&mut state, &Present::Picture(picture));
+    }
+
+    /// Tells consumers what another publisher tells of a resource: a state that is new, as [`States::set`] says. The truth knows it already.
+    pub fn on_relayed(&self, resource: Resource, event: &Relayed, age: Option<Duration>) {
+        let told = Told {
+            resource,
+            id: Some(event.id),
+            time: event.time,
+            simulated: event.simulated,
+            age,
+            queued: Instant::now(),
+        };
+        let mut state = self.state();
+        state.primed = true;
+        state.count(resource);
+        let content = Content::Relayed(&event.values);
+        self.tell(&mut state, &told, content, |subscriber| subscriber.wanted());
     }
 
     /// Compares the picture with what was told and tells what differs. Call it once at the start, whenever events were lost, and after the
@@ -242,10 +268,11 @@ impl Hub {
         let changed = state.model.replace(picture);
         for resource in changed.iter() {
             state.count(resource);
-            let told = Told::present(resource, picture);
-            self.tell(&mut state, &told, None, picture, |subscriber| subscriber.wanted());
+            let told = Told::present(resource, picture.node.simulated);
+            let content = Content::Model(picture.names);
+            self.tell(&mut state, &told, content, |subscriber| subscriber.wanted());
         }
-        self.settle(&mut state, picture);
+        self.settle(&mut state, &Present::Picture(picture));
     }
 
     /// Whether the node process lives, and since when that is so.
@@ -285,24 +312,16 @@ impl Hub {
     pub(crate) fn present(
         &self,
         resource: Resource,
-        picture: &Picture<'_>,
+        present: &Present<'_>,
         dialect: Dialect,
         time: Time<Utc>,
         out: &mut Vec<u8>,
     ) -> Option<bool> {
         let mut rows = Vec::with_capacity(2);
-        rows_of(resource, picture, &mut rows);
-        if rows.is_empty() {
-            return None;
-        }
-        let simulated = picture.node.simulated;
-        dialect.encode(
-            out,
-            &self.envelope(Uuid::new_v4(), time, simulated),
-            resource,
-            &rows,
-            picture.names,
-        );
+        let content = present.of(resource, &mut rows)?;
+        let simulated = present.is_simulated(resource);
+        let envelope = self.envelope(Uuid::new_v4(), time, simulated);
+        content.encode(dialect, out, &envelope, resource);
         Some(simulated)
     }
 
@@ -313,11 +332,14 @@ impl Hub {
         Bytes::from(out)
     }
 
-    /// Tells consumers the states that they are owed, as far as there are any.
+    /// Tells consumers the states that they are owed, as far as there are any: the last ones of a node that has died are not.
     pub(crate) fn settle_owed(&self) {
+        if self.outage().is_some() {
+            return;
+        }
         self.0
             .truth
-            .read(&mut |picture| self.settle(&mut self.state(), picture));
+            .present(&mut |present| self.settle(&mut self.state(), present));
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -327,31 +349,23 @@ impl Hub {
     fn prime(&self, state: &mut State, picture: &Picture<'_>) {
         state.model.replace(picture);
         state.primed = true;
-        self.settle(state, picture);
+        self.settle(state, &Present::Picture(picture));
     }
 
-    fn settle(&self, state: &mut State, picture: &Picture<'_>) {
+    fn settle(&self, state: &mut State, present: &Present<'_>) {
         let owed = state.subscribers.iter().map(|subscriber| subscriber.owed());
         for resource in owed.fold(Resources::NONE, Resources::with).iter() {
             let mut rows = Vec::with_capacity(2);
-            rows_of(resource, picture, &mut rows);
-            if rows.is_empty() {
+            let Some(content) = present.of(resource, &mut rows) else {
                 continue;
-            }
-            let told = Told::present(resource, picture);
-            self.tell(state, &told, Some(&rows), picture, |subscriber| subscriber.owed());
+            };
+            let told = Told::present(resource, present.is_simulated(resource));
+            self.tell(state, &told, content, |subscriber| subscriber.owed());
         }
     }
 
     /// Encodes once per version and hands to each consumer that `to` names the resource for.
-    fn tell(
-        &self,
-        state: &mut State,
-        told: &Told,
-        rows: Option<&[Row]>,
-        picture: &Picture<'_>,
-        to: fn(&Subscriber) -> Resources,
-    ) {
+    fn tell(&self, state: &mut State, told: &Told, content: Content<'_>, to: fn(&Subscriber) -> Resources) {
         let State {
             subscribers,
             buffer,
@@ -360,19 +374,22 @@ impl Hub {
             told: times,
             ..
         } = state;
-        let rows = rows.unwrap_or_else(|| model.rows(told.resource));
+        let content = match content {
+            Content::Model(names) => Content::Rows(model.rows(told.resource), names),
+            given => given,
+        };
         let counters = &self.0.counters;
         let mut time = None;
         for dialect in Dialect::ALL {
             let of = |subscriber: &&Arc<Subscriber>| subscriber.dialect == dialect && to(subscriber).has(told.resource);
             let mut consumers = subscribers.iter().filter(of).peekable();
-            if rows.is_empty() || consumers.peek().is_none() {
+            if content.is_empty() || consumers.peek().is_none() {
                 continue;
             }
             buffer.clear();
             let time = *time.get_or_insert_with(|| later(times, told.resource, told.time));
-            let envelope = self.envelope(*id, time, told.simulated);
-            dialect.encode(buffer, &envelope, told.resource, rows, picture.names);
+            let envelope = self.envelope(told.id.unwrap_or(*id), time, told.simulated);
+            content.encode(dialect, buffer, &envelope, told.resource);
             let body = Bytes::copy_from_slice(buffer);
             for subscriber in consumers {
                 // Whoever is told a change needs no reminder of the state.
@@ -429,6 +446,8 @@ impl State {
 /// One thing to tell.
 struct Told {
     resource: Resource,
+    /// Whoever told it first gave it this id.
+    id: Option<Uuid>,
     time: Time<Utc>,
     simulated: bool,
     age: Option<Duration>,
@@ -437,11 +456,12 @@ struct Told {
 
 impl Told {
     /// A state rather than a change.
-    fn present(resource: Resource, picture: &Picture<'_>) -> Self {
+    fn present(resource: Resource, simulated: bool) -> Self {
         Told {
             resource,
+            id: None,
             time: now(),
-            simulated: picture.node.simulated,
+            simulated,
             age: None,
             queued: Instant::now(),
         }

@@ -11,7 +11,7 @@ use crate::compat::Compat;
 use crate::delivery::{AttemptError, Subscriber, attempt};
 use crate::dialect::Dialect;
 use crate::endpoint::{Endpoint, EndpointError};
-use crate::hub::{Hub, Subscription};
+use crate::hub::{Config, Hub, Subscription};
 use crate::link::Link;
 use crate::resource::{Resource, Resources};
 use crate::stats::Counters;
@@ -79,8 +79,7 @@ impl Hub {
     pub async fn subscribe(&self, address: &str, endpoint: &str) -> Result<Subscription, SubscribeError> {
         let target = Target::parse(address, &self.0.config.node)?;
         let endpoint = Endpoint::parse(endpoint)?;
-        let dialer = self.0.config.dialer.clone();
-        dialer.admit(&endpoint)?;
+        self.0.config.dialer.admit(&endpoint)?;
         self.admit(&target, &endpoint, Dialect::V2)?;
         let _pending = Pending::start(&self.0.pending).ok_or(SubscribeError::Busy)?;
         if self.outage().is_some() {
@@ -89,20 +88,12 @@ impl Hub {
         let changes = self.state().changes;
         let mut link = None;
         for (resource, body, simulated) in self.initial(&target)? {
-            let limit = self.0.config.timing.attempt;
-            let answer = attempt(&mut link, (&endpoint, &dialer), &body, simulated, limit).await;
-            let taken = answer.and_then(|status| match self.0.config.compat.takes(status) {
-                true => Ok(()),
-                false => Err(AttemptError::NotExactly(status)),
-            });
-            if let Err(source) = taken {
-                Counters::add(&self.0.counters.initial_failed, 1);
-                return Err(SubscribeError::Initial {
-                    resource: resource.path(),
-                    endpoint: endpoint.text,
-                    source,
-                });
-            }
+            let first = self.first(&mut link, &endpoint, &body, simulated, self.0.config.compat);
+            first.await.map_err(|source| SubscribeError::Initial {
+                resource: resource.path(),
+                endpoint: endpoint.text.clone(),
+                source,
+            })?;
         }
         self.keep(address, target, (endpoint, Dialect::V2), link, &changes)
             .await
@@ -112,33 +103,39 @@ impl Hub {
     pub async fn subscribe_v1(&self, address: &str, endpoint: &str) -> Result<Subscription, SubscribeError> {
         let target = Target::parse(address, &self.0.config.node)?;
         let endpoint = Endpoint::parse(endpoint)?;
-        let dialer = self.0.config.dialer.clone();
-        dialer.admit(&endpoint)?;
+        self.0.config.dialer.admit(&endpoint)?;
         self.admit(&target, &endpoint, Dialect::V1)?;
         let _pending = Pending::start(&self.0.pending).ok_or(SubscribeError::Busy)?;
         let changes = self.state().changes;
         let mut link = None;
-        let answer = attempt(
-            &mut link,
-            (&endpoint, &dialer),
-            b"",
-            false,
-            self.0.config.timing.attempt,
-        )
-        .await;
-        let taken = answer.and_then(|status| match Compat::Openshift.takes(status) {
+        let first = self.first(&mut link, &endpoint, b"", false, Compat::Openshift);
+        first.await.map_err(|source| SubscribeError::Check {
+            endpoint: endpoint.text.clone(),
+            source,
+        })?;
+        self.keep(address, target, (endpoint, Dialect::V1), link, &changes)
+            .await
+    }
+
+    /// A POST that has to be taken, as `habits` has it, before there is a subscription.
+    async fn first(
+        &self,
+        link: &mut Option<Link>,
+        endpoint: &Endpoint,
+        body: &[u8],
+        simulated: bool,
+        habits: Compat,
+    ) -> Result<(), AttemptError> {
+        let Config { dialer, timing, .. } = &self.0.config;
+        let answer = attempt(link, (endpoint, dialer), body, simulated, timing.attempt).await;
+        let taken = answer.and_then(|status| match habits.takes(status) {
             true => Ok(()),
             false => Err(AttemptError::NotExactly(status)),
         });
-        if let Err(source) = taken {
+        if taken.is_err() {
             Counters::add(&self.0.counters.initial_failed, 1);
-            return Err(SubscribeError::Check {
-                endpoint: endpoint.text,
-                source,
-            });
         }
-        self.keep(address, target, (endpoint, Dialect::V1), link, &changes)
-            .await
+        taken
     }
 
     /// Sends the present state of what is subscribed to as events.
@@ -231,19 +228,19 @@ impl Hub {
     fn initial(&self, target: &Target) -> Result<Vec<(Resource, Bytes, bool)>, SubscribeError> {
         let mut initial = Vec::new();
         let unset = self.0.config.compat == Compat::Openshift;
-        let seen = self.0.truth.read(&mut |picture| {
+        let seen = self.0.truth.present(&mut |present| {
             initial = target
                 .resources
                 .iter()
                 .filter_map(|resource| {
                     let mut body = Vec::with_capacity(512);
                     let time = self.state().stamp(resource);
-                    let simulated = self.present(resource, picture, Dialect::V2, time, &mut body)?;
+                    let simulated = self.present(resource, present, Dialect::V2, time, &mut body)?;
                     Some((resource, Bytes::from(body), simulated))
                 })
                 .collect();
             if initial.is_empty() && unset {
-                let simulated = picture.node.simulated;
+                let simulated = present.is_any_simulated();
                 let bodies = target.resources.iter().filter(|resource| !resource.is_extension());
                 initial = bodies
                     .map(|resource| (resource, self.unset(resource, simulated), simulated))
