@@ -1,8 +1,7 @@
 //! What the core is told once: who is judged how, and within which limits.
 //!
-//! Some of what is chosen here waits for hands and eyes that `tgmd` does not have yet: it disables no port ([`OnFault::Isolate`]: without
-//! that, an isolated follower would go on to announce its leader's class), feeds no quality of an EEC's input ([`OutOfSpec::Auto`]), and
-//! does not renew an Announce for its accuracy alone (`accuracy_from_estimate`).
+//! Some of what is chosen here waits for eyes that `tgmd` does not have yet: it feeds no quality of an EEC's input ([`OutOfSpec::Auto`]),
+//! and does not renew an Announce for its accuracy alone (`accuracy_from_estimate`).
 
 use tgm_time::{Nanos, Seconds};
 
@@ -146,7 +145,8 @@ pub enum OnFault {
     /// The node is as bad as the follower.
     #[default]
     Node,
-    /// It leaves the worst-of, and its ports shall be disabled ([`crate::Desired`]).
+    /// It leaves the worst-of, and its own ports announce Free-Run until it is as good as its leader again ([`crate::Desired`]). Only for
+    /// a card whose ports a ptp4l of its own serves: one that serves the leader's too would go on to announce the leader's class there.
     Isolate,
 }
 

@@ -1,4 +1,4 @@
-//! What shall be true outside: what ptp4l announces, whether a card's GNSS input stays connected, and whether its ports announce.
+//! What shall be true outside: what ptp4l announces, whether a card's GNSS input stays connected, and what its own ports announce.
 //!
 //! The core only wishes; whoever has hands compares with what is, and acts. Wishes change with an event (`clock-class`, `gnss-pin`,
 //! `isolated`), so nobody needs to poll for them. Asked again, the answer is the same: acting on it twice does no harm.
@@ -25,10 +25,10 @@ pub struct Desired {
     pub instance: Instance,
     /// Its leading interface.
     pub port: Port,
-    /// What its instance's ptp4l announces; `None` for a relayed instance.
+    /// What a ptp4l announces on its ports: what its instance's does, or Free-Run while it is isolated; `None` for a relayed instance.
     pub announce: Option<Announce>,
     /// Its GNSS input.
     pub pins: GnssPin,
-    /// It is isolated: its ports shall be disabled in ptp4l, because it is worse than its leader and left the worst-of.
+    /// It is isolated: nobody shall follow its ports, because it is worse than its leader and left the worst-of.
     pub isolated: bool,
 }

@@ -55,7 +55,7 @@ numbered! {
         Mismatch = 11, "verdict-mismatch";
         /// A card loses lock so often that locking takes longer, 0/1.
         Flapping = 12, "flapping";
-        /// A follower is worse than its leader, left the worst-of, and its ports shall be disabled, 0/1.
+        /// A follower is worse than its leader and left the worst-of; its own ports announce Free-Run, 0/1.
         Isolated = 13, "isolated";
         /// The GNSS input of a card whose pins are ours is desired attached, 0/1.
         GnssPin = 14, "gnss-pin";

@@ -7,10 +7,10 @@ mod wire;
 
 use tgm_time::{Mono, Nanos, Seconds, Time, Utc};
 
-use crate::announce::TgmState;
+use crate::announce::{Announce, TgmState};
 use crate::boundary::Boundary;
 use crate::card::{Card, Statuses, Taken};
-use crate::config::{Compat, Config, InstanceConfig, Judge, OnFault, Policy};
+use crate::config::{Compat, Config, InstanceConfig, Judge, OnFault, OutOfSpec, Policy};
 use crate::desired::{Desired, GnssPin};
 use crate::event::{Cause, Event, EventKind, TimeSource};
 use crate::ids::{Instance, MAX_CARDS, MAX_INSTANCES, Port};
@@ -631,12 +631,18 @@ impl Core {
     pub fn desired(&self, now: Time<Mono>) -> impl Iterator<Item = Desired> {
         self.cards.iter().flatten().map(move |state| {
             let instance = state.card.config.instance;
+            let isolated = is_isolated(state, self.leader(instance));
+            let announce = self.instance_view(instance, now).and_then(|view| view.announce);
+            let alone = |announce: Announce| match isolated {
+                true => Announce::of(TgmState::FreeRun, OutOfSpec::None, announce.utc_offset),
+                false => announce,
+            };
             Desired {
                 instance,
                 port: state.card.config.port,
-                announce: self.instance_view(instance, now).and_then(|view| view.announce),
+                announce: announce.map(alone),
                 pins: state.card.pin(),
-                isolated: is_isolated(state, self.leader(instance)),
+                isolated,
             }
         })
     }

@@ -149,7 +149,12 @@ fn check(world: &World, alone: bool) {
     let cards: Vec<CardView> = world.core.cards(world.now()).collect();
     for (n, card) in cards.iter().enumerate() {
         let wish = world.desired(n);
-        assert_eq!(wish.announce, Some(announce));
+        if wish.isolated {
+            let alone = Announce::of(TgmState::FreeRun, OutOfSpec::None, announce.utc_offset);
+            assert_eq!(wish.announce, Some(alone));
+        } else {
+            assert_eq!(wish.announce, Some(announce));
+        }
         assert!(!wish.isolated || (n > 0 && card.state != TgmState::Locked));
         if announce.class.0 == 6 && !wish.isolated {
             assert_eq!(card.state, TgmState::Locked);

@@ -1,11 +1,11 @@
 //! A ptp4l that announces what an instance's core decides.
 
 use tgm_core::config::OutOfSpec;
-use tgm_core::{Announce, ClockClass, Instance, TgmState};
+use tgm_core::{Announce, ClockClass, Instance, Port, TgmState};
 use tgm_linuxptp::{Alarm, Failure, Link, Mode, Peer, Settings};
 use tgm_time::{Mono, Nanos, Seconds, Time};
 
-use crate::shared::{AnnounceRead, Writer};
+use crate::shared::AnnounceRead;
 
 /// A ptp4l that does not say within this time what it announces is not the one that was left.
 const ANSWERS_WITHIN: Nanos = Nanos::from_secs(1);
@@ -31,6 +31,8 @@ pub enum Found {
 #[derive(Debug)]
 pub struct Ptp4lSlot {
     instance: Instance,
+    /// The card whose ports alone it serves.
+    card: Option<Port>,
     link: Link,
     /// Nothing is desired of it until this is known.
     left: Option<Left>,
@@ -41,9 +43,22 @@ impl Ptp4lSlot {
     pub const fn new(instance: Instance, link: Link) -> Self {
         Ptp4lSlot {
             instance,
+            card: None,
             link,
             left: None,
         }
+    }
+
+    /// It serves the ports of one card alone, which may be isolated.
+    #[must_use]
+    pub const fn of_card(mut self, card: Port) -> Self {
+        self.card = Some(card);
+        self
+    }
+
+    /// The card whose ports alone it serves; `None`: the instance's.
+    pub const fn card(&self) -> Option<Port> {
+        self.card
     }
 
     /// An earlier process left `peer` announcing `class`. Until that is found so or not, nothing is desired of it.
@@ -119,12 +134,9 @@ impl Ptp4lSlot {
         status.agreed || absent || status.mode != Mode::Own
     }
 
-    /// Puts what is known of it into shared memory.
-    pub fn tell(&self, writer: &Writer) {
+    /// What is known of it.
+    pub fn known(&self) -> AnnounceRead {
         let reconciler = self.link.reconciler();
-        writer.announce(
-            self.instance,
-            &AnnounceRead::of(&reconciler.status(), &reconciler.counters()),
-        );
+        AnnounceRead::of(&reconciler.status(), &reconciler.counters())
     }
 }

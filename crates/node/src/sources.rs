@@ -472,9 +472,10 @@ impl Sources {
         slots.find_map(|slot| (slot.found(now) == Some(Found::Other)).then(|| slot.instance()))
     }
 
-    /// What each ptp4l is known by, for those that come after.
+    /// What each instance's ptp4l is known by, for those that come after.
     pub fn peers(&self) -> impl Iterator<Item = (Instance, Option<Peer>)> {
-        self.ptp4ls.iter().map(|slot| (slot.instance(), slot.link().peer()))
+        let slots = self.ptp4ls.iter().filter(|slot| slot.card().is_none());
+        slots.map(|slot| (slot.instance(), slot.link().peer()))
     }
 
     /// Each ptp4l is set again whatever it has.
@@ -506,10 +507,32 @@ impl Sources {
         }
         for view in core.instances(now) {
             let Some(announce) = view.announce else { continue };
-            for slot in self.ptp4ls.iter_mut().filter(|slot| slot.instance() == view.instance) {
+            let of_all = |owner, card: Option<Port>| owner == view.instance && card.is_none();
+            let ptp4ls = self.ptp4ls.iter_mut();
+            for slot in ptp4ls.filter(|slot| of_all(slot.instance(), slot.card())) {
                 slot.desire(&announce, now);
             }
-            for slot in self.wires.iter_mut().filter(|slot| slot.instance() == view.instance) {
+            let wires = self.wires.iter_mut();
+            for slot in wires.filter(|slot| of_all(slot.instance(), slot.card())) {
+                slot.mean(&announce, now);
+            }
+        }
+        if self.ptp4ls.iter().any(|slot| slot.card().is_some()) {
+            self.announce_of_cards(core, now);
+        }
+    }
+
+    /// The same for ptp4ls that serve one card each: an isolated one's announces Free-Run.
+    fn announce_of_cards(&mut self, core: &Core, now: Time<Mono>) {
+        for wish in core.desired(now) {
+            let Some(announce) = wish.announce else { continue };
+            let owner = (wish.instance, Some(wish.port));
+            let ptp4ls = self.ptp4ls.iter_mut();
+            for slot in ptp4ls.filter(|slot| (slot.instance(), slot.card()) == owner) {
+                slot.desire(&announce, now);
+            }
+            let wires = self.wires.iter_mut();
+            for slot in wires.filter(|slot| (slot.instance(), slot.card()) == owner) {
                 slot.mean(&announce, now);
             }
         }
@@ -527,8 +550,12 @@ impl Sources {
 
     /// Puts the sources' counters into shared memory.
     pub fn count(&self, writer: &Writer) {
-        for slot in &self.ptp4ls {
-            slot.tell(writer);
+        for slot in self.ptp4ls.iter().filter(|slot| slot.card().is_none()) {
+            let instance = slot.instance();
+            let cards = self.ptp4ls.iter();
+            let cards = cards.filter(|other| other.instance() == instance && other.card().is_some());
+            let all = cards.fold(slot.known(), |all, card| all.beside(&card.known()));
+            writer.announce(instance, &all);
         }
         for (place, slot) in self.wires.iter().enumerate() {
             slot.tell(place, writer);

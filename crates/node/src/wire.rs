@@ -23,6 +23,8 @@ const KEPT: usize = 512;
 pub struct WireSlot {
     instance: Instance,
     port: Port,
+    /// The card whose ports alone the ptp4l behind it serves.
+    card: Option<Port>,
     interface: String,
     witness: Witness,
     socket: Option<OwnedFd>,
@@ -40,6 +42,7 @@ impl WireSlot {
         WireSlot {
             instance,
             port,
+            card: None,
             interface,
             witness: Witness::new(domain, margin, now),
             socket: None,
@@ -48,6 +51,17 @@ impl WireSlot {
             generation: 0,
             told: OnWire::AsMeant,
         }
+    }
+
+    /// The ptp4l behind it serves the ports of one card alone.
+    #[must_use]
+    pub fn of_card(self, card: Option<Port>) -> Self {
+        WireSlot { card, ..self }
+    }
+
+    /// The card whose ports alone the ptp4l behind it serves; `None`: the instance's.
+    pub const fn card(&self) -> Option<Port> {
+        self.card
     }
 
     /// Begins to listen; if that fails, the hardware thread goes on trying.

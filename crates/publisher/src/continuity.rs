@@ -102,7 +102,8 @@ fn adopt(record: &Record, built: &mut Built, now: tgm_time::Time<tgm_time::Mono>
             "adopted, on probation"
         );
     }
-    for slot in &mut built.sources.ptp4ls {
+    let of_instances = built.sources.ptp4ls.iter_mut().filter(|slot| slot.card().is_none());
+    for slot in of_instances {
         let (class, peer) = left(record, slot.instance());
         slot.expect(class, peer, now);
     }

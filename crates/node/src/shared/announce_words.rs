@@ -88,6 +88,23 @@ impl AnnounceRead {
         }
     }
 
+    /// Of an instance with a ptp4l beside its own, which serves one card: they agree if both do, and what is wrong with either is told.
+    #[must_use]
+    pub fn beside(self, other: &Self) -> Self {
+        AnnounceRead {
+            agreed: self.agreed && other.agreed,
+            alarm: if self.alarm == 0 { other.alarm } else { self.alarm },
+            longest: self.longest.max(other.longest),
+            sets: self.sets + other.sets,
+            foreign_changes: self.foreign_changes + other.foreign_changes,
+            appearances: self.appearances + other.appearances,
+            answers: self.answers + other.answers,
+            unanswered: self.unanswered + other.unanswered,
+            stray: self.stray + other.stray,
+            ..self
+        }
+    }
+
     /// From what a reconciler knows.
     pub fn of(status: &Status, counters: &Counters) -> Self {
         AnnounceRead {

@@ -37,14 +37,15 @@ pub fn upstream(id: Id, port: Port, instance: &Instance, now: Time<Mono>) -> Res
     Ok(Some(UpstreamSlot::new(id, port, link)))
 }
 
-/// Opens the link; `None` if nothing is to be done about this ptp4l. Second: what is wrong with it now, for people.
+/// Opens the link to the ptp4l of an instance, or of one of its cards; `None` if nothing is to be done about this ptp4l. Second: what is
+/// wrong with it now, for people.
 pub fn link(
     id: Id,
     instance: &Instance,
+    ptp4l: &Ptp4l,
     recording: bool,
     now: Time<Mono>,
 ) -> Result<Option<(Ptp4lSlot, Option<String>)>, Fatal> {
-    let ptp4l = &instance.ptp4l;
     let mode = match ptp4l.announce {
         AnnounceMode::Off => return Ok(None),
         AnnounceMode::Own => Mode::Own,

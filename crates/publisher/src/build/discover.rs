@@ -2,7 +2,7 @@
 
 use tgm_phc::SysRoot;
 
-use crate::config::{Card, Config, Devices, Instance};
+use crate::config::{Card, Config, Devices, Instance, OnFaultName};
 use crate::exit::Fatal;
 
 /// A configuration for the only card of this machine that has both a PHC and a receiver.
@@ -56,6 +56,8 @@ fn automatic(interface: &str) -> Card {
         cable_uncertainty_ns: 0,
         phy_asymmetry_ns: 0,
         frequency_walk_ppt: 0,
+        on_fault: OnFaultName::default(),
+        ptp4l: None,
     }
 }
 

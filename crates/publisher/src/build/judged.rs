@@ -1,11 +1,13 @@
 //! How an instance is judged, from its settings.
 
 use tgm_core::Instance as Id;
-use tgm_core::config::{CardPolicy, Compat, DrillPlan, InstanceConfig, Judge, Limits, OutOfSpec, Policy, Profile};
+use tgm_core::config::{
+    CardPolicy, Compat, DrillPlan, InstanceConfig, Judge, Limits, OnFault, OutOfSpec, Policy, Profile,
+};
 use tgm_core::process::Downtimes;
 use tgm_time::Nanos;
 
-use crate::config::{Authority, Card, CompatName, Holdover, Instance, OutOfSpecClass, ProfileName, Role};
+use crate::config::{Authority, Card, CompatName, Holdover, Instance, OnFaultName, OutOfSpecClass, ProfileName, Role};
 
 /// How the instance `id` is judged.
 pub fn judged(id: Id, instance: &Instance) -> InstanceConfig {
@@ -59,7 +61,10 @@ pub fn card_policy(card: &Card, holdover: &Holdover, owns_pins: bool) -> CardPol
         frequency_limit: (card.frequency_walk_ppt > 0).then_some(i64::from(card.frequency_walk_ppt)),
         cable: Nanos(i64::from(card.cable_uncertainty_ns)),
         phy: Nanos(i64::from(card.phy_asymmetry_ns)),
-        ..CardPolicy::default()
+        on_fault: match card.on_fault {
+            OnFaultName::Node => OnFault::Node,
+            OnFaultName::Isolate => OnFault::Isolate,
+        },
     }
 }
 

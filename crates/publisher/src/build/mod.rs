@@ -29,7 +29,7 @@ pub use leap::{ahead, fallback};
 pub use pins::CardPins;
 pub use real::real;
 pub use simulated::simulated;
-pub use witness::interfaces as interfaces_of;
+pub use witness::all as ports_listened_to;
 
 /// The instances that another daemon decides, by their names, and who tells the hardware thread of them.
 #[derive(Debug)]

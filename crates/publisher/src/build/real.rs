@@ -23,7 +23,7 @@ use super::discover::present;
 use super::judged::{card_policy, judged, policy};
 use super::pins::{CardPins, wishes};
 use super::{Built, Relayed, announce, leap, witness};
-use crate::config::{Authority, Card, Config, Devices, Instance, Role};
+use crate::config::{Authority, Card, Config, Devices, Instance, Ptp4l, Role};
 use crate::exit::Fatal;
 use crate::learned;
 
@@ -206,19 +206,31 @@ impl Builder<'_> {
             self.any = true;
             self.sources.upstreams.push(slot);
         }
-        if let Some((slot, problem)) = announce::link(id, instance, recording, self.now)? {
+        if let Some((slot, problem)) = announce::link(id, instance, &instance.ptp4l, recording, self.now)? {
             self.sources.ptp4ls.push(slot);
             self.problems.extend(problem);
         }
-        self.witness(id, instance)
+        for (card, ptp4l) in instance
+            .cards
+            .iter()
+            .filter_map(|card| Some((card, card.ptp4l.as_ref()?)))
+        {
+            let port = self.intern(&card.interface)?;
+            if let Some((slot, problem)) = announce::link(id, instance, ptp4l, recording, self.now)? {
+                self.sources.ptp4ls.push(slot.of_card(port));
+                self.problems.extend(problem);
+            }
+            self.witness(id, ptp4l, Some(port), witness::of_card(card, ptp4l))?;
+        }
+        self.witness(id, &instance.ptp4l, None, witness::interfaces(instance))
     }
 
-    /// Listens to the ports of its ptp4l.
-    fn witness(&mut self, id: Id, instance: &Instance) -> Result<(), Fatal> {
-        let (domain, margin) = (instance.ptp4l.domain, witness::margin(instance));
-        for interface in witness::interfaces(instance) {
+    /// Listens to the ports of a ptp4l, which serves one card or all.
+    fn witness(&mut self, id: Id, ptp4l: &Ptp4l, card: Option<Port>, interfaces: Vec<String>) -> Result<(), Fatal> {
+        let (domain, margin) = (ptp4l.domain, witness::margin(ptp4l));
+        for interface in interfaces {
             let port = self.intern(&interface)?;
-            let mut slot = WireSlot::new(id, port, interface.clone(), domain, margin, self.now);
+            let mut slot = WireSlot::new(id, port, interface.clone(), domain, margin, self.now).of_card(card);
             if let Err(errno) = slot.open_now(self.now) {
                 let why = match errno {
                     Errno::EPERM | Errno::EACCES => "needs CAP_NET_RAW",

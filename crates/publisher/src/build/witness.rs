@@ -4,7 +4,7 @@ use tgm_linuxptp::config::{ConfigFile, ports};
 use tgm_time::Nanos;
 
 use super::programs::named;
-use crate::config::{AnnounceMode, Instance, Role, Who, Witness};
+use crate::config::{AnnounceMode, Card, Instance, Ptp4l, Role, Who, Witness};
 
 /// Another manager is given as much longer as its answers are.
 const OF_OTHERS: Nanos = Nanos::from_secs(2);
@@ -24,10 +24,27 @@ pub fn interfaces(instance: &Instance) -> Vec<String> {
     found
 }
 
+/// Those of a ptp4l that serves one card.
+pub fn of_card(card: &Card, ptp4l: &Ptp4l) -> Vec<String> {
+    match &ptp4l.witness {
+        Witness::Off => Vec::new(),
+        Witness::Ports(ports) => ports.clone(),
+        Witness::Auto if ptp4l.announce == AnnounceMode::Off => Vec::new(),
+        Witness::Auto => vec![card.interface.clone()],
+    }
+}
+
+/// All ports of an instance that are listened to.
+pub fn all(instance: &Instance) -> usize {
+    let of_cards = instance.cards.iter();
+    let of_cards = of_cards.filter_map(|card| Some(of_card(card, card.ptp4l.as_ref()?).len()));
+    interfaces(instance).len() + of_cards.sum::<usize>()
+}
+
 /// How much longer than an Announce interval a difference may last.
-pub fn margin(instance: &Instance) -> Nanos {
-    let margin = Nanos::from_millis(instance.ptp4l.witness_margin_ms);
-    match instance.ptp4l.announce {
+pub fn margin(ptp4l: &Ptp4l) -> Nanos {
+    let margin = Nanos::from_millis(ptp4l.witness_margin_ms);
+    match ptp4l.announce {
         AnnounceMode::Own => margin,
         AnnounceMode::Verify | AnnounceMode::Off => margin + OF_OTHERS,
     }
@@ -53,7 +70,8 @@ fn configured(instance: &Instance) -> Vec<String> {
         _ => {}
     }
     if found.is_empty() {
-        found.extend(instance.cards.iter().map(|card| card.interface.clone()));
+        let served = instance.cards.iter().filter(|card| card.ptp4l.is_none());
+        found.extend(served.map(|card| card.interface.clone()));
     }
     found
 }
@@ -64,7 +82,7 @@ mod tests {
 
     fn of(text: &str) -> (Vec<String>, Nanos) {
         let instance: Instance = toml::from_str(text).unwrap();
-        (interfaces(&instance), margin(&instance))
+        (interfaces(&instance), margin(&instance.ptp4l))
     }
 
     const CARD: &str = "\n[[card]]\ninterface = \"ens1f0\"\n";

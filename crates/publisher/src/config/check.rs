@@ -4,8 +4,10 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::receiver::GnssSetup;
-use super::{AnnounceMode, Authority, Card, Config, Devices, Instance, OutOfSpecClass, Pin, Role, Who, Witness};
-use crate::build::interfaces_of;
+use super::{
+    AnnounceMode, Authority, Card, Config, Devices, Instance, OnFaultName, OutOfSpecClass, Pin, Role, Who, Witness,
+};
+use crate::build::ports_listened_to;
 use crate::build::programs::programs;
 use crate::exit::Fatal;
 
@@ -27,7 +29,21 @@ pub fn check(config: &Config) -> Result<Vec<String>, Fatal> {
                 "owns the Announce of a ptp4l that another instance owns: give each its ptp4l.socket",
             );
         }
-        for card in &instance.cards {
+        for (place, card) in instance.cards.iter().enumerate() {
+            if let Some(why) = isolation_fault(instance, place, card) {
+                return refuse(instance, &format!("card {}: {why}", card.interface));
+            }
+            if let Some(own) = &card.ptp4l
+                && !owned.insert(&own.socket)
+            {
+                return refuse(
+                    instance,
+                    &format!(
+                        "card {}: ptp4l.socket is owned by another instance or card",
+                        card.interface
+                    ),
+                );
+            }
             if let Err(why) = card.gnss_setup.plan() {
                 return refuse(instance, &format!("card {}: gnss_setup: {why}", card.interface));
             }
@@ -73,11 +89,7 @@ pub fn check(config: &Config) -> Result<Vec<String>, Fatal> {
     if config.instances.len() > tgm_core::ids::MAX_INSTANCES || interfaces.len() > tgm_core::ids::MAX_CARDS {
         return Err(Fatal::Config("at most 16 instances and 16 cards fit".into()));
     }
-    let witnessed: usize = config
-        .instances
-        .iter()
-        .map(|instance| interfaces_of(instance).len())
-        .sum();
+    let witnessed: usize = config.instances.iter().map(ports_listened_to).sum();
     if witnessed > tgm_core::wire::MAX_WIRES {
         return Err(Fatal::Config(format!(
             "{witnessed} ports would be listened to; at most 16 fit: name them in [instance.ptp4l] witness"
@@ -89,6 +101,33 @@ pub fn check(config: &Config) -> Result<Vec<String>, Fatal> {
         return Err(Fatal::Config(programs.errors.join("\n")));
     }
     Ok(warnings)
+}
+
+/// Why a card cannot be isolated as it is configured. Where a ptp4l serves the leader's ports too, an isolated follower's would go on to
+/// announce the leader's class: no linuxptp up to 4.4 disables a port when it is told to.
+fn isolation_fault(instance: &Instance, place: usize, card: &Card) -> Option<&'static str> {
+    let isolates = card.on_fault == OnFaultName::Isolate;
+    let Some(own) = &card.ptp4l else {
+        return isolates.then_some(
+            "on_fault = \"isolate\" needs a ptp4l that serves this card's ports alone ([instance.card.ptp4l] announce = \"own\" and its \
+             socket): one that serves the leader's too would go on to announce the leader's class on them",
+        );
+    };
+    if place == 0 {
+        return Some("the leader's ports are served by [instance.ptp4l]: its class is the node's");
+    }
+    if own.announce != AnnounceMode::Own || own.socket.is_none() {
+        return Some("a ptp4l of its own needs announce = \"own\" and its socket");
+    }
+    if own.transport_specific > 15 || own.domain > 127 || !(10..=60_000).contains(&own.witness_margin_ms) {
+        return Some(
+            "has a ptp4l.domain above 127, a ptp4l.transport_specific above 15, or a ptp4l.witness_margin_ms outside 10 to 60000",
+        );
+    }
+    if instance.ptp4l.announce != AnnounceMode::Own {
+        return Some("has a ptp4l of its own, and [instance.ptp4l] announce is not \"own\"");
+    }
+    None
 }
 
 fn refuse<T>(instance: &Instance, why: &str) -> Result<T, Fatal> {
@@ -371,6 +410,45 @@ mod tests {
         };
         let both = check(&toml::from_str(&(one("a") + &one("b"))).unwrap()).expect_err("one ptp4l of two owners");
         assert!(both.to_string().contains("owns the Announce"), "{both}");
+    }
+
+    #[test]
+    fn a_follower_is_isolated_only_by_a_ptp4l_of_its_own() {
+        let two = |follower: &str| {
+            let text = format!(
+                "[[instance]]\nptp4l = {{ announce = \"own\", socket = \"/a\" }}\n[[instance.card]]\ninterface = \"x\"\n\
+                 [[instance.card]]\ninterface = \"y\"\n{follower}\n"
+            );
+            check(&toml::from_str(&text).unwrap()).map_err(|error| error.to_string())
+        };
+        let own = "ptp4l = { announce = \"own\", socket = \"/b\" }";
+        assert!(two("").is_ok() && two(own).is_ok());
+        assert!(two(&format!("on_fault = \"isolate\"\n{own}")).is_ok());
+        for (follower, why) in [
+            ("on_fault = \"isolate\"", "serves this card's ports alone"),
+            (
+                "ptp4l = { announce = \"verify\", socket = \"/b\" }",
+                "needs announce = \"own\"",
+            ),
+            ("ptp4l = { announce = \"own\" }", "and its socket"),
+            (
+                "ptp4l = { announce = \"own\", socket = \"/a\" }",
+                "owned by another instance or card",
+            ),
+            (
+                "ptp4l = { announce = \"own\", socket = \"/b\", domain = 200 }",
+                "domain above 127",
+            ),
+        ] {
+            let refused = two(follower).expect_err(follower);
+            assert!(refused.contains("card y") && refused.contains(why), "{refused}");
+        }
+        let leader =
+            "[[instance]]\n[[instance.card]]\ninterface = \"x\"\nptp4l = { announce = \"own\", socket = \"/b\" }";
+        let refused = check(&toml::from_str(leader).unwrap())
+            .expect_err("the leader's")
+            .to_string();
+        assert!(refused.contains("[instance.ptp4l]"), "{refused}");
     }
 
     #[test]

@@ -423,6 +423,23 @@ pub struct Card {
     /// Where the card shows its oscillator's frequency: how far the pulse may be from it, parts per trillion; 0: not judged.
     #[serde(default)]
     pub frequency_walk_ppt: u32,
+    /// What it does to its node while it is worse than the leader.
+    #[serde(default)]
+    pub on_fault: OnFaultName,
+    /// The ptp4l that serves its ports and no others.
+    #[serde(default)]
+    pub ptp4l: Option<Ptp4l>,
+}
+
+/// What a follower that is worse than its leader does to its node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFaultName {
+    /// The node is as bad as the follower.
+    #[default]
+    Node,
+    /// The node is as good as the others; the follower's own ptp4l announces Free-Run.
+    Isolate,
 }
 
 const fn yes() -> bool {

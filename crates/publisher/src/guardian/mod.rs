@@ -86,18 +86,22 @@ impl Server {
 impl GuardianArgs {
     /// For the ptp4ls that `config` owns; `None` if it owns none.
     pub fn new(config: &Config, file: &Path, node: u64) -> Result<Option<Self>, Fatal> {
-        let owned = (0..)
-            .zip(&config.instances)
-            .filter(|(_, one)| one.ptp4l.announce == AnnounceMode::Own);
-        let ptp4ls: Vec<Server> = owned
-            .map(|(number, instance)| {
-                let locations = locations(&instance.ptp4l, Mode::Own);
+        let all = (0..).zip(&config.instances).flat_map(|(number, instance)| {
+            let of_cards = instance.cards.iter().filter_map(|card| card.ptp4l.as_ref());
+            std::iter::once(&instance.ptp4l)
+                .chain(of_cards)
+                .map(move |ptp4l| (number, ptp4l))
+        });
+        let ptp4ls: Vec<Server> = all
+            .filter(|(_, ptp4l)| ptp4l.announce == AnnounceMode::Own)
+            .map(|(number, ptp4l)| {
+                let locations = locations(ptp4l, Mode::Own);
                 Server {
                     instance: number,
                     servers: locations.servers,
                     folder: locations.folder,
-                    domain: instance.ptp4l.domain,
-                    major_sdo: instance.ptp4l.transport_specific,
+                    domain: ptp4l.domain,
+                    major_sdo: ptp4l.transport_specific,
                 }
             })
             .collect();
