@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use testing::{Scene, event, picture};
 use tgm_core::{Event, EventKind, Picture};
-use tgm_ocloud::{Config, Hub, Truth};
+use tgm_ocloud::{Caller, Config, Hub, Role, Truth};
 use tgm_time::Time;
 
 #[path = "../src/testing.rs"]
@@ -39,8 +39,9 @@ fn main() {
         let node = Arc::new(Node(Scene::locked()));
         let hub = Hub::open(Config::new("node1"), node.clone()).unwrap();
         hub.on_resync(&picture(&node.0));
+        let local = Caller::anonymous(Role::Admin);
         for uri in &uris {
-            hub.subscribe("/sync/ptp-status/lock-state", uri).await.unwrap();
+            hub.subscribe(&local, "/sync/ptp-status/lock-state", uri).await.unwrap();
             came.recv().unwrap();
         }
         let (mut lasts, mut firsts): (Vec<Duration>, Vec<Duration>) = Default::default();

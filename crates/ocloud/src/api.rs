@@ -5,7 +5,7 @@
 //! | `GET /health` | 200 `OK` (`OK (simulated)` while any signal is simulated); 503 with the reason |
 //! | `GET /openapi.yaml` | 200: all of this for programs |
 //! | `GET /publishers`, `/publishers/{id}` | 200: the resources of this node |
-//! | `POST /subscriptions` | 201 with `Location` after the initial notification; 400, 404, 409, 503 |
+//! | `POST /subscriptions` | 201 with `Location` after the initial notification; 400, 404, 409, 429, 503, 507 |
 //! | `GET /subscriptions`, `/subscriptions/{id}` | 200; 404 |
 //! | `DELETE /subscriptions`, `/subscriptions/{id}` | 204; 404 |
 //! | `GET /{ResourceAddress}/CurrentState` | 200 with the event, with or without a subscription; 404, 503 |
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::address::Target;
+use crate::caller::{Caller, Role};
 use crate::dialect::Dialect;
 use crate::hub::{Hub, Subscription, now};
 use crate::outcome::{JSON, Outcome, TEXT, YAML};
@@ -37,6 +38,8 @@ pub const BODY_LIMIT: usize = 64 << 10;
 /// What a client asks.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
+    /// Who asks, who may: see [`Api::need`].
+    pub caller: &'a Caller,
     /// `GET`, …
     pub method: &'a str,
     /// The path, percent-encoded as it came, without a query.
@@ -81,6 +84,16 @@ impl Api {
         }
     }
 
+    /// What a caller has to be for a request of this path; `None`: anybody may, for probes ask without a name.
+    pub fn need(&self, path: &str) -> Option<Role> {
+        let below = below(path, v1::ROOT).or_else(|| below(path, ROOT)).and_then(decoded);
+        match below.as_deref().map(segments).as_deref() {
+            Some(["health"]) => None,
+            Some(["subscriptions", ..]) => Some(Role::Subscribe),
+            _ => Some(Role::Read),
+        }
+    }
+
     /// Answers one request. What it starts is finished even if the caller stops waiting.
     pub async fn handle(&self, request: Request<'_>) -> Outcome {
         if let Some(below) = below(request.path, v1::ROOT) {
@@ -105,13 +118,13 @@ impl Api {
             (["publishers"], "GET") => self.publishers(request.host),
             (["publishers", id], "GET") => self.publisher(id, request.host),
             (["publishers"] | ["publishers", _], _) => Outcome::not_allowed("GET, HEAD"),
-            (["subscriptions"], "GET") => self.subscriptions(request.host),
-            (["subscriptions"], "POST") => self.subscribe(request.body, request.host).await,
-            (["subscriptions"], "DELETE") => self.unsubscribe_all(Dialect::V2).await,
+            (["subscriptions"], "GET") => self.subscriptions(request),
+            (["subscriptions"], "POST") => self.subscribe(request).await,
+            (["subscriptions"], "DELETE") => self.unsubscribe_all(request.caller, Dialect::V2).await,
             (["subscriptions"], _) => Outcome::not_allowed("GET, HEAD, POST, DELETE"),
-            (["subscriptions", id], "GET") => self.subscription(id, request.host),
-            (["subscriptions", id], "DELETE") => match id.parse().ok().and_then(|id| self.own(id)) {
-                Some(_) => self.unsubscribe(id).await,
+            (["subscriptions", id], "GET") => self.subscription(id, request),
+            (["subscriptions", id], "DELETE") => match self.own(id, request.caller) {
+                Some(own) => self.unsubscribe(own.id).await,
                 None => no_subscription(),
             },
             (["subscriptions", _], _) => Outcome::not_allowed("GET, HEAD, DELETE"),
@@ -182,22 +195,21 @@ impl Api {
         }
     }
 
-    fn own(&self, id: Uuid) -> Option<Subscription> {
-        let one = self.hub.subscription(id)?;
-        (one.subscriber.dialect == Dialect::V2).then_some(one)
+    fn own(&self, id: &str, caller: &Caller) -> Option<Subscription> {
+        self.hub.subscription_of(caller, Dialect::V2, id.parse().ok()?)
     }
 
-    async fn subscribe(&self, body: &[u8], host: Option<&str>) -> Outcome {
-        let Asked { address, endpoint } = match asked(body) {
+    async fn subscribe(&self, request: Request<'_>) -> Outcome {
+        let Asked { address, endpoint } = match asked(request.body) {
             Ok(asked) => asked,
             Err(detail) => return Outcome::bad_request(&detail),
         };
-        let hub = self.hub.clone();
+        let (hub, caller) = (self.hub.clone(), request.caller.clone());
         // Its own task: a client that hangs up half-way leaves no half subscription.
-        let work = tokio::spawn(async move { hub.subscribe(&address, &endpoint).await });
+        let work = tokio::spawn(async move { hub.subscribe(&caller, &address, &endpoint).await });
         match work.await {
             Ok(Ok(subscription)) => {
-                let location = location(host, ROOT, "subscriptions", subscription.id);
+                let location = location(request.host, ROOT, "subscriptions", subscription.id);
                 Outcome {
                     location: Some(location.clone()),
                     ..Outcome::json(201, &info(&subscription, &location))
@@ -208,11 +220,11 @@ impl Api {
         }
     }
 
-    fn subscriptions(&self, host: Option<&str>) -> Outcome {
-        let subscriptions = self.hub.subscriptions_of(Dialect::V2);
+    fn subscriptions(&self, request: Request<'_>) -> Outcome {
+        let subscriptions = self.hub.subscriptions_of(request.caller, Dialect::V2);
         let locations: Vec<_> = subscriptions
             .iter()
-            .map(|one| location(host, ROOT, "subscriptions", one.id))
+            .map(|one| location(request.host, ROOT, "subscriptions", one.id))
             .collect();
         let infos: Vec<_> = subscriptions
             .iter()
@@ -222,15 +234,14 @@ impl Api {
         Outcome::json(200, &infos)
     }
 
-    fn subscription(&self, id: &str, host: Option<&str>) -> Outcome {
-        match id.parse().ok().and_then(|id| self.own(id)) {
-            Some(one) => Outcome::json(200, &info(&one, &location(host, ROOT, "subscriptions", one.id))),
+    fn subscription(&self, id: &str, request: Request<'_>) -> Outcome {
+        match self.own(id, request.caller) {
+            Some(one) => Outcome::json(200, &info(&one, &location(request.host, ROOT, "subscriptions", one.id))),
             None => no_subscription(),
         }
     }
 
-    pub(crate) async fn unsubscribe(&self, id: &str) -> Outcome {
-        let Ok(id) = id.parse() else { return no_subscription() };
+    pub(crate) async fn unsubscribe(&self, id: Uuid) -> Outcome {
         let hub = self.hub.clone();
         match tokio::spawn(async move { hub.unsubscribe(id).await }).await {
             Ok(Ok(true)) => Outcome::gone(),
@@ -242,9 +253,9 @@ impl Api {
         }
     }
 
-    pub(crate) async fn unsubscribe_all(&self, dialect: Dialect) -> Outcome {
-        let hub = self.hub.clone();
-        match tokio::spawn(async move { hub.unsubscribe_all(dialect).await }).await {
+    pub(crate) async fn unsubscribe_all(&self, caller: &Caller, dialect: Dialect) -> Outcome {
+        let (hub, caller) = (self.hub.clone(), caller.clone());
+        match tokio::spawn(async move { hub.unsubscribe_all(&caller, dialect).await }).await {
             Ok(Ok(())) => Outcome::gone(),
             Ok(Err(error)) => internal(&format!(
                 "{error}: they are gone, but some would be back after a restart; ask again"
@@ -354,6 +365,10 @@ pub(crate) fn refused(error: &SubscribeError) -> Outcome {
         SubscribeError::Full(_) | SubscribeError::Busy => {
             Outcome::unavailable("urn:tgm:problem:full", "There are too many subscriptions", &detail)
         }
+        SubscribeError::Share(_) => Outcome {
+            retry_after: Some(60),
+            ..Outcome::problem(429, "urn:tgm:problem:share", "You have too many subscriptions", &detail)
+        },
         SubscribeError::Store(error) if error.is_full() => Outcome::problem(
             507,
             "urn:tgm:problem:disk-full",

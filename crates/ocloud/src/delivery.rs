@@ -22,6 +22,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
+use crate::caller::Owner;
 use crate::dial::Dialer;
 use crate::dialect::Dialect;
 use crate::endpoint::Endpoint;
@@ -50,6 +51,8 @@ pub struct Subscriber {
     pub endpoint: Endpoint,
     /// Which version it speaks.
     pub dialect: Dialect,
+    /// Who asked for it.
+    pub owner: Owner,
     /// The resources of all its subscriptions.
     wanted: AtomicU16,
     /// The resources whose present state it has to be told although nothing changed.
@@ -63,11 +66,12 @@ pub struct Subscriber {
 
 impl Subscriber {
     /// A consumer that nothing is delivered to yet.
-    pub fn new(client: Uuid, endpoint: Endpoint, dialect: Dialect) -> Self {
+    pub fn new(client: Uuid, endpoint: Endpoint, dialect: Dialect, owner: Owner) -> Self {
         Subscriber {
             client,
             endpoint,
             dialect,
+            owner,
             wanted: AtomicU16::new(0),
             owed: AtomicU16::new(0),
             lane: Mutex::default(),
@@ -78,9 +82,9 @@ impl Subscriber {
         }
     }
 
-    /// Whether it is this endpoint, speaking this version.
-    pub fn is_at(&self, endpoint: &Endpoint, dialect: Dialect) -> bool {
-        self.endpoint == *endpoint && self.dialect == dialect
+    /// Whether it is this endpoint, speaking this version, at the wish of this owner.
+    pub fn is_at(&self, endpoint: &Endpoint, dialect: Dialect, owner: &Owner) -> bool {
+        self.endpoint == *endpoint && self.dialect == dialect && self.owner == *owner
     }
 
     /// Starts its task on the present runtime, with the connection that its initial notification went over.
@@ -349,6 +353,7 @@ mod tests {
             Uuid::nil(),
             Endpoint::parse(&text).unwrap(),
             Dialect::V2,
+            Owner::NOBODY,
         ));
         let link = Link::open(&subscriber.endpoint, &Dialer::default()).await.unwrap();
         let (counters, go) = (Arc::new(Counters::default()), Arc::new(Notify::new()));

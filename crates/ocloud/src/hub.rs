@@ -18,6 +18,7 @@ use tgm_time::{Mono, Nanos, Time, Utc};
 use uuid::Uuid;
 
 use crate::address::Target;
+use crate::caller::{Caller, Owner};
 use crate::compat::Compat;
 use crate::delivery::Subscriber;
 use crate::dial::Dialer;
@@ -54,6 +55,8 @@ pub struct Config {
     pub timing: Timing,
     /// Most subscriptions, over all consumers.
     pub max_subscriptions: usize,
+    /// Of these, of one owner who is no administrator.
+    pub max_per_owner: usize,
     /// How consumers are reached, and which are.
     pub dialer: Arc<Dialer>,
     /// How long a dead node process goes unmentioned; it is back within 100 ms as a rule.
@@ -70,6 +73,7 @@ impl Config {
             store: None,
             timing: Timing::default(),
             max_subscriptions: 1024,
+            max_per_owner: 64,
             dialer: Arc::default(),
             node_grace: Duration::from_secs(10),
             compat: Compat::default(),
@@ -107,6 +111,13 @@ pub struct Subscription {
     pub target: Target,
     /// Whose it is.
     pub subscriber: Arc<Subscriber>,
+}
+
+impl Subscription {
+    /// Whether it is of this version, and the caller has it.
+    pub(crate) fn is_of(&self, caller: &Caller, dialect: Dialect) -> bool {
+        self.subscriber.dialect == dialect && caller.has(&self.subscriber.owner)
+    }
 }
 
 pub(crate) struct State {
@@ -185,9 +196,13 @@ impl Hub {
                 .iter()
                 .map(|entry| target(&entry.address).map(|target| (entry, target)))
                 .collect::<Result<_, _>>()?;
-            Ok((endpoint, dialect, targets))
+            let owner = record
+                .owner
+                .as_deref()
+                .map(|name| Owner::named(name).ok_or_else(|| "the owner's name is none".to_owned()));
+            Ok((endpoint, dialect, owner.transpose()?.unwrap_or_default(), targets))
         };
-        let (endpoint, dialect, targets) = match read() {
+        let (endpoint, dialect, owner, targets) = match read() {
             Ok(read) => read,
             Err(why) => {
                 if let Some(store) = store {
@@ -196,7 +211,7 @@ impl Hub {
                 return;
             }
         };
-        let subscriber = Arc::new(Subscriber::new(record.client, endpoint, dialect));
+        let subscriber = Arc::new(Subscriber::new(record.client, endpoint, dialect, owner));
         let mut state = self.state();
         state
             .subscriptions

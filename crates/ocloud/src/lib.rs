@@ -8,6 +8,7 @@
 pub mod address;
 mod answer;
 pub mod api;
+mod caller;
 mod compat;
 mod delivery;
 mod dial;
@@ -35,6 +36,7 @@ pub mod v1;
 
 pub use answer::AnswerError;
 pub use api::{Api, Request};
+pub use caller::{Caller, Owner, Role};
 pub use compat::Compat;
 pub use delivery::{AttemptError, Subscriber};
 pub use dial::{Addresses, Dialer, Resolve, SystemResolver};

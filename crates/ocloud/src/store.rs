@@ -1,6 +1,7 @@
 //! Subscriptions on disk: one JSON file per consumer, `<client>.json`, readable with `cat`.
 //!
-//! `{"version":1,"client":"…","EndpointUri":"…","subscriptions":[{"SubscriptionId":"…","ResourceAddress":"…"}]}`
+//! `{"version":1,"client":"…","EndpointUri":"…","subscriptions":[{"SubscriptionId":"…","ResourceAddress":"…"}]}`, and `"owner"` if it
+//! said who it is.
 //!
 //! A file is written beside its place, synced, renamed, and the folder synced: after a crash either the old or the new content is
 //! there. File names come from our own UUIDs only, symbolic links are not followed, and only the owner can read. What cannot be read back is renamed
@@ -54,6 +55,9 @@ pub struct Record {
     /// The version it speaks; not there: 2.
     #[serde(rename = "api", default = "two", skip_serializing_if = "is_two")]
     pub api: u8,
+    /// Who asked; not there: nobody who said a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// What it asked for.
     pub subscriptions: Vec<Entry>,
 }
@@ -71,12 +75,19 @@ pub struct Entry {
 
 impl Record {
     /// A consumer's subscriptions.
-    pub const fn new(client: Uuid, endpoint: String, api: u8, subscriptions: Vec<Entry>) -> Self {
+    pub const fn new(
+        client: Uuid,
+        endpoint: String,
+        api: u8,
+        owner: Option<String>,
+        subscriptions: Vec<Entry>,
+    ) -> Self {
         Record {
             version: VERSION,
             client,
             endpoint,
             api,
+            owner,
             subscriptions,
         }
     }
@@ -232,6 +243,7 @@ mod tests {
             Uuid::new_v4(),
             "http://consumer/e".to_owned(),
             2,
+            None,
             addresses.iter().map(entry).collect(),
         )
     }

@@ -7,6 +7,7 @@ use hyper::body::Bytes;
 use uuid::Uuid;
 
 use crate::address::{AddressError, Target};
+use crate::caller::{Caller, Owner, Role};
 use crate::compat::Compat;
 use crate::delivery::{AttemptError, Subscriber, attempt};
 use crate::dialect::Dialect;
@@ -47,6 +48,9 @@ pub enum SubscribeError {
     /// Too many.
     #[error("there are {0} subscriptions, the most this publisher takes")]
     Full(usize),
+    /// Too many of one owner.
+    #[error("you have {0} subscriptions, the most that one owner may: end one that is no longer needed")]
+    Share(usize),
     /// Too many at once.
     #[error("{MAX_PENDING} subscriptions wait for their consumers to take the initial notification")]
     Busy,
@@ -76,11 +80,16 @@ pub enum SubscribeError {
 impl Hub {
     /// Subscribes `endpoint` to `address`: each resource's present state is POSTed first, and only if the consumer takes all of them the
     /// subscription exists and is on disk.
-    pub async fn subscribe(&self, address: &str, endpoint: &str) -> Result<Subscription, SubscribeError> {
+    pub async fn subscribe(
+        &self,
+        caller: &Caller,
+        address: &str,
+        endpoint: &str,
+    ) -> Result<Subscription, SubscribeError> {
         let target = Target::parse(address, &self.0.config.node)?;
         let endpoint = Endpoint::parse(endpoint)?;
         self.0.config.dialer.admit(&endpoint)?;
-        self.admit(&target, &endpoint, Dialect::V2)?;
+        self.admit(&target, &endpoint, Dialect::V2, caller)?;
         let _pending = Pending::start(&self.0.pending).ok_or(SubscribeError::Busy)?;
         if self.outage().is_some() {
             return Err(SubscribeError::NoNode);
@@ -95,16 +104,21 @@ impl Hub {
                 source,
             })?;
         }
-        self.keep(address, target, (endpoint, Dialect::V2), link, &changes)
+        self.keep(address, target, (endpoint, Dialect::V2, caller), link, &changes)
             .await
     }
 
     /// Subscribes as v1 has it: the endpoint is sent an empty POST, which it has to answer with 204, and no state.
-    pub async fn subscribe_v1(&self, address: &str, endpoint: &str) -> Result<Subscription, SubscribeError> {
+    pub async fn subscribe_v1(
+        &self,
+        caller: &Caller,
+        address: &str,
+        endpoint: &str,
+    ) -> Result<Subscription, SubscribeError> {
         let target = Target::parse(address, &self.0.config.node)?;
         let endpoint = Endpoint::parse(endpoint)?;
         self.0.config.dialer.admit(&endpoint)?;
-        self.admit(&target, &endpoint, Dialect::V1)?;
+        self.admit(&target, &endpoint, Dialect::V1, caller)?;
         let _pending = Pending::start(&self.0.pending).ok_or(SubscribeError::Busy)?;
         let changes = self.state().changes;
         let mut link = None;
@@ -113,7 +127,7 @@ impl Hub {
             endpoint: endpoint.text.clone(),
             source,
         })?;
-        self.keep(address, target, (endpoint, Dialect::V1), link, &changes)
+        self.keep(address, target, (endpoint, Dialect::V1, caller), link, &changes)
             .await
     }
 
@@ -150,7 +164,7 @@ impl Hub {
         &self,
         address: &str,
         target: Target,
-        consumer: (Endpoint, Dialect),
+        consumer: (Endpoint, Dialect, &Caller),
         link: Option<Link>,
         changes: &[u64],
     ) -> Result<Subscription, SubscribeError> {
@@ -171,13 +185,14 @@ impl Hub {
         }
     }
 
-    /// Ends all subscriptions of a version.
-    pub async fn unsubscribe_all(&self, dialect: Dialect) -> Result<(), StoreError> {
+    /// Ends all subscriptions of a version that the caller has.
+    pub async fn unsubscribe_all(&self, caller: &Caller, dialect: Dialect) -> Result<(), StoreError> {
+        let ends = |one: &Subscriber| one.dialect == dialect && caller.has(&one.owner);
         let subscribers: Vec<_> = {
             let mut state = self.state();
-            state.subscriptions.retain(|one| one.subscriber.dialect != dialect);
+            state.subscriptions.retain(|one| !ends(&one.subscriber));
             let all = state.subscribers.iter();
-            let subscribers: Vec<_> = all.filter(|one| one.dialect == dialect).cloned().collect();
+            let subscribers: Vec<_> = all.filter(|one| ends(one)).cloned().collect();
             for subscriber in &subscribers {
                 state.refresh(subscriber);
             }
@@ -194,24 +209,30 @@ impl Hub {
         self.state().subscriptions.clone()
     }
 
-    /// Those of a version, oldest first.
-    pub fn subscriptions_of(&self, dialect: Dialect) -> Vec<Subscription> {
+    /// Those of a version that the caller has, oldest first.
+    pub fn subscriptions_of(&self, caller: &Caller, dialect: Dialect) -> Vec<Subscription> {
         let state = self.state();
-        let own = state
-            .subscriptions
-            .iter()
-            .filter(|one| one.subscriber.dialect == dialect);
+        let own = state.subscriptions.iter().filter(|one| one.is_of(caller, dialect));
         own.cloned().collect()
     }
 
     /// One of them.
-    pub fn subscription(&self, id: Uuid) -> Option<Subscription> {
-        self.state().subscriptions.iter().find(|one| one.id == id).cloned()
+    pub fn subscription_of(&self, caller: &Caller, dialect: Dialect, id: Uuid) -> Option<Subscription> {
+        let state = self.state();
+        let mut own = state.subscriptions.iter().filter(|one| one.is_of(caller, dialect));
+        own.find(|one| one.id == id).cloned()
     }
 
-    fn admit(&self, target: &Target, endpoint: &Endpoint, dialect: Dialect) -> Result<(), SubscribeError> {
+    fn admit(
+        &self,
+        target: &Target,
+        endpoint: &Endpoint,
+        dialect: Dialect,
+        caller: &Caller,
+    ) -> Result<(), SubscribeError> {
         let state = self.state();
-        let same = |one: &&Subscription| one.target == *target && one.subscriber.is_at(endpoint, dialect);
+        let same =
+            |one: &&Subscription| one.target == *target && one.subscriber.is_at(endpoint, dialect, &caller.owner);
         if let Some(one) = state.subscriptions.iter().find(same) {
             return Err(SubscribeError::Exists {
                 id: one.id,
@@ -220,6 +241,10 @@ impl Hub {
         }
         if state.subscriptions.len() >= self.0.config.max_subscriptions {
             return Err(SubscribeError::Full(state.subscriptions.len()));
+        }
+        let share = || own_of(&state.subscriptions, &caller.owner);
+        if caller.role < Role::Admin && share() >= self.0.config.max_per_owner {
+            return Err(SubscribeError::Share(self.0.config.max_per_owner));
         }
         Ok(())
     }
@@ -259,19 +284,19 @@ impl Hub {
         &self,
         address: &str,
         target: Target,
-        (endpoint, dialect): (Endpoint, Dialect),
+        (endpoint, dialect, caller): (Endpoint, Dialect, &Caller),
         link: Option<Link>,
         changes: &[u64],
     ) -> Result<Subscription, SubscribeError> {
-        self.admit(&target, &endpoint, dialect)?;
+        self.admit(&target, &endpoint, dialect, caller)?;
         let mut state = self.state();
         let known = state
             .subscribers
             .iter()
-            .find(|one| one.is_at(&endpoint, dialect))
+            .find(|one| one.is_at(&endpoint, dialect, &caller.owner))
             .cloned();
         let subscriber = known.unwrap_or_else(|| {
-            let subscriber = Arc::new(Subscriber::new(Uuid::new_v4(), endpoint, dialect));
+            let subscriber = Arc::new(Subscriber::new(Uuid::new_v4(), endpoint, dialect, caller.owner.clone()));
             subscriber.start(
                 self.0.config.timing,
                 self.0.counters.clone(),
@@ -323,6 +348,7 @@ impl Hub {
             subscriber.client,
             subscriber.endpoint.text.clone(),
             subscriber.dialect.number(),
+            subscriber.owner.name().map(str::to_owned),
             entries,
         );
         let write = move || store.write(&record);
@@ -334,6 +360,14 @@ impl Hub {
             }),
         }
     }
+}
+
+/// How many of them an owner has, of all versions.
+fn own_of(subscriptions: &[Subscription], owner: &Owner) -> usize {
+    subscriptions
+        .iter()
+        .filter(|one| one.subscriber.owner == *owner)
+        .count()
 }
 
 /// Counts one subscription that is under way.

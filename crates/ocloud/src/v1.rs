@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::api::{Api, Request, decoded, segments};
+use crate::caller::Caller;
 use crate::dialect::Dialect;
 use crate::hub::Subscription;
 use crate::outcome::Outcome;
@@ -74,27 +75,27 @@ impl Api {
         } else {
             request.method
         };
-        let host = request.host;
+        let (host, caller) = (request.host, request.caller);
         match (segments.as_slice(), method) {
             (["health"], "GET") => self.health(),
             (["publishers"], "GET") => self.publishers_v1(host),
             (["publishers", id], "GET") => self.publisher_v1(id, host),
             (["health" | "publishers"] | ["publishers", _], _) => Outcome::not_allowed("GET, HEAD"),
             (["subscriptions"], "GET") => {
-                let own = self.hub().subscriptions_of(Dialect::V1);
+                let own = self.hub().subscriptions_of(caller, Dialect::V1);
                 let shown: Vec<_> = own.iter().map(|one| shown(one, host)).collect();
                 Outcome::json(200, &shown)
             }
-            (["subscriptions"], "POST") => self.subscribe_v1(request.body, host).await,
-            (["subscriptions"], "DELETE") => self.unsubscribe_all_v1().await,
+            (["subscriptions"], "POST") => self.subscribe_v1(request).await,
+            (["subscriptions"], "DELETE") => self.unsubscribe_all_v1(caller).await,
             (["subscriptions"], _) => Outcome::not_allowed("GET, HEAD, POST, DELETE"),
-            (["subscriptions", "status", id], "PUT") => self.ping(id),
+            (["subscriptions", "status", id], "PUT") => self.ping(id, caller),
             (["subscriptions", "status", _], _) => Outcome::not_allowed("PUT"),
-            (["subscriptions", id], "GET") => match self.own_v1(id) {
+            (["subscriptions", id], "GET") => match self.own_v1(id, caller) {
                 Some(one) => Outcome::json(200, &shown(&one, host)),
                 None => unknown(),
             },
-            (["subscriptions", id], "DELETE") => self.unsubscribe_v1(id).await,
+            (["subscriptions", id], "DELETE") => self.unsubscribe_v1(id, caller).await,
             (["subscriptions", _], _) => Outcome::not_allowed("GET, HEAD, DELETE"),
             ([address @ .., "CurrentState"], "GET") => {
                 let state = self.state_of(&address.join("/"), Dialect::V1);
@@ -110,22 +111,21 @@ impl Api {
         }
     }
 
-    fn own_v1(&self, id: &str) -> Option<Subscription> {
-        let one = self.hub().subscription(id.parse().ok()?)?;
-        (one.subscriber.dialect == Dialect::V1).then_some(one)
+    fn own_v1(&self, id: &str, caller: &Caller) -> Option<Subscription> {
+        self.hub().subscription_of(caller, Dialect::V1, id.parse().ok()?)
     }
 
-    async fn subscribe_v1(&self, body: &[u8], host: Option<&str>) -> Outcome {
+    async fn subscribe_v1(&self, request: Request<'_>) -> Outcome {
         const SHAPE: &str = r#"expected {"resource":"…","endpointUri":"…"}"#;
-        let asked: Asked = match serde_json::from_slice(body) {
+        let asked: Asked = match serde_json::from_slice(request.body) {
             Ok(asked) => asked,
             Err(error) => return wrong(&format!("{error}: {SHAPE}")),
         };
-        let hub = self.hub().clone();
+        let (hub, caller) = (self.hub().clone(), request.caller.clone());
         // Its own task: a client that hangs up half-way leaves no half subscription.
-        let work = tokio::spawn(async move { hub.subscribe_v1(&asked.resource, &asked.endpoint_uri).await });
+        let work = tokio::spawn(async move { hub.subscribe_v1(&caller, &asked.resource, &asked.endpoint_uri).await });
         let made = match work.await {
-            Ok(Err(SubscribeError::Exists { id, .. })) => self.hub().subscription(id),
+            Ok(Err(SubscribeError::Exists { id, .. })) => self.hub().subscription_of(request.caller, Dialect::V1, id),
             Ok(Ok(made)) => Some(made),
             Ok(Err(error)) => {
                 let refused = crate::api::refused(&error);
@@ -136,19 +136,21 @@ impl Api {
             }
             Err(error) => return crate::api::internal(&error.to_string()),
         };
-        made.map_or_else(unknown, |made| Outcome::json(201, &shown(&made, host)))
+        made.map_or_else(unknown, |made| Outcome::json(201, &shown(&made, request.host)))
     }
 
-    async fn unsubscribe_v1(&self, id: &str) -> Outcome {
-        let Some(one) = self.own_v1(id) else { return unknown() };
-        match self.unsubscribe(&one.id.to_string()).await {
+    async fn unsubscribe_v1(&self, id: &str, caller: &Caller) -> Outcome {
+        let Some(one) = self.own_v1(id, caller) else {
+            return unknown();
+        };
+        match self.unsubscribe(one.id).await {
             gone if gone.status == 204 => Outcome::json(200, &Status { status: "OK" }),
             failed => failed,
         }
     }
 
-    async fn unsubscribe_all_v1(&self) -> Outcome {
-        match self.unsubscribe_all(Dialect::V1).await {
+    async fn unsubscribe_all_v1(&self, caller: &Caller) -> Outcome {
+        match self.unsubscribe_all(caller, Dialect::V1).await {
             gone if gone.status == 204 => {
                 let status = "deleted all subscriptions";
                 Outcome::json(200, &Status { status })
@@ -157,8 +159,10 @@ impl Api {
         }
     }
 
-    fn ping(&self, id: &str) -> Outcome {
-        let Some(one) = self.own_v1(id) else { return unknown() };
+    fn ping(&self, id: &str, caller: &Caller) -> Outcome {
+        let Some(one) = self.own_v1(id, caller) else {
+            return unknown();
+        };
         self.hub().remind(&one);
         Outcome::json(202, &Status { status: "ping sent" })
     }

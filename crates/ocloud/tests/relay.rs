@@ -9,7 +9,7 @@ use std::time::Instant;
 use common::*;
 use tgm_core::{EventKind, Picture};
 use tgm_ocloud::relay::{Relayed, States};
-use tgm_ocloud::{Api, Hub, Present, Request, Resource, Truth};
+use tgm_ocloud::{Api, Caller, Hub, Present, Request, Resource, Role, Truth};
 
 #[derive(Default)]
 struct Heard(Mutex<Option<States>>);
@@ -54,6 +54,7 @@ impl Relay {
 
     async fn ask(&self, method: &str, path: &str, body: &str) -> tgm_ocloud::Outcome {
         let request = Request {
+            caller: &Caller::anonymous(Role::Admin),
             method,
             path,
             host: Some("localhost:8089"),
@@ -91,6 +92,7 @@ async fn an_event_told_on_is_the_event() {
     relay.hears(&own.next().await.body, Resource::LockState);
     let asked = format!(r#"{{"endpointUri":"{}","resource":"{LOCK}"}}"#, v1_own.uri());
     let request = Request {
+        caller: &Caller::anonymous(Role::Admin),
         method: "POST",
         path: "/api/ocloudNotifications/v1/subscriptions",
         host: None,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use common::testing::Scene;
 use common::*;
 use tgm_core::{ClockState, EventKind};
-use tgm_ocloud::{Config, Timing};
+use tgm_ocloud::{Caller, Config, Role, Timing};
 
 const LOCK: &str = "/cluster/node/node1/sync/ptp-status/lock-state";
 
@@ -300,6 +300,7 @@ async fn a_change_during_the_initial_notification_is_not_missed() {
     let subscribing = tokio::spawn(async move {
         let path = "/api/ocloudNotifications/v2/subscriptions";
         let request = tgm_ocloud::Request {
+            caller: &Caller::anonymous(Role::Admin),
             method: "POST",
             path,
             host: None,
@@ -382,6 +383,7 @@ async fn nothing_else_is_there_and_nothing_makes_an_event() {
         assert_eq!(outcome.allow.is_some(), status == 405);
     }
     let request = tgm_ocloud::Request {
+        caller: &Caller::anonymous(Role::Admin),
         method: "GET",
         path: "/api/ocloudNotifications/v3/health",
         host: None,

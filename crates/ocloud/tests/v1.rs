@@ -7,13 +7,14 @@ use common::testing::Scene;
 use common::*;
 use serde_json::{Value, json};
 use tgm_core::EventKind;
-use tgm_ocloud::{Config, Outcome, Request};
+use tgm_ocloud::{Caller, Config, Outcome, Request, Role};
 
 const LOCK: &str = "/cluster/node/node1/sync/ptp-status/lock-state";
 
 async fn ask(publisher: &Publisher, method: &str, path: &str, body: &str) -> Outcome {
     let path = format!("{}{path}", tgm_ocloud::v1::ROOT);
     let request = Request {
+        caller: &Caller::anonymous(Role::Admin),
         method,
         path: &path,
         host: Some("localhost:8089"),

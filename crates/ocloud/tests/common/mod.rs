@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use testing::{Scene, picture};
 use tgm_core::{Event, EventKind, Picture};
-use tgm_ocloud::{Api, Config, Hub, Outcome, Request, Timing, Truth};
+use tgm_ocloud::{Api, Caller, Config, Hub, Outcome, Request, Role, Timing, Truth};
 use tgm_time::Time;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -281,11 +281,17 @@ impl Publisher {
 
     pub async fn ask(&self, method: &str, path: &str, body: &str) -> Outcome {
         let path = format!("{}{path}", tgm_ocloud::api::ROOT);
+        self.ask_as(&Caller::anonymous(Role::Admin), method, &path, body).await
+    }
+
+    /// Any path, from its root on.
+    pub async fn ask_as(&self, caller: &Caller, method: &str, path: &str, body: &str) -> Outcome {
         let host = Some("127.0.0.1:9043");
         self.api
             .handle(Request {
+                caller,
                 method,
-                path: &path,
+                path,
                 host,
                 body: body.as_bytes(),
             })
