@@ -138,6 +138,26 @@ RUN(gnss_leap_run)
 	return 0;
 }
 
+/* Another day: true time moves by whole seconds, and the PHC with it. */
+RUN(time_utc_run)
+{
+	struct receiver *r = &c->receiver;
+	s64 by;
+
+	/* 2000 to 2099 */
+	if (outside(a, a->number[0], 946684800LL, 4102444799LL))
+		return -EINVAL;
+	mutex_lock(&r->lock);
+	by = a->number[0] + TAI_GPS_S + r->leap_s -
+	     div_s64(tai_at(c, now_raw()), NSEC_PER_SEC);
+	HARDWARE(c, c->tai_at_0 += by * NSEC_PER_SEC; phc_step(c, by * NSEC_PER_SEC));
+	r->epoch_tai_s += by;
+	r->leap_change = 0;
+	r->leap_tai_s = 0;
+	mutex_unlock(&r->lock);
+	return 0;
+}
+
 RUN(gnss_leap_pending_run)
 {
 	struct receiver *r = &c->receiver;
@@ -627,6 +647,7 @@ const struct command commands[] = {
 	{ "gnss delay MS", gnss_delay_run },
 	{ "gnss leap S", gnss_leap_run },
 	{ "gnss leap_pending S CHANGE", gnss_leap_pending_run },
+	{ "time utc S", time_utc_run },
 	{ "gnss tacc NS", gnss_tacc_run },
 	{ "gnss acquire S", gnss_acquire_run },
 	{ "gnss burst MS", gnss_burst_run },

@@ -203,7 +203,8 @@ impl Monitor {
         self.sync.is_synced()
     }
 
-    /// True if the kernel refuses dumps for want of CAP_NET_ADMIN; notifications still come.
+    /// True if the kernel refused the last dump for want of CAP_NET_ADMIN; notifications still come, and it is asked again every ten
+    /// seconds. A capability that this process did not have when it opened the monitor does not count: then open another one.
     pub const fn is_listening_only(&self) -> bool {
         self.sync.is_forbidden()
     }

@@ -1,7 +1,9 @@
 //! When to ask the kernel for everything, as a machine without a socket: it says what to send next and is told what came back.
 //!
 //! Devices first, then pins. A dump is wanted at the start, after every loss, when a device appears, and again if the table changed
-//! under it. Two dumps are at least [`PAUSE`] apart; one that gets no end within [`PATIENCE`] is given up and wanted again.
+//! under it. Two dumps are at least [`PAUSE`] apart; one that gets no end within [`PATIENCE`] is given up and wanted again. One that is
+//! refused for want of CAP_NET_ADMIN is wanted again after ten seconds: the kernel looks at what the process may do now, and at what it
+//! could when it opened the socket.
 
 use nix::errno::Errno;
 use tgm_time::{Mono, Nanos, Time};
@@ -14,6 +16,8 @@ pub const PAUSE: Nanos = Nanos::from_millis(100);
 pub const PATIENCE: Nanos = Nanos::from_secs(2);
 /// Time to the next try after a request was refused.
 const RETRY: Nanos = Nanos::from_secs(1);
+/// And after it was refused for want of the capability, which may be given back.
+const FORBIDDEN_RETRY: Nanos = Nanos::from_secs(10);
 
 /// What is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +98,7 @@ impl Sync {
         self.synced && !self.wanted && !self.is_dumping()
     }
 
-    /// True if the kernel does not let us dump: notifications are all there will be.
+    /// True if the kernel did not let us dump when it was last asked: notifications are all there is.
     pub const fn is_forbidden(&self) -> bool {
         self.forbidden
     }
@@ -113,7 +117,7 @@ impl Sync {
             self.phase = Phase::Idle;
             self.wanted = true;
         }
-        if !self.wanted || self.forbidden || now < self.not_before {
+        if !self.wanted || now < self.not_before {
             return None;
         }
         self.began = now;
@@ -149,6 +153,7 @@ impl Sync {
         match self.phase {
             Phase::Devices | Phase::Pins if errno != 0 => (self.refused(errno, now), None),
             Phase::Devices => {
+                self.forbidden = false;
                 self.phase = Phase::Pins;
                 let seq = self.bump();
                 (Ended::Nothing, Some((Request::DumpPins, seq)))
@@ -180,10 +185,10 @@ impl Sync {
         }
         self.want();
         self.not_before = now
-            + if Errno::from_raw(errno) == Errno::EBUSY {
-                PAUSE
-            } else {
-                RETRY
+            + match Errno::from_raw(errno) {
+                Errno::EBUSY => PAUSE,
+                Errno::EPERM | Errno::EACCES => FORBIDDEN_RETRY,
+                _ => RETRY,
             };
         Ended::Refused
     }
@@ -191,7 +196,7 @@ impl Sync {
     /// When [`Sync::next`] may have something to send although nothing arrived.
     pub fn deadline(&self) -> Option<Time<Mono>> {
         match self.phase {
-            Phase::Idle => (self.wanted && !self.forbidden).then_some(self.not_before),
+            Phase::Idle => self.wanted.then_some(self.not_before),
             _ => Some(self.began + PATIENCE),
         }
     }
@@ -266,12 +271,28 @@ mod tests {
     }
 
     #[test]
-    fn without_the_capability_it_asks_once() {
+    fn without_the_capability_it_asks_now_and_then_until_it_is_given_back() {
         let mut sync = Sync::new();
         let (_, seq) = sync.next(at(0)).unwrap();
         assert_eq!(sync.error(seq, libc_eperm(), at(0)), Ended::Refused);
         assert!(sync.is_forbidden());
-        assert_eq!((sync.next(at(1_000_000)), sync.deadline()), (None, None));
+        assert_eq!((sync.next(at(9_999)), sync.deadline()), (None, Some(at(10_000))));
+        let (_, seq) = sync.next(at(10_000)).unwrap();
+        assert_eq!(sync.error(seq, libc_eperm(), at(10_001)), Ended::Refused);
+        assert!(sync.is_forbidden() && !sync.is_synced());
+        assert_eq!(whole_dump(&mut sync, at(20_001)), Ended::Complete);
+        assert!(!sync.is_forbidden() && sync.is_synced());
+    }
+
+    /// It is lost in the middle: what was known is not taken back, and is not called whole any more.
+    #[test]
+    fn a_capability_that_is_lost_shows_with_the_next_dump() {
+        let mut sync = Sync::new();
+        whole_dump(&mut sync, at(0));
+        sync.want();
+        let (_, seq) = sync.next(at(100)).unwrap();
+        assert_eq!(sync.error(seq, libc_eperm(), at(100)), Ended::Refused);
+        assert!(sync.is_forbidden() && !sync.is_synced());
     }
 
     #[test]

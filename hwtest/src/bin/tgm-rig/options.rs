@@ -11,7 +11,7 @@ usage: tgm-rig COMMAND [OPTIONS] [--] [WORDS]
   up, exec SCRIPT, down    one machine for many commands
 options:
   --suite stable|sid   whose kernel (default: TGM_RIG_SUITE, else stable)
-  --timeout S          for a command, or for how long `up` lasts (default: 300, up 3600)
+  --timeout S          for a command, or for how long `up` lasts (default: 300, test 900, up 3600)
   --param A=1,B=2      parameters of the card's module;  --no-card: no card
   --memory MB --cpus N --accel tcg|kvm     (512, 1, tcg)
   --refresh            fetch newer packages (build)
@@ -69,7 +69,11 @@ impl Options {
             Some(other) => return Err(format!("there is no command `{other}`")),
             None => return Err("no command".to_owned()),
         };
-        let patience = if command == Command::Up { 3600 } else { 300 };
+        let patience = match command {
+            Command::Up => 3600,
+            Command::Test => 900,
+            _ => 300,
+        };
         let mut options = Options {
             command,
             suite: std::env::var("TGM_RIG_SUITE").unwrap_or_else(|_| "stable".to_owned()),

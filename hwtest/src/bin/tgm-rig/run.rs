@@ -63,7 +63,7 @@ pub fn tests(options: &Options) -> Result<u8, Failure> {
     let mut command = cargo();
     command.env(
         "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER",
-        format!("{} exec --", runner.display()),
+        format!("{} exec --timeout {} --", runner.display(), options.timeout.as_secs()),
     );
     command
         .env(SESSION, &machine.folder)
