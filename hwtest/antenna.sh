@@ -1,6 +1,6 @@
 #!/bin/sh
 # tgmd on the simulated card of a virtual machine: builds, boots, tries, checks. See README.md.
-#   hwtest/antenna.sh [antenna] [ubx] [settings] [namespace] [latency] [pins] [continuity] [holdover] [deadman]   (default: all)
+#   hwtest/antenna.sh [antenna] [ubx] [settings] [namespace] [latency] [pins] [continuity] [holdover] [deadman] [processes]   (default: all)
 # TGM_RIG: the command that boots the machine, if not our own. TGM_HW_REQUIRED=1: not having one is a failure.
 set -eu
 cd "$(dirname "$0")/.."
@@ -20,13 +20,13 @@ if [ "$code" != 0 ]; then
 	echo "SKIPPED antenna.sh: no virtual machine by $rig: $why" >&2
 	exit 0
 fi
-[ $# -gt 0 ] || set -- antenna ubx settings namespace latency pins continuity holdover deadman
+[ $# -gt 0 ] || set -- antenna ubx settings namespace latency pins continuity holdover deadman processes
 failed=
 for check in "$@"; do
 	# Each in a machine of its own, so that none finds what another left.
 	outside=
 	[ "$check" = namespace ] && outside='unshare --net --'
-	"$rig" run --timeout 240 "$outside '$bin/rigcheck' '$check' '$bin/tgmd'" || failed="$failed $check"
+	"$rig" run --timeout 300 "$outside '$bin/rigcheck' '$check' '$bin/tgmd'" || failed="$failed $check"
 done
 if [ -n "$failed" ]; then
 	echo "FAIL:$failed"

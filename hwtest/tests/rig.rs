@@ -74,3 +74,8 @@ fn continuity_in_holdover() {
 fn node_and_guardian_killed_together() {
     run("deadman");
 }
+
+#[test]
+fn ptp4l_and_ts2phc_that_tgmd_runs_are_killed() {
+    run("processes");
+}

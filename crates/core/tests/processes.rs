@@ -46,6 +46,7 @@ fn func_tgm012_r2_without_ts2phc_a_phc_that_is_seen_stays_locked_and_the_alarm_s
     world.run(4);
     assert_eq!(world.told(EventKind::ClockClass), [7]);
     told(&mut world, Process::Ts2phc, true);
+    world.run(1); // it stays
     assert_eq!(world.told(EventKind::ProcessesDown), [1, 0]);
 }
 
@@ -62,6 +63,7 @@ fn func_tgm012_r3_while_ptp4l_is_down_no_class_better_than_248_is_told() {
     );
     assert_eq!(world.announce().class.0, 6, "what the next one shall announce");
     told(&mut world, Process::Ptp4l, true);
+    world.run(1); // it stays
     assert_eq!(world.told(EventKind::ClockClass), [248, 6]);
     let class = |event: &&tgm_core::Event| event.kind == EventKind::ClockClass;
     let causes: Vec<Cause> = world.events.iter().filter(class).map(|event| event.cause).collect();
@@ -115,5 +117,6 @@ fn func_tgm012_r5_without_its_monitor_a_dpll_is_unobserved_whatever_it_said_last
     assert_eq!(world.told(EventKind::Frequency), [4, -1]);
     assert_eq!(world.told(EventKind::ClockClass), [7], "a holdover goes on");
     told(&mut world, Process::DpllMonitor, true);
+    world.run(1); // it stays
     assert_eq!(world.told(EventKind::Frequency), [4, -1, 4]);
 }

@@ -13,7 +13,7 @@ use tgm_hwtest::wire::Wire;
 use crate::node::{INTERFACE, LOCK, card_with_ts2phc, file, folder};
 
 /// The card's other port, where the cable ends.
-const FAR_END: &str = "ens1f1";
+pub const FAR_END: &str = "ens1f1";
 /// As a node's ptp4l is safe: class 248 at its start, server only; Announce 8 times a second.
 const PTP4L: &str = "[global]\nnetwork_transport L2\ndomainNumber 24\ndataset_comparison G.8275.x\nG.8275.portDS.localPriority 128\n\
     clockClass 248\nclockAccuracy 0xFE\noffsetScaledLogVariance 0xFFFF\nserverOnly 1\nlogAnnounceInterval -3\nlogSyncInterval -3\nuse_syslog 0\n";

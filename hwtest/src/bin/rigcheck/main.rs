@@ -1,7 +1,7 @@
 //! Runs inside the virtual machine that has the simulated card: starts tgmd and its neighbours there and checks what comes out.
 //!
 //! `rigcheck CHECK TGMD`, where CHECK is `antenna`, `ubx`, `settings`, `namespace`, `latency`,
-//! `pins`, `continuity`, `holdover` or `deadman`, and TGMD the program to try. Exit code 0: all held,
+//! `pins`, `continuity`, `holdover`, `deadman` or `processes`, and TGMD the program to try. Exit code 0: all held,
 //! 1: something did not, 2: the check could not be made.
 #![forbid(unsafe_code)]
 
@@ -12,6 +12,7 @@ mod latency;
 mod namespace;
 mod node;
 mod pins;
+mod processes;
 mod settings;
 
 use std::path::PathBuf;
@@ -22,7 +23,9 @@ use tgm_hwtest::report::Report;
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [name, tgmd] = words.as_slice() else {
-        eprintln!("usage: rigcheck antenna|ubx|settings|namespace|latency|pins|continuity|holdover|deadman TGMD");
+        eprintln!(
+            "usage: rigcheck antenna|ubx|settings|namespace|latency|pins|continuity|holdover|deadman|processes TGMD"
+        );
         return ExitCode::from(2);
     };
     let mut report = Report::default();
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         "continuity" => continuity::locked(&tgmd, &mut report),
         "holdover" => continuity::holdover(&tgmd, &mut report),
         "deadman" => continuity::deadman(&tgmd, &mut report),
+        "processes" => processes::run(&tgmd, &mut report),
         other => Err(format!("there is no check {other}")),
     };
     match made {
