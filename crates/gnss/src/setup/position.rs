@@ -75,7 +75,9 @@ impl Position {
                 height,
             } => {
                 let angle = |nano: i64| (float(nano) / 1e9).to_radians();
-                let ((sin_lat, cos_lat), (sin_lon, cos_lon)) = (angle(latitude).sin_cos(), angle(longitude).sin_cos());
+                // Not the system's libm: it would be resident for these four alone.
+                let (sin_lat, cos_lat) = libm::sincos(angle(latitude));
+                let (sin_lon, cos_lon) = libm::sincos(angle(longitude));
                 let height = float(height) / 1e4;
                 let normal = AXIS / (1.0 - ECCENTRICITY_2 * sin_lat * sin_lat).sqrt();
                 [

@@ -56,7 +56,8 @@ fn interval(server: &Server) -> Option<Duration> {
 
 /// 2 to the power of `log`, from 1/128 s to 4 s.
 fn seconds(log: i8) -> Duration {
-    Duration::from_secs_f64(f64::from(log.clamp(-7, 2)).exp2())
+    let shift = u32::from((log.clamp(-7, 2) + 7).unsigned_abs());
+    Duration::from_nanos((1_000_000_000 << shift) >> 7)
 }
 
 #[cfg(test)]
