@@ -56,6 +56,15 @@ pub struct Api {
     hub: Hub,
     /// The ids of the publishers, one per resource; new at each start.
     publishers: [Uuid; Resource::COUNT],
+    /// How clients reach it.
+    scheme: &'static str,
+}
+
+/// This publisher as a client knows it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Site<'a> {
+    pub scheme: &'static str,
+    pub host: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -81,6 +90,23 @@ impl Api {
         Api {
             hub,
             publishers: std::array::from_fn(|_| Uuid::new_v4()),
+            scheme: "http",
+        }
+    }
+
+    /// The same for a listener that speaks https: links say so.
+    #[must_use]
+    pub fn over_https(self) -> Self {
+        Api {
+            scheme: "https",
+            ..self
+        }
+    }
+
+    pub(crate) const fn site<'a>(&self, host: Option<&'a str>) -> Site<'a> {
+        Site {
+            scheme: self.scheme,
+            host,
         }
     }
 
@@ -115,8 +141,8 @@ impl Api {
             (["health"], "GET") => self.health(),
             (["openapi.yaml"], "GET") => Outcome::new(200, YAML, DESCRIPTION),
             (["health"] | ["openapi.yaml"], _) => Outcome::not_allowed("GET, HEAD"),
-            (["publishers"], "GET") => self.publishers(request.host),
-            (["publishers", id], "GET") => self.publisher(id, request.host),
+            (["publishers"], "GET") => self.publishers(self.site(request.host)),
+            (["publishers", id], "GET") => self.publisher(id, self.site(request.host)),
             (["publishers"] | ["publishers", _], _) => Outcome::not_allowed("GET, HEAD"),
             (["subscriptions"], "GET") => self.subscriptions(request),
             (["subscriptions"], "POST") => self.subscribe(request).await,
@@ -209,7 +235,7 @@ impl Api {
         let work = tokio::spawn(async move { hub.subscribe(&caller, &address, &endpoint).await });
         match work.await {
             Ok(Ok(subscription)) => {
-                let location = location(request.host, ROOT, "subscriptions", subscription.id);
+                let location = location(self.site(request.host), ROOT, "subscriptions", subscription.id);
                 Outcome {
                     location: Some(location.clone()),
                     ..Outcome::json(201, &info(&subscription, &location))
@@ -224,7 +250,7 @@ impl Api {
         let subscriptions = self.hub.subscriptions_of(request.caller, Dialect::V2);
         let locations: Vec<_> = subscriptions
             .iter()
-            .map(|one| location(request.host, ROOT, "subscriptions", one.id))
+            .map(|one| location(self.site(request.host), ROOT, "subscriptions", one.id))
             .collect();
         let infos: Vec<_> = subscriptions
             .iter()
@@ -236,7 +262,10 @@ impl Api {
 
     fn subscription(&self, id: &str, request: Request<'_>) -> Outcome {
         match self.own(id, request.caller) {
-            Some(one) => Outcome::json(200, &info(&one, &location(request.host, ROOT, "subscriptions", one.id))),
+            Some(one) => Outcome::json(
+                200,
+                &info(&one, &location(self.site(request.host), ROOT, "subscriptions", one.id)),
+            ),
             None => no_subscription(),
         }
     }
@@ -264,32 +293,32 @@ impl Api {
         }
     }
 
-    fn publishers(&self, host: Option<&str>) -> Outcome {
+    fn publishers(&self, site: Site<'_>) -> Outcome {
         let all: Vec<_> = Resource::ALL.into_iter().zip(self.publishers).collect();
         let texts: Vec<_> = all
             .iter()
-            .map(|(resource, id)| self.publisher_texts(*resource, *id, host))
+            .map(|(resource, id)| self.publisher_texts(*resource, *id, site))
             .collect();
         let infos: Vec<_> = all.iter().zip(&texts).map(|((_, id), texts)| texts.info(*id)).collect();
         Outcome::json(200, &infos)
     }
 
-    fn publisher(&self, id: &str, host: Option<&str>) -> Outcome {
+    fn publisher(&self, id: &str, site: Site<'_>) -> Outcome {
         let id: Option<Uuid> = id.parse().ok();
         let found = Resource::ALL
             .into_iter()
             .zip(self.publishers)
             .find(|(_, own)| id == Some(*own));
         match found {
-            Some((resource, id)) => Outcome::json(200, &self.publisher_texts(resource, id, host).info(id)),
+            Some((resource, id)) => Outcome::json(200, &self.publisher_texts(resource, id, site).info(id)),
             None => Outcome::not_found("there is no such publisher; GET /publishers lists them"),
         }
     }
 
-    fn publisher_texts(&self, resource: Resource, id: Uuid, host: Option<&str>) -> PublisherTexts {
+    fn publisher_texts(&self, resource: Resource, id: Uuid, site: Site<'_>) -> PublisherTexts {
         PublisherTexts {
             address: format!("/cluster/node/{}{}", self.hub.0.config.node, resource.path()),
-            location: location(host, ROOT, "publishers", id),
+            location: location(site, ROOT, "publishers", id),
         }
     }
 }
@@ -397,7 +426,7 @@ fn info<'a>(subscription: &'a Subscription, location: &'a str) -> SubscriptionIn
 }
 
 /// The address of a thing, by the name that the client itself knows this publisher by.
-pub(crate) fn location(host: Option<&str>, root: &str, what: &str, id: Uuid) -> String {
+pub(crate) fn location(site: Site<'_>, root: &str, what: &str, id: Uuid) -> String {
     let is_host = |host: &&str| {
         !host.is_empty()
             && host.len() < 256
@@ -405,8 +434,8 @@ pub(crate) fn location(host: Option<&str>, root: &str, what: &str, id: Uuid) -> 
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b".-:[]_".contains(&b))
     };
-    let host = host.filter(is_host).unwrap_or("localhost");
-    format!("http://{host}{root}/{what}/{id}")
+    let host = site.host.filter(is_host).unwrap_or("localhost");
+    format!("{}://{host}{root}/{what}/{id}", site.scheme)
 }
 
 /// What follows `root` in a path.
@@ -449,7 +478,7 @@ mod tests {
     #[test]
     fn links_use_the_name_the_client_used_if_it_is_one() {
         let id = Uuid::nil();
-        let at = |host| location(host, ROOT, "subscriptions", id);
+        let at = |host| location(Site { scheme: "http", host }, ROOT, "subscriptions", id);
         assert!(at(Some("[::1]:9043")).starts_with("http://[::1]:9043/api/"));
         for strange in [None, Some(""), Some("a/b"), Some("a b"), Some("a@b"), Some("a\"b")] {
             assert!(at(strange).starts_with("http://localhost/api/"));

@@ -16,7 +16,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::api::{Api, Request, decoded, segments};
+use crate::api::{Api, Request, Site, decoded, location, segments};
 use crate::caller::Caller;
 use crate::dialect::Dialect;
 use crate::hub::Subscription;
@@ -75,15 +75,15 @@ impl Api {
         } else {
             request.method
         };
-        let (host, caller) = (request.host, request.caller);
+        let (site, caller) = (self.site(request.host), request.caller);
         match (segments.as_slice(), method) {
             (["health"], "GET") => self.health(),
-            (["publishers"], "GET") => self.publishers_v1(host),
-            (["publishers", id], "GET") => self.publisher_v1(id, host),
+            (["publishers"], "GET") => self.publishers_v1(site),
+            (["publishers", id], "GET") => self.publisher_v1(id, site),
             (["health" | "publishers"] | ["publishers", _], _) => Outcome::not_allowed("GET, HEAD"),
             (["subscriptions"], "GET") => {
                 let own = self.hub().subscriptions_of(caller, Dialect::V1);
-                let shown: Vec<_> = own.iter().map(|one| shown(one, host)).collect();
+                let shown: Vec<_> = own.iter().map(|one| shown(one, site)).collect();
                 Outcome::json(200, &shown)
             }
             (["subscriptions"], "POST") => self.subscribe_v1(request).await,
@@ -92,7 +92,7 @@ impl Api {
             (["subscriptions", "status", id], "PUT") => self.ping(id, caller),
             (["subscriptions", "status", _], _) => Outcome::not_allowed("PUT"),
             (["subscriptions", id], "GET") => match self.own_v1(id, caller) {
-                Some(one) => Outcome::json(200, &shown(&one, host)),
+                Some(one) => Outcome::json(200, &shown(&one, site)),
                 None => unknown(),
             },
             (["subscriptions", id], "DELETE") => self.unsubscribe_v1(id, caller).await,
@@ -136,7 +136,9 @@ impl Api {
             }
             Err(error) => return crate::api::internal(&error.to_string()),
         };
-        made.map_or_else(unknown, |made| Outcome::json(201, &shown(&made, request.host)))
+        made.map_or_else(unknown, |made| {
+            Outcome::json(201, &shown(&made, self.site(request.host)))
+        })
     }
 
     async fn unsubscribe_v1(&self, id: &str, caller: &Caller) -> Outcome {
@@ -167,22 +169,22 @@ impl Api {
         Outcome::json(202, &Status { status: "ping sent" })
     }
 
-    fn publishers_v1(&self, host: Option<&str>) -> Outcome {
+    fn publishers_v1(&self, site: Site<'_>) -> Outcome {
         let addresses: Vec<_> = self
             .publisher_ids()
             .map(|(resource, id)| (self.address(resource), id))
             .collect();
         let shown: Vec<_> = addresses
             .iter()
-            .map(|(address, id)| publisher(address, *id, host))
+            .map(|(address, id)| publisher(address, *id, site))
             .collect();
         Outcome::json(200, &shown)
     }
 
-    fn publisher_v1(&self, id: &str, host: Option<&str>) -> Outcome {
+    fn publisher_v1(&self, id: &str, site: Site<'_>) -> Outcome {
         let id: Option<Uuid> = id.parse().ok();
         match self.publisher_ids().find(|(_, own)| id == Some(*own)) {
-            Some((resource, id)) => Outcome::json(200, &publisher(&self.address(resource), id, host)),
+            Some((resource, id)) => Outcome::json(200, &publisher(&self.address(resource), id, site)),
             None => wrong("there is no such publisher; GET /publishers lists them"),
         }
     }
@@ -192,20 +194,20 @@ impl Api {
     }
 }
 
-fn shown<'a>(one: &'a Subscription, host: Option<&str>) -> PubSub<'a> {
+fn shown<'a>(one: &'a Subscription, site: Site<'_>) -> PubSub<'a> {
     PubSub {
         id: Text(one.id),
         endpoint_uri: &one.subscriber.endpoint.text,
-        uri_location: crate::api::location(host, ROOT, "subscriptions", one.id),
+        uri_location: location(site, ROOT, "subscriptions", one.id),
         resource: &one.address,
     }
 }
 
-fn publisher<'a>(address: &'a str, id: Uuid, host: Option<&str>) -> PubSub<'a> {
+fn publisher<'a>(address: &'a str, id: Uuid, site: Site<'_>) -> PubSub<'a> {
     PubSub {
         id: Text(id),
         endpoint_uri: "",
-        uri_location: crate::api::location(host, ROOT, "publishers", id),
+        uri_location: location(site, ROOT, "publishers", id),
         resource: address,
     }
 }

@@ -55,7 +55,7 @@ pub struct NodeArgs {
 #[derive(Debug, Subcommand)]
 pub enum Role {
     /// Serve notifications and metrics from a node's shared memory. The node starts this by itself.
-    Publish(PublishArgs),
+    Publish(Box<PublishArgs>),
     /// Watch a node's heartbeat, and take its class back when it is dead. The node starts this by itself.
     #[command(hide = true)]
     Guardian(crate::guardian::GuardianArgs),
@@ -224,7 +224,7 @@ mod tests {
             let Some(Role::Publish(parsed)) = Cli::try_parse_from(words).unwrap().role else {
                 panic!("not a publisher")
             };
-            assert_eq!(parsed, args);
+            assert_eq!(*parsed, args);
         }
     }
 

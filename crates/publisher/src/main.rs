@@ -27,6 +27,7 @@ mod signals;
 mod status;
 mod supervise;
 mod synce;
+mod tls;
 mod why;
 mod wires;
 

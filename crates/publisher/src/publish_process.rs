@@ -23,6 +23,7 @@ use tracing::{error, info, warn};
 use crate::args::PublishArgs;
 use crate::exit::Fatal;
 use crate::feed::{AttachError, CHECK, Feed};
+use crate::tls::{Certificate, Door, LOOKS, watch};
 use crate::{http, log};
 
 /// How long somebody on the socket may take to say who it is.
@@ -99,6 +100,14 @@ fn meeting_point() -> Result<UnixListener, Fatal> {
 
 async fn serve(args: &PublishArgs) -> Result<(), Fatal> {
     let nodes = meeting_point()?;
+    let door = Door::new(&args.doors.tls).map_err(|error| Fatal::CannotServe(format!("doors.tls: {error}")))?;
+    let mut tls = http::Tls::default();
+    tls.all
+        .extend(door.iter().map(|door| door.kept.clone() as Arc<dyn Certificate>));
+    tls.door = door;
+    if !tls.all.is_empty() {
+        tokio::spawn(watch(tls.all.clone(), LOOKS));
+    }
     let rest = bind("the notification API", args.listen).await?;
     let metrics = bind("metrics", args.metrics_listen).await?;
     let feed = Arc::new(Feed::default());
@@ -110,7 +119,7 @@ async fn serve(args: &PublishArgs) -> Result<(), Fatal> {
         ..HubConfig::new(args.node_name.clone())
     };
     let hub = Hub::open(config, feed.clone()).map_err(|error| Fatal::CannotServe(error.to_string()))?;
-    tokio::spawn(http::serve(rest, metrics, hub.clone(), feed.clone(), args.clone()));
+    tokio::spawn(http::serve(rest, metrics, hub.clone(), feed.clone(), tls, args.clone()));
     let publisher = Publisher {
         args,
         feed,

@@ -6,6 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use tgm_ocloud::Policy;
 use tgm_ocloud::policy::Allowed;
 
+use super::tls::Tls;
+
 /// The doors of the publisher.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -25,6 +27,8 @@ pub struct Doors {
     pub requests_per_s: u32,
     /// Subscriptions of all.
     pub subscriptions: usize,
+    /// TLS of the listeners.
+    pub tls: Tls,
 }
 
 /// Where events may go.
@@ -50,6 +54,7 @@ impl Default for Doors {
             connections_per_peer: 128,
             requests_per_s: 1000,
             subscriptions: 1024,
+            tls: Tls::default(),
         }
     }
 }
@@ -74,17 +79,17 @@ impl Doors {
         if !(1..=65_536).contains(&self.subscriptions) {
             return Err("doors.subscriptions is 1 to 65536".to_owned());
         }
-        Ok(())
+        self.tls.check()
     }
 
-    /// Refuses to listen where anybody could ask.
-    pub fn check_listener(&self, key: &str, address: SocketAddr) -> Result<(), String> {
-        if address.ip().is_loopback() || self.insecure {
+    /// Refuses to listen where anybody could ask and listen in; `is_https` if that listener has TLS.
+    pub fn check_listener(&self, key: &str, address: SocketAddr, is_https: bool) -> Result<(), String> {
+        if address.ip().is_loopback() || is_https || self.insecure {
             return Ok(());
         }
         Err(format!(
-            "{key} = {address} is open to the network, and nothing encrypts or authenticates there: listen on loopback, or say \
-             doors.insecure = true"
+            "{key} = {address} is open to the network, and nothing encrypts or authenticates there: set doors.tls (for metrics with \
+             doors.tls.metrics = true), listen on loopback, or say doors.insecure = true"
         ))
     }
 
@@ -144,7 +149,7 @@ mod tests {
     fn beyond_loopback_only_by_word() {
         let closed = Doors::default();
         for address in ["127.0.0.1:1", "[::1]:1"] {
-            assert!(closed.check_listener("listen", address.parse().unwrap()).is_ok());
+            assert!(closed.check_listener("listen", address.parse().unwrap(), false).is_ok());
         }
         let open = Doors {
             insecure: true,
@@ -152,12 +157,13 @@ mod tests {
         };
         for address in ["0.0.0.0:1", "[::]:1", "10.0.0.1:1"] {
             let address = address.parse().unwrap();
-            let error = closed.check_listener("publisher.listen", address).unwrap_err();
+            let error = closed.check_listener("publisher.listen", address, false).unwrap_err();
             assert!(
                 error.contains("publisher.listen") && error.contains("doors.insecure"),
                 "{error}"
             );
-            assert!(open.check_listener("publisher.listen", address).is_ok());
+            assert!(open.check_listener("publisher.listen", address, false).is_ok());
+            assert!(closed.check_listener("publisher.listen", address, true).is_ok());
         }
     }
 }

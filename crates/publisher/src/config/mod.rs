@@ -9,6 +9,7 @@ mod pins;
 mod process;
 mod receiver;
 mod synce;
+mod tls;
 mod witness;
 
 pub use check::check;
@@ -21,4 +22,5 @@ pub use holdover::Holdover;
 pub use pins::{Pin, State as PinState, Toward as PinToward};
 pub use process::{Process, Rules, Who};
 pub use synce::{Synce, SynceClock};
+pub use tls::Tls;
 pub use witness::Witness;

@@ -2,10 +2,11 @@
 //!
 //! What is asked and answered is decided in `tgm-ocloud` and `tgm-metrics`; here are sockets, limits and headers.
 
-mod announce;
+pub mod announce;
+mod counted;
+mod first;
 mod limits;
 mod lines;
-#[allow(dead_code, reason = "the listener that fills it follows")]
 pub mod peer_certificate;
 mod peers;
 mod processes;
@@ -14,6 +15,7 @@ mod rest;
 mod scrape;
 mod server;
 mod sources;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod wires;
@@ -29,9 +31,19 @@ use tokio::net::TcpListener;
 
 use crate::args::PublishArgs;
 use crate::feed::Feed;
+use crate::tls::{Certificate, Door};
+
+/// Certificates, as far as there are any.
+#[derive(Debug, Default)]
+pub struct Tls {
+    /// Of the notification API, and of the metrics if [`crate::config::Tls::metrics`] says so.
+    pub door: Option<Door>,
+    /// All that are told of.
+    pub all: Vec<Arc<dyn Certificate>>,
+}
 
 /// Serves both until the process ends.
-pub async fn serve(rest: TcpListener, metrics: TcpListener, hub: Hub, feed: Arc<Feed>, args: PublishArgs) {
+pub async fn serve(rest: TcpListener, metrics: TcpListener, hub: Hub, feed: Arc<Feed>, tls: Tls, args: PublishArgs) {
     let node = args.node_name;
     let registry = Registry::default();
     let _limits = limits::gauges(&registry, &args.limits);
@@ -42,6 +54,12 @@ pub async fn serve(rest: TcpListener, metrics: TcpListener, hub: Hub, feed: Arc<
         limits: (&args.doors).into(),
         head_timeout: server::HEAD_TIMEOUT,
         refusals: Arc::default(),
+        tls: tls.door,
+    };
+    let metrics_tls = manners.tls.clone().filter(|_| args.doors.tls.metrics);
+    let metrics_manners = server::Manners {
+        tls: metrics_tls,
+        ..manners.clone()
     };
     let scrape = scrape::Scrape {
         refusals: manners.refusals.clone(),
@@ -49,17 +67,27 @@ pub async fn serve(rest: TcpListener, metrics: TcpListener, hub: Hub, feed: Arc<
         truth: feed.clone(),
         sources: feed,
         registry,
+        tls: tls.all.into(),
         node,
     };
     tokio::join!(
+        server::run("the notification API", rest, api(hub, &manners), manners),
         server::run(
-            "the notification API",
-            rest,
-            rest::router(Api::new(hub)),
-            manners.clone()
+            "metrics",
+            metrics,
+            status.merge(scrape::router(scrape)),
+            metrics_manners
         ),
-        server::run("metrics", metrics, status.merge(scrape::router(scrape)), manners),
     );
+}
+
+/// The notification API, which says how it is reached.
+fn api(hub: Hub, manners: &server::Manners) -> Router {
+    let api = Api::new(hub);
+    rest::router(match manners.tls {
+        Some(_) => api.over_https(),
+        None => api,
+    })
 }
 
 /// `GET /status`: what `tgmctl status` prints.

@@ -13,19 +13,24 @@ pub struct Refusals {
     pub connections: AtomicU64,
     /// Requests answered 429.
     pub requests: AtomicU64,
+    /// Connections to a TLS listener that spoke no TLS, or without a certificate that is asked for, or too slowly.
+    pub handshakes: AtomicU64,
+    /// Clients whose verified certificate names nobody who may come in.
+    pub clients: AtomicU64,
 }
 
 impl Refusals {
     /// Lends `before` and these.
     pub fn with(&self, before: &[Family<'_>], look: impl FnOnce(&[Family<'_>])) {
-        let labels = [[("what", "connection")], [("what", "request")]];
-        let counts = [&self.connections, &self.requests].map(|count| number(count.load(Relaxed)));
+        let labels = ["connection", "request", "handshake", "client"].map(|what| [("what", what)]);
+        let counts = [&self.connections, &self.requests, &self.handshakes, &self.clients];
+        let counts = counts.map(|count| number(count.load(Relaxed)));
         let samples: Vec<_> = labels
             .iter()
             .zip(counts)
             .map(|(labels, value)| Sample { labels, value })
             .collect();
-        let help = "Connections closed and requests answered 429, because one address had more than its share.";
+        let help = "Connections closed and requests answered 429, because one address had more than its share; TLS handshakes that failed, clients that are not named.";
         lend(
             before,
             [(("tgm_http_refused_total", help, Kind::Counter), &samples)].into_iter(),

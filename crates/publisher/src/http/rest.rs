@@ -36,7 +36,8 @@ async fn answer(State(api): State<Api>, request: Request) -> Response {
         caller: &Caller::anonymous(Role::Admin),
         method: head.method.as_str(),
         path: head.uri.path(),
-        host: text(HOST),
+        // HTTP/2 has it in the target (RFC 9113 §8.3.1).
+        host: text(HOST).or_else(|| head.uri.authority().map(|authority| authority.as_str())),
         body: &body,
     };
     respond(api.handle(request).await)

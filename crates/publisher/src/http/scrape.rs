@@ -9,7 +9,7 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE, VARY};
 use axum::http::{HeaderValue, Method};
 use axum::response::Response;
 use tgm_core::{InstanceView, Picture};
-use tgm_metrics::{Api, Counters, Format, Histogram, Published, Registry};
+use tgm_metrics::{Api, Counters, Family, Format, Histogram, Published, Registry};
 use tgm_node::clock::boottime;
 use tgm_ocloud::{BOUNDS, Hub, Outcome, Resource, Truth};
 
@@ -20,6 +20,7 @@ use super::refusals::Refusals;
 use super::rest::respond;
 use super::sources::{Sources, Table};
 use super::wires;
+use crate::tls::{self, Certificate};
 
 /// What a scrape is made of.
 #[derive(Clone)]
@@ -34,6 +35,8 @@ pub struct Scrape {
     pub registry: Registry,
     /// Whom the listeners turned away.
     pub refusals: Arc<Refusals>,
+    /// Certificates.
+    pub tls: Arc<[Arc<dyn Certificate>]>,
     /// Its name.
     pub node: String,
 }
@@ -71,6 +74,12 @@ async fn answer(State(scrape): State<Scrape>, request: Request) -> Response {
 }
 
 impl Scrape {
+    /// Lends `before`, whom the listeners turned away, and what they showed.
+    fn doors(&self, before: &[Family<'_>], look: impl FnOnce(&[Family<'_>])) {
+        self.refusals
+            .with(before, |families| tls::with(families, &self.tls, look));
+    }
+
     /// One scrape. The picture of a node that has been dead for long is no longer told.
     pub fn page(&self, format: Format) -> Vec<u8> {
         let stats = self.hub.stats();
@@ -153,7 +162,7 @@ impl Scrape {
                         processes::with(families, &self.node, &named, &*self.sources, |families| {
                             wires::with(families, &wires, picture.names, |families| {
                                 lines::with(families, &self.sources.lines(), |families| {
-                                    self.refusals.with(families, |families| {
+                                    self.doors(families, |families| {
                                         out.clear();
                                         render(Some(picture), Counters { families, ..counters }, &mut out);
                                     });
@@ -164,7 +173,7 @@ impl Scrape {
                 });
             });
         if !told {
-            self.refusals.with(&[], |families| {
+            self.doors(&[], |families| {
                 render(None, Counters { families, ..counters }, &mut out)
             });
         }

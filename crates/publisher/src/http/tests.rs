@@ -18,14 +18,18 @@ use tokio::time::timeout;
 use super::peers::Limits;
 use super::scrape::Scrape;
 use super::sources::Sources;
-use super::{rest, scrape, server};
+use super::{api, rest, scrape, server};
 use crate::feed::FeedCounts;
+use crate::tls::Certificate;
 use testing::{Scene, picture};
 
+mod http2;
 mod limits;
+mod mutual;
 mod openapi;
 #[path = "../../../ocloud/src/testing.rs"]
 mod testing;
+mod tls;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -133,7 +137,12 @@ async fn served_within(limits: Limits, head_timeout: Duration, serves: bool) -> 
         limits,
         head_timeout,
         refusals: Arc::default(),
+        tls: None,
     };
+    served_as(manners, serves).await
+}
+
+async fn served_as(manners: server::Manners, serves: bool) -> Served {
     let node = Arc::new(Node {
         scene: Scene::locked(),
         serves,
@@ -154,6 +163,11 @@ async fn served_within(limits: Limits, head_timeout: Duration, serves: bool) -> 
         sources: node,
         registry,
         refusals: manners.refusals.clone(),
+        tls: manners
+            .tls
+            .iter()
+            .map(|door| door.kept.clone() as Arc<dyn Certificate>)
+            .collect(),
         node: "node1".to_owned(),
     };
     let (rest, metrics) = (listen().await, listen().await);
@@ -163,8 +177,9 @@ async fn served_within(limits: Limits, head_timeout: Duration, serves: bool) -> 
         rest: rest.local_addr().unwrap(),
         metrics: metrics.local_addr().unwrap(),
     };
-    tokio::spawn(server::run("rest", rest, rest::router(Api::new(hub)), manners.clone()));
-    tokio::spawn(server::run("metrics", metrics, scrape::router(scrape), manners));
+    tokio::spawn(server::run("rest", rest, api(hub, &manners), manners.clone()));
+    let plain = server::Manners { tls: None, ..manners };
+    tokio::spawn(server::run("metrics", metrics, scrape::router(scrape), plain));
     served
 }
 

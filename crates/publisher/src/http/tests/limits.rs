@@ -6,9 +6,9 @@ use tokio::net::TcpSocket;
 
 use super::*;
 
-const RUDE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+pub const RUDE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
-const LIMITS: Limits = Limits {
+pub const LIMITS: Limits = Limits {
     connections: 12,
     per_peer: 8,
     requests_per_s: 5,
@@ -16,13 +16,13 @@ const LIMITS: Limits = Limits {
 };
 
 /// A connection from an address of ours.
-async fn from(source: Ipv4Addr, to: SocketAddr) -> TcpStream {
+pub async fn from(source: Ipv4Addr, to: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind((source, 0).into()).unwrap();
     socket.connect(to).await.unwrap()
 }
 
-async fn end_of(mut stream: TcpStream) -> Vec<u8> {
+pub async fn end_of(mut stream: TcpStream) -> Vec<u8> {
     let mut answer = Vec::new();
     // A reset is an end as well.
     let _ = timeout(PATIENCE, stream.read_to_end(&mut answer))
@@ -31,7 +31,7 @@ async fn end_of(mut stream: TcpStream) -> Vec<u8> {
     answer
 }
 
-async fn is_served(to: SocketAddr) -> bool {
+pub async fn is_served(to: SocketAddr) -> bool {
     let path = format!("{BASE}/health");
     ask(to, "GET", &path, "").await.starts_with("HTTP/1.1 200 ")
 }

@@ -65,6 +65,7 @@ impl Asked {
             limits: WIDE,
             head_timeout: PATIENCE,
             refusals: Arc::default(),
+            tls: None,
         };
         tokio::spawn(server::run(
             "rest",
