@@ -12,6 +12,7 @@ pub mod pins;
 pub mod processes;
 pub mod ptp4l;
 pub mod shared;
+pub mod shut;
 pub mod sources;
 pub mod upstream;
 pub mod verdicts;

@@ -19,6 +19,7 @@ use crate::pins::PinSlots;
 use crate::processes::ProcessSource;
 use crate::ptp4l::{Found, Ptp4lSlot};
 use crate::shared::{Counter, Writer};
+use crate::shut::{Shut, Shuts};
 use crate::upstream::UpstreamSlot;
 use crate::verdicts::VerdictSource;
 use crate::wire::WireSlot;
@@ -94,6 +95,7 @@ pub struct PhcSlot {
     instance: Instance,
     port: Port,
     source: Option<PhcSource>,
+    shut: Shut,
     retry: Time<Mono>,
     generation: u64,
 }
@@ -107,6 +109,7 @@ impl PhcSlot {
             instance,
             port,
             source: None,
+            shut: Shut::No,
             retry: Time::ZERO,
             generation: 0,
         }
@@ -114,7 +117,10 @@ impl PhcSlot {
 
     /// Opens it; if that fails, the hardware thread goes on trying.
     pub fn open_now(&mut self) -> Result<(), tgm_phc::OpenError> {
-        self.source = Some(self.try_open()?);
+        self.source = None;
+        let opened = self.try_open();
+        self.shut = opened.as_ref().err().map_or(Shut::No, Shut::from);
+        self.source = Some(opened?);
         Ok(())
     }
 
@@ -135,7 +141,7 @@ impl PhcSlot {
             return;
         }
         self.retry = now + RETRY;
-        self.source = self.try_open().ok();
+        let _ = self.open_now(); // tried again after RETRY; why it failed is in `shut`
         self.generation += u64::from(self.source.is_some());
     }
 }
@@ -148,6 +154,7 @@ pub struct GnssSlot {
     opened: u64,
     bytes: u64,
     up: bool,
+    shut: Shut,
 }
 
 impl GnssSlot {
@@ -159,6 +166,7 @@ impl GnssSlot {
             opened: 0,
             bytes: 0,
             up: false,
+            shut: Shut::No,
         }
     }
 
@@ -175,9 +183,13 @@ impl GnssSlot {
             self.generation += 1;
             self.opened += 1;
             self.up = true;
+            self.shut = Shut::No;
         }
         if served.lost.is_some() || served.failed.is_some() {
             self.up = false;
+        }
+        if let Some(error) = &served.failed {
+            self.shut = error.into();
         }
         served.failed
     }
@@ -199,6 +211,7 @@ pub struct DpllSlot {
     routes: Routes,
     /// Whose DPLLs are gone when the family is.
     owners: Vec<(Instance, Port)>,
+    shut: Shut,
     retry: Time<Mono>,
     generation: u64,
 }
@@ -210,6 +223,7 @@ impl DpllSlot {
             monitor: None,
             routes,
             owners,
+            shut: Shut::No,
             retry: Time::ZERO,
             generation: 0,
         }
@@ -221,6 +235,7 @@ impl DpllSlot {
             monitor: Some(monitor),
             routes,
             owners,
+            shut: Shut::No,
             retry: Time::ZERO,
             generation: 0,
         }
@@ -228,8 +243,18 @@ impl DpllSlot {
 
     /// Opens the family; if that fails, the hardware thread goes on trying.
     pub fn open_now(&mut self) -> Result<(), tgm_dpll::Error> {
-        self.monitor = Some(Monitor::open(Options::new(self.routes))?);
+        let opened = Monitor::open(Options::new(self.routes));
+        self.shut = opened.as_ref().err().map_or(Shut::No, Shut::from);
+        self.monitor = Some(opened?);
         Ok(())
+    }
+
+    /// Why it is not open, or tells less than it could.
+    fn shut(&self) -> Shut {
+        match &self.monitor {
+            Some(monitor) if monitor.is_listening_only() => Shut::Permission,
+            _ => self.shut,
+        }
     }
 
     fn read(&mut self, now: Time<Mono>, see: &mut impl FnMut(Observation)) {
@@ -574,6 +599,12 @@ impl Sources {
         }
         for (index, card) in self.cards.iter().enumerate() {
             let set = |counter, value| writer.count(index, counter, value);
+            let shuts = Shuts {
+                gnss: card.gnss.as_ref().map_or(Shut::No, |slot| slot.shut),
+                dpll: self.dpll.as_ref().map_or(Shut::No, DpllSlot::shut),
+                phc: card.phc.as_ref().map_or(Shut::No, |slot| slot.shut),
+            };
+            set(Counter::Shut, shuts.word());
             if let Some(slot) = &card.gnss {
                 let counters = slot.source.counters();
                 set(Counter::GnssBytes, slot.bytes);
@@ -613,6 +644,7 @@ impl Sources {
                     set(Counter::DpllOverruns, counters.overruns);
                     set(Counter::DpllResyncs, counters.resyncs);
                     set(Counter::DpllForeign, counters.foreign_clock_id);
+                    set(Counter::DpllRefused, counters.refused);
                 }
             }
         }

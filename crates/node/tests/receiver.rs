@@ -7,7 +7,8 @@ use tgm_core::{Instance, Port};
 use tgm_gnss::fanout::{Service, ServiceConfig};
 use tgm_gnss::{GnssSource, Setup, Spec};
 use tgm_node::shared::{Counter, Reader, Writer};
-use tgm_node::sources::{CardSources, GnssSlot, Sources};
+use tgm_node::shut::{Shut, Shuts};
+use tgm_node::sources::{CardSources, GnssSlot, PhcSlot, Sources};
 use tgm_time::Time;
 
 fn source() -> Box<GnssSource> {
@@ -58,4 +59,32 @@ fn readers_of_a_receiver_are_counted() {
     assert_eq!(silent, [0, 0], "the other card has no service");
     drop((streams, service));
     let _ = std::fs::remove_dir_all(&folder);
+}
+
+/// Why a device is not open reaches whoever writes logs.
+#[test]
+fn why_a_device_is_shut_is_in_the_shared_memory() {
+    let mut gnss = GnssSlot::new(source());
+    assert!(gnss.open_now(Time::ZERO).is_some());
+    let mut phc = PhcSlot::new("/dev/null".into(), 0, Instance(0), Port(0));
+    assert!(phc.open_now().is_err());
+    let sources = Sources {
+        cards: vec![CardSources {
+            phc: Some(phc),
+            gnss: Some(gnss),
+        }],
+        ..Sources::default()
+    };
+    let writer = Writer::create(1, Time::ZERO).unwrap();
+    let reader = Reader::open(writer.snapshot_file(), writer.ring_file()).unwrap();
+    sources.count(&writer);
+    let counters = reader.counters(0);
+    let told = Shuts::from_word(counters[Counter::Shut as usize]);
+    let expected = Shuts {
+        gnss: Shut::NoDevice,
+        phc: Shut::Other,
+        dpll: Shut::No,
+    };
+    assert_eq!(told, expected);
+    assert_eq!(counters[Counter::GnssUp as usize], 1);
 }

@@ -13,6 +13,7 @@ use tgm_hwtest::rig::Rig;
 use tgm_node::Hardware;
 use tgm_node::clock::{Clock, boottime};
 use tgm_node::shared::{Counter, Next, Reader, Writer};
+use tgm_node::shut::Shuts;
 use tgm_node::sources::{CardSources, DpllSlot, GnssSlot, PhcSlot, Sources};
 use tgm_phc::{Edge, Phc};
 use tgm_time::{Nanos, Seconds};
@@ -102,6 +103,11 @@ impl Node {
         let phc = Phc::open_writable(&rig.card().phc).unwrap();
         phc.request_extts(PULSE, Edge::Rising).unwrap();
         self.phc = Some(phc);
+    }
+
+    /// Closes the clock that [`Node::ready`] opened.
+    pub fn forget_clock(&mut self) {
+        self.phc = None;
     }
 
     /// A node on a card that is not made ready: it opens devices only, and goes on if it may not.
@@ -229,6 +235,11 @@ impl Node {
 
     pub fn count(&self, counter: Counter) -> u64 {
         self.ring.counters(0)[counter as usize]
+    }
+
+    /// Why sources are not open.
+    pub fn shuts(&self) -> Shuts {
+        Shuts::from_word(self.count(Counter::Shut))
     }
 
     /// New values of a kind of event from the `from`th event on, in order.

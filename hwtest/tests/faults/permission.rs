@@ -8,13 +8,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use nix::unistd::{Uid, geteuid, seteuid};
-use tgm_core::{Instance, Port, TgmState};
+use tgm_core::{EventKind, Instance, Port, TgmState};
 use tgm_dpll::{Control, Error, Monitor, Options, ReadOutcome, Routes};
 use tgm_gnss::OpenError as GnssError;
 use tgm_gnss::{GnssSource, Setup, Spec};
 use tgm_hwtest::rig::{Rig, rig, skipped};
 use tgm_node::clock::boottime;
 use tgm_node::shared::Counter;
+use tgm_node::shut::{Shut, Shuts};
 use tgm_phc::{ExttsReader, OffsetMeter, OpenError, Phc, SharedQueue};
 
 use crate::node::{Node, PATIENCE, PULSE, needs};
@@ -155,13 +156,69 @@ fn a_node_starts_without_permission_and_locks_once_it_has_it() {
     node.run(Duration::from_secs(3));
     let ups = |node: &Node| [Counter::GnssUp, Counter::PhcUp].map(|counter| node.count(counter));
     assert_eq!(ups(&node), [1, 1]);
+    let refused = Shuts {
+        gnss: Shut::Permission,
+        dpll: Shut::Permission,
+        phc: Shut::Permission,
+    };
+    println!("{}: {:?}", rig.kernel, node.shuts());
+    assert_eq!(node.shuts(), refused);
+    assert!(node.count(Counter::DpllRefused) > 0);
     assert!(node.is(TgmState::FreeRun));
     modes.set(0o644);
     node.until("both are opened", |node| ups(node) == [2, 2]);
+    assert_eq!((node.shuts().gnss, node.shuts().phc), (Shut::No, Shut::No));
     drop(nobody);
     node.ready(&rig);
     node.lock(&rig);
     assert_eq!(node.seen().class(), 6);
+}
+
+/// What happens to a service that runs as a user when a driver is reloaded and nobody gives the new nodes to that user.
+#[test]
+fn nodes_that_come_back_shut_are_told_and_opened_once_they_are_given() {
+    const NAME: &str = "nodes_that_come_back_shut_are_told_and_opened_once_they_are_given";
+    let needs = needs(&["reload"]);
+    let Some(rig) = rig(NAME, &needs) else { return };
+    if !is_root(NAME) {
+        return;
+    }
+    let modes = Modes::of(&rig);
+    modes.set(0o644);
+    let mut node = Node::start(&rig);
+    node.lock(&rig);
+    let before = node.told.len();
+    node.forget_clock(); // which would keep its number
+    let nobody = Nobody::become_it();
+    // The nodes get other numbers, since this process has the old ones open; once it has closed them, they are free again.
+    as_root(|| rig.control("reload").unwrap());
+    node.until("both are gone", |node| {
+        [node.shuts().gnss, node.shuts().phc] == [Shut::NoDevice; 2]
+    });
+    assert_ne!(node.seen().class(), 6);
+    as_root(|| rig.control("reload").unwrap());
+    modes.set(0o600);
+    node.until("the permission is missed", |node| {
+        [node.shuts().gnss, node.shuts().phc] == [Shut::Permission; 2]
+    });
+    let seen = node.seen();
+    println!(
+        "{}: {:?}, {:?}, class {}; lock states {:?}",
+        rig.kernel,
+        node.shuts(),
+        seen.card.state,
+        seen.class(),
+        node.values(EventKind::LockState, before)
+    );
+    assert_ne!(seen.class(), 6);
+    modes.set(0o644);
+    node.until("both are open", |node| {
+        [node.shuts().gnss, node.shuts().phc] == [Shut::No; 2]
+    });
+    drop(nobody);
+    node.ready(&rig);
+    node.lock(&rig);
+    assert_eq!((node.seen().class(), node.shuts()), (6, Shuts::default()));
 }
 
 #[test]

@@ -83,6 +83,10 @@ pub enum Counter {
     PinForeign = 28,
     /// Times that a pin could not be found, read or changed.
     PinFailures = 29,
+    /// Requests that the dpll family refused, dumps for want of CAP_NET_ADMIN among them.
+    DpllRefused = 30,
+    /// Why the card's sources are not open: [`crate::shut::Shuts::word`].
+    Shut = 31,
 }
 
 /// The shared memory could not be made, or a table is full.

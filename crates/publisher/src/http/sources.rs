@@ -6,6 +6,7 @@ use tgm_metrics::{Family, Kind, Sample};
 use tgm_node::processes::ProcessRead;
 use tgm_node::shared::layout::{COUNTERS, LINE_WORDS};
 use tgm_node::shared::{AnnounceRead, Counter, WireRead};
+use tgm_node::shut::Shuts;
 
 use crate::feed::{Feed, FeedCounts};
 
@@ -119,6 +120,11 @@ const COUNTED: [(Counter, &[Row]); 5] = [
                 "tgm_dpll_foreign_total",
                 "Messages about boards that are not ours.",
             ),
+            (
+                Counter::DpllRefused,
+                "tgm_dpll_refused_total",
+                "Requests that the kernel refused, dumps for want of CAP_NET_ADMIN among them.",
+            ),
         ],
     ),
     (
@@ -214,7 +220,7 @@ fn kind(name: &str) -> Kind {
 }
 
 /// Names of the sources, in the order of [`COUNTED`]; the last two of those are none.
-const SOURCES: [&str; 3] = ["gnss", "dpll", "phc"];
+const SOURCES: [&str; 3] = Shuts::NAMES;
 /// What an `…Up` counter says of a source that is not configured, and of one that is open.
 const NOT_CONFIGURED: u64 = 0;
 const OPEN: u64 = 2;
@@ -248,6 +254,21 @@ impl<'a> Table<'a> {
                 })
             })
             .collect();
+        let shuts: Vec<([(&str, &str); 2], f64)> = self
+            .cards
+            .iter()
+            .flat_map(|(iface, counters)| {
+                let shuts = Shuts::from_word(value(counters, Counter::Shut)).each();
+                COUNTED
+                    .iter()
+                    .zip(SOURCES)
+                    .zip(shuts)
+                    .filter_map(move |(((up, _), source), shut)| {
+                        let labels = [("iface", *iface), ("source", source)];
+                        (value(counters, *up) != NOT_CONFIGURED).then_some((labels, f64::from(shut as u8)))
+                    })
+            })
+            .collect();
         let labels: Vec<[(&str, &str); 1]> = self.cards.iter().map(|(iface, _)| [("iface", *iface)]).collect();
         let samples = |up: Counter, counter: Counter| -> Vec<Sample<'_>> {
             let configured = self
@@ -272,6 +293,10 @@ impl<'a> Table<'a> {
             .iter()
             .map(|(labels, value)| Sample { labels, value: *value })
             .collect();
+        let shuts: Vec<Sample<'_>> = shuts
+            .iter()
+            .map(|(labels, value)| Sample { labels, value: *value })
+            .collect();
         let attached = [Sample {
             labels: &[],
             value: number(attached),
@@ -287,6 +312,12 @@ impl<'a> Table<'a> {
             help: "1 while a configured source is open.",
             kind: Kind::Gauge,
             samples: &ups,
+        });
+        families.push(Family {
+            name: "tgm_source_shut",
+            help: "Why a configured source is not open, or a dump refused: 1 no device, 2 permission, 3 in use, 4 other; 0: nothing is wrong.",
+            kind: Kind::Gauge,
+            samples: &shuts,
         });
         families.extend(counted.iter().map(|(name, help, samples)| Family {
             name,

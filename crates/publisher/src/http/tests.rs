@@ -9,6 +9,7 @@ use tgm_core::{Event, EventKind, Instance, Picture, Process};
 use tgm_node::processes::ProcessRead;
 use tgm_node::shared::layout::{COUNTERS, LINE_WORDS};
 use tgm_node::shared::{AnnounceRead, Counter, LineCounter, WireRead};
+use tgm_node::shut::{Shut, Shuts};
 use tgm_ocloud::{Api, Config, Hub, Truth};
 use tgm_time::Time;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -61,6 +62,11 @@ impl Sources for Node {
         counters[Counter::GnssUp as usize] = 2;
         counters[Counter::GnssBytes as usize] = 4711;
         counters[Counter::DpllUp as usize] = 1;
+        counters[Counter::Shut as usize] = Shuts {
+            dpll: Shut::Permission,
+            ..Shuts::default()
+        }
+        .word();
         if self.serves {
             counters[Counter::FanoutUp as usize] = 2;
             counters[Counter::FanoutReaders as usize] = 3;
@@ -389,6 +395,8 @@ async fn metrics_have_their_own_listener() {
         "tgm_node_attached_total 2",
         r#"tgm_source_up{iface="ens2f0",source="gnss"} 1"#,
         r#"tgm_source_up{iface="ens2f0",source="dpll"} 0"#,
+        r#"tgm_source_shut{iface="ens2f0",source="gnss"} 0"#,
+        r#"tgm_source_shut{iface="ens2f0",source="dpll"} 2"#,
         r#"tgm_gnss_bytes_total{iface="ens2f0"} 4711"#,
         r#"tgm_dpll_malformed_total{iface="ens2f0"} 0"#,
         "tgm_lines_too_long_total 3",
