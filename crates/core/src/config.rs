@@ -1,7 +1,6 @@
 //! What the core is told once: who is judged how, and within which limits.
 //!
-//! Some of what is chosen here waits for eyes that `tgmd` does not have yet: it feeds no quality of an EEC's input ([`OutOfSpec::Auto`]),
-//! and does not renew an Announce for its accuracy alone (`accuracy_from_estimate`).
+//! One thing that is chosen here waits: `tgmd` does not renew an Announce for its accuracy alone (`accuracy_from_estimate`).
 
 use tgm_time::{Nanos, Seconds};
 
@@ -137,6 +136,8 @@ pub struct Policy {
     pub compat: Compat,
     /// clockAccuracy in Holdover-In-Spec is that of the estimated offset, not 0xFE.
     pub accuracy_from_estimate: bool,
+    /// The instance has SyncE, which is told at this port: E6 and E7.
+    pub synce: Option<Port>,
 }
 
 /// What a follower that is worse than its leader does to its node.

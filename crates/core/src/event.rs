@@ -65,6 +65,10 @@ numbered! {
         Wire = 16, "on-wire";
         /// What is announced of a leap second to come. [`LeapNotice`] number.
         Leap = 17, "leap-second";
+        /// E6: SyncE of an instance. [`crate::ClockState`] number.
+        SynceState = 18, "synce-lock-state";
+        /// E7: the quality level that SyncE sends: [`crate::synce::QualityLevel::value`].
+        SynceQuality = 19, "synce-clock-quality";
     }
 }
 
@@ -151,7 +155,7 @@ impl EventKind {
     pub fn word(self, value: i64) -> Option<&'static str> {
         let number = u8::try_from(value).ok()?;
         match self {
-            EventKind::LockState | EventKind::OsClockState | EventKind::SyncState => {
+            EventKind::LockState | EventKind::OsClockState | EventKind::SyncState | EventKind::SynceState => {
                 ClockState::from_metric(number).map(ClockState::name)
             }
             EventKind::GnssState => GnssState::from_number(number).map(GnssState::name),

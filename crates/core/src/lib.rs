@@ -58,5 +58,5 @@ pub use process::Process;
 pub use status::{
     Antenna, ClockClass, ClockState, DpllKind, GnssFix, GnssState, InputQuality, Jamming, LockStatus, Spoofing,
 };
-pub use view::{CardView, InstanceView, Names, NodeView, Picture};
+pub use view::{CardView, InstanceView, Names, NodeView, Picture, SynceView};
 pub use wire::OnWire;

@@ -2,6 +2,7 @@
 
 mod keep;
 mod leap;
+mod synce;
 mod views;
 mod wire;
 
@@ -22,6 +23,7 @@ use crate::relay::Relay;
 use crate::soonest::Soonest;
 use crate::status::{ClockClass, ClockState};
 use crate::wire::Wires;
+use synce::Synce;
 
 /// The present, read by whoever has clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +49,7 @@ struct InstanceState {
     contradictory: bool,
     /// Why it is in the state that it tells first.
     beginning: Cause,
+    synce: Synce,
 }
 
 /// What a card last told.
@@ -142,6 +145,7 @@ impl Core {
                 class: None,
                 contradictory: false,
                 beginning: Cause::Start,
+                synce: Synce::default(),
             });
         }
         let owner = |instance| {
@@ -219,6 +223,7 @@ impl Core {
             }
             Reading::Process { process, up } => self.process(now, observation, process, up, sink),
             Reading::Wire(state) => self.wire(now, observation, state, sink),
+            Reading::SynceQuality { level } => self.sends_level(now, observation, level, sink),
             Reading::SystemClock { offset, .. } => {
                 // The system's clock is held against one PHC, the first card's.
                 let leader = self.cards.first().and_then(Option::as_ref);
@@ -332,6 +337,7 @@ impl Core {
             };
             self.follow(now, now.mono, instance.config.instance, &mut sink);
             self.conclude(now, now.mono, instance.config.instance, None, &mut sink);
+            self.tell_synce(now, now.mono, instance.config.instance, &mut sink);
         }
         self.conclude_node(now, now.mono, Cause::Stale, &mut sink);
         for index in 0..self.count {
@@ -372,6 +378,7 @@ impl Core {
         } else if requalified {
             self.conclude(now, at, instance, Some(Cause::Reported), sink);
         }
+        self.tell_synce(now, at, instance, sink);
     }
 
     /// Another card is Locked.

@@ -8,6 +8,7 @@ use crate::process::Process;
 use crate::status::{
     Antenna, ClockClass, ClockState, DpllKind, GnssFix, GnssState, InputQuality, Jamming, LockStatus, Spoofing,
 };
+use crate::synce::QualityLevel;
 use crate::wire::OnWire;
 
 /// One thing that one source saw at one moment.
@@ -119,6 +120,11 @@ pub enum Reading {
         process: Process,
         /// It runs.
         up: bool,
+    },
+    /// The quality level that SyncE is said to send, by whoever sends it (synce4l), for an instance; `None`: nobody sends one any more.
+    SynceQuality {
+        /// The level.
+        level: Option<QualityLevel>,
     },
     /// What the port sends, as a witness beside it says; told with each change.
     Wire(OnWire),

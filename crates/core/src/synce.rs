@@ -40,6 +40,22 @@ pub struct QualityLevel {
     pub extended: u8,
 }
 
+impl QualityLevel {
+    /// DNU in option 1, DUS in option 2: not to be used. What nobody sends any more is received as such (G.781 clause 5.5).
+    pub const DO_NOT_USE: QualityLevel = level(0xf, NO_CODE);
+
+    /// As one number: the enhanced code above the SSM code.
+    pub const fn value(self) -> i64 {
+        self.ssm as i64 | (self.extended as i64) << 8
+    }
+
+    /// From that number; `None` for another.
+    pub fn from_value(value: i64) -> Option<Self> {
+        let [ssm, extended] = u16::try_from(value).ok()?.to_le_bytes();
+        Some(QualityLevel { ssm, extended })
+    }
+}
+
 /// Enhanced SSM code of everything that has none of its own.
 const NO_CODE: u8 = 0xff;
 /// Of a PRTC.
@@ -69,6 +85,16 @@ pub const fn quality_level(state: TgmState, option: NetworkOption, clock: Equipm
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_level_is_one_number_and_back() {
+        for level in [QualityLevel::DO_NOT_USE, level(0x2, PRTC), level(0, 0)] {
+            assert_eq!(QualityLevel::from_value(level.value()), Some(level));
+        }
+        assert_eq!(QualityLevel::DO_NOT_USE.value(), 0xff0f);
+        assert_eq!(QualityLevel::from_value(-1), None);
+        assert_eq!(QualityLevel::from_value(0x1_0000), None);
+    }
 
     #[test]
     fn func_tgm014_r1_each_state_has_its_level() {

@@ -6,6 +6,7 @@ use crate::announce::{Announce, TgmState};
 use crate::ids::{Instance, Port};
 use crate::learn::Forecast;
 use crate::status::{Antenna, ClockClass, ClockState, GnssState, Jamming, Spoofing};
+use crate::synce::QualityLevel;
 
 /// One card. The small fields lie together and in the order of the words in shared memory, so that a word is stored at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +91,19 @@ pub struct InstanceView {
     pub offset: Option<Nanos>,
     /// What ptp4l should announce; `None` for a relayed instance.
     pub announce: Option<Announce>,
+    /// SyncE beside it; `None` where there is none.
+    pub synce: Option<SynceView>,
+}
+
+/// SyncE of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SynceView {
+    /// Where it is told.
+    pub port: Port,
+    /// E6.
+    pub state: ClockState,
+    /// E7: the quality level that is sent; `None` while nobody has said.
+    pub level: Option<QualityLevel>,
 }
 
 /// The node.

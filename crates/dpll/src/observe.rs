@@ -3,24 +3,38 @@
 //! * Lock status: each device message of an EEC or PPS device, also one without a status (which says nothing).
 //! * Phase: each pin message that carries the phase of the PPS device's active input. Absent is absent.
 //! * Temperature: of an EEC device, where its driver tells one with what it notifies.
+//! * Quality: the category of the clock that an EEC device says to be (`clock-quality-level`), where its driver tells it.
 //! * Input: whether the PPS device follows any pin; on change, and after each whole dump.
 //! * Gone: a device was deleted, or a whole dump no longer knows it.
 //!
 //! The active input of a device is a pin of the same board that the device sees as an input and as connected, or, where the kernel
 //! tells, as operationally active.
 
-use tgm_core::{DpllKind, Instance, Observation, Origin, Port, Reading};
+use tgm_core::{DpllKind, InputQuality, Instance, Observation, Origin, Port, Reading};
 use tgm_sys::dpll::cmd;
 use tgm_time::{Mono, Time};
 
 use crate::attrs::Malformed;
 use crate::counters::Counters;
 use crate::device::DeviceMsg;
-use crate::kinds::DpllType;
+use crate::kinds::{ClockQualityLevel, DpllType};
 use crate::pin::{ParentDevice, PinMsg};
 use crate::route::Routes;
 use crate::table::{Device, Table};
 use crate::watch::{Watch, Watches};
+
+/// The category of a clock by the levels that a device tells of it (G.781 table 5-2; G.8275.1 table 2). Of several, which are of different
+/// options, the worst counts: a class must not claim more than each of them. An equipment clock's own levels are no category.
+fn quality(levels: &[ClockQualityLevel]) -> InputQuality {
+    use ClockQualityLevel::{ItuOpt1Eprc, ItuOpt1Eprtc, ItuOpt1Prc, ItuOpt1Prtc, ItuOpt1SsuA, ItuOpt1SsuB};
+    let category = |level: &ClockQualityLevel| match level {
+        ItuOpt1Prc | ItuOpt1Prtc | ItuOpt1Eprtc | ItuOpt1Eprc => InputQuality::Category1,
+        ItuOpt1SsuA => InputQuality::Category2,
+        ItuOpt1SsuB => InputQuality::Category3,
+        _ => InputQuality::Unknown,
+    };
+    levels.iter().map(category).min().unwrap_or_default()
+}
 
 /// What a message asks of the monitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,6 +142,11 @@ impl Observer {
         if let Some(dpll) = kind(&device) {
             let status = msg.lock_status;
             sink(observation(now, route, Reading::DpllLock { dpll, status, origin }));
+        }
+        // One that told it once and does no more has none. How good the clock is is asked of the one that carries frequency.
+        if device.told_quality && device.dpll_type == Some(DpllType::Eec) {
+            let quality = quality(msg.clock_quality_level.as_slice());
+            sink(observation(now, route, Reading::EecQuality { quality, origin }));
         }
         // Of one device of a board: they sit beside the same oscillator.
         if let (Some(millicelsius), Some(DpllType::Eec), Origin::Notification) = (msg.temp, device.dpll_type, origin) {

@@ -33,6 +33,8 @@ pub struct Device {
     pub temp: Option<i32>,
     /// Whether it was last reported to follow an input.
     pub follows: Option<bool>,
+    /// It has told how good its clock is.
+    pub told_quality: bool,
     round: u32,
 }
 
@@ -156,6 +158,7 @@ impl Table {
             mode: None,
             temp: None,
             follows: None,
+            told_quality: false,
             round: self.round,
         };
         let device = place(&mut self.devices, MAX_DEVICES, |device| device.id == id, || fresh)?;
@@ -171,6 +174,7 @@ impl Table {
             device.lock_status = msg.lock_status;
             device.lock_status_error = msg.lock_status_error; // comes and goes with the status
         }
+        device.told_quality |= !msg.clock_quality_level.as_slice().is_empty();
         Ok(*device)
     }
 

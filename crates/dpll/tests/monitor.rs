@@ -10,10 +10,10 @@ use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, sendto, setsockopt, socket, sockopt,
 };
-use tgm_core::{DpllKind, Instance, LockStatus, Observation, Origin, Port, Reading};
-use tgm_dpll::encode::message;
+use tgm_core::{DpllKind, InputQuality, Instance, LockStatus, Observation, Origin, Port, Reading};
+use tgm_dpll::encode::{AttrWriter, message};
 use tgm_dpll::{Monitor, Options, ReadOutcome, Routes};
-use tgm_sys::dpll::{a_pin, cmd};
+use tgm_sys::dpll::{a, a_pin, cmd};
 use tgm_time::{Femtos, Mono, Time};
 
 fn read(monitor: &mut Monitor, now: Time<Mono>) -> Vec<Reading> {
@@ -84,6 +84,48 @@ fn a_notification_is_told_as_one() {
     ];
     assert_eq!(read(&mut monitor, at(7)), expected);
     assert_eq!((monitor.heard(), monitor.counters().notifications), (Some(at(7)), 3));
+}
+
+#[test]
+fn how_good_an_eecs_clock_is_is_told_until_its_driver_says_so_no_more() {
+    let (kernel, mut monitor) = settled();
+    let told = |id, kind, levels: &'static [u32]| {
+        kernel.notify(cmd::DEVICE_CHANGE_NTF, move |w: &mut AttrWriter<'_>| {
+            device(id, BOARD, kind, Some(3))(w);
+            for level in levels {
+                w.u32(a::CLOCK_QUALITY_LEVEL, *level);
+            }
+        });
+    };
+    let mut quality = || {
+        let seen = read(&mut monitor, at(1));
+        let mut qualities = seen.into_iter().filter_map(|reading| match reading {
+            Reading::EecQuality { quality, origin } => Some((quality, origin)),
+            _ => None,
+        });
+        qualities.next()
+    };
+    let category = |category| Some((category, Origin::Notification));
+    for (levels, expected) in [
+        (&[][..], None), // the usual card
+        (&[1], category(InputQuality::Category1)),
+        (&[5], category(InputQuality::Category1)),
+        (&[6], category(InputQuality::Category1)),
+        (&[8], category(InputQuality::Category1)),
+        (&[2], category(InputQuality::Category2)),
+        (&[3], category(InputQuality::Category3)),
+        (&[1, 3], category(InputQuality::Category3)), // the worst of several counts
+        (&[4], category(InputQuality::Unknown)),
+        (&[7], category(InputQuality::Unknown)),
+        (&[99], category(InputQuality::Unknown)),
+        (&[1], category(InputQuality::Category1)),
+        (&[], category(InputQuality::Unknown)), // it was told, and is no more
+    ] {
+        told(0, 2, levels);
+        assert_eq!(quality(), expected, "{levels:?}");
+    }
+    told(PPS, 1, &[1]);
+    assert_eq!(quality(), None, "a clock for phase carries no frequency");
 }
 
 #[test]

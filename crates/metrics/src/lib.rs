@@ -17,6 +17,7 @@ mod promtool;
 mod publisher;
 mod registry;
 mod seed;
+mod synce;
 #[cfg(test)]
 mod testing;
 
@@ -62,6 +63,7 @@ pub fn render(scrape: &Scrape<'_>, out: &mut Vec<u8>) {
     if let Some(picture) = scrape.picture {
         seed::write(&mut page, picture, scrape.node, scrape.labels);
         cards::write(&mut page, picture);
+        synce::write(&mut page, picture);
     }
     publisher::write(&mut page, scrape.picture, &scrape.counters);
     cne::write(&mut page, scrape.node, &scrape.counters.api);

@@ -47,6 +47,7 @@ impl Scene {
                 class: Some(ClockClass(6)),
                 offset: Some(Nanos(-3)),
                 announce: None,
+                synce: None,
             }],
             cards: vec![CardView {
                 instance: Instance(0),

@@ -14,6 +14,7 @@ pub mod ptp4l;
 pub mod shared;
 pub mod shut;
 pub mod sources;
+pub mod synce;
 pub mod upstream;
 pub mod verdicts;
 pub mod wire;

@@ -20,6 +20,7 @@ use crate::processes::ProcessSource;
 use crate::ptp4l::{Found, Ptp4lSlot};
 use crate::shared::{Counter, Writer};
 use crate::shut::{Shut, Shuts};
+use crate::synce::SynceSource;
 use crate::upstream::UpstreamSlot;
 use crate::verdicts::VerdictSource;
 use crate::wire::WireSlot;
@@ -309,6 +310,8 @@ pub struct Sources {
     pub upstreams: Vec<UpstreamSlot>,
     /// The processes that somebody looks after.
     pub processes: Option<ProcessSource>,
+    /// What synce4l says it sends, if anybody asks it.
+    pub synce: Option<SynceSource>,
     /// Where what is wished of the cards' GNSS inputs goes, if anybody has hands.
     pub pins: Option<Arc<PinSlots>>,
     /// Where what the cards have learned goes, if anybody keeps it.
@@ -328,6 +331,7 @@ impl std::fmt::Debug for Sources {
             .field("wires", &self.wires)
             .field("upstreams", &self.upstreams)
             .field("processes", &self.processes)
+            .field("synce", &self.synce)
             .field("pins", &self.pins)
             .field("histories", &self.histories.is_some())
             .field("verdicts", &self.verdicts)
@@ -449,6 +453,9 @@ impl Sources {
         }
         if let Some(processes) = &mut self.processes {
             processes.due(now, see);
+        }
+        if let Some(synce) = &mut self.synce {
+            synce.due(now, see);
         }
         if let Some(verdicts) = &mut self.verdicts {
             verdicts.due(now, see);

@@ -33,9 +33,6 @@ pub enum AddressError {
         "{0}: addresses inside the node (a card or an instance before /sync) are not offered; events list all instances"
     )]
     Hierarchy(String),
-    /// Resources of SyncE.
-    #[error("{0}: SyncE is not observed by this version, so there is no state to tell")]
-    Unobserved(String),
     /// No such resource.
     #[error("{0} is no resource of this node; GET /publishers lists them")]
     Unknown(String),
@@ -81,7 +78,7 @@ impl Target {
             ["sync", "sync-status"] => Ok(Self::branch("/sync/sync-status")),
             ["sync", "ptp-status"] => Ok(Self::branch("/sync/ptp-status")),
             ["sync", "gnss-status"] => Ok(Self::branch("/sync/gnss-status")),
-            ["sync", "synce-status", ..] => Err(AddressError::Unobserved(address.to_owned())),
+            ["sync", "synce-status"] => Ok(Self::branch("/sync/synce-status")),
             ["sync", group, leaf] => Self::leaf(group, leaf).ok_or_else(unknown),
             [first, rest @ ..] if *first != "sync" && rest.contains(&"sync") => {
                 Err(AddressError::Hierarchy(address.to_owned()))
@@ -185,7 +182,7 @@ mod tests {
     fn branches_cover_what_is_below_them() {
         let all = Target::parse("/sync", NODE).unwrap();
         assert_eq!(all.exact, None);
-        assert_eq!(all.resources.iter().count(), 5);
+        assert_eq!(all.resources.iter().count(), 7);
         assert_eq!(Target::parse("/cluster/node/compute-1.example.com", NODE).unwrap(), all);
         assert_eq!(Target::parse("/./.", NODE).unwrap(), all);
         assert_eq!(
@@ -194,6 +191,8 @@ mod tests {
         );
         let ptp = Target::parse("/./compute-1.example.com/sync/ptp-status", NODE).unwrap();
         assert_eq!(ptp.resources.iter().count(), 2);
+        let synce = Target::parse("/sync/synce-status", NODE).unwrap();
+        assert_eq!(synce.resources.iter().count(), 2);
     }
 
     #[test]
@@ -216,17 +215,11 @@ mod tests {
             AddressError::Hierarchy(_)
         ));
         for address in [
-            "/sync/synce-status",
-            "/sync/synce-status/lock-state",
-            "/sync/synce-status/lock-state-extended",
-        ] {
-            assert!(matches!(why(address), AddressError::Unobserved(_)), "{address}");
-        }
-        for address in [
             "",
             "/",
             "/sync/nope",
             "/sync/nope/lock-state",
+            "/sync/synce-status/lock-state-extended",
             "/ptp",
             "/sync/ptp-status/lock-state/x",
             "/node",

@@ -27,7 +27,7 @@ impl Compat {
     /// The `value_type` of a number (v04.00, table of event values).
     pub(crate) const fn number_type(self, resource: Resource) -> &'static str {
         match (self, resource) {
-            (Compat::None, Resource::ClockClass) => "metric",
+            (Compat::None, Resource::ClockClass | Resource::SynceQuality) => "metric",
             _ => "decimal64.3",
         }
     }

@@ -11,6 +11,8 @@
 //! | lock-state | per instance `<alias>/master` notification, metric (offset in ns) |
 //! | clock-class | per instance `<alias>/master` metric, `value_type` as [`Compat`] says; the other publisher's pull answer says `<alias>/master/CLOCK_CLASS`, its push does not |
 //! | gnss-sync-status | per receiver `<alias>/master` notification, metric (time accuracy in ns), `<alias>/master/gpsFix` metric |
+//! | synce lock-state | per device `<device>/<interface>` notification |
+//! | synce clock-quality | per device `<device>/<interface>/Ql` metric (SSM code), `…/extQl` metric (enhanced SSM code, 255: none); the other publisher's pull answer spells the second `ExtQL`, without the node |
 //! | extensions | per card `<alias>/master` metric |
 //!
 //! Every value is a string. An offset that is not known is left out: no number stands in for it. While anything behind the event is
@@ -22,6 +24,7 @@
 
 use core::fmt::Write;
 
+use tgm_core::synce::QualityLevel;
 use tgm_core::{Alias, ClockState, GnssState, Names};
 use tgm_time::civil::Civil;
 use tgm_time::{Time, Utc};
@@ -198,13 +201,22 @@ pub(crate) fn values(
         address(out, members, |address| match resource {
             Resource::SyncState => write!(address, "{node}/sync/sync-status/sync-state"),
             Resource::OsClock => write!(address, "{node}/CLOCK_REALTIME"),
+            Resource::SynceState | Resource::SynceQuality => write!(address, "{node}/{}{what}", names.port(row.port)),
             _ => write!(address, "{node}/{}/master{what}", Alias(names.port(row.port))),
         });
         one(out, members, shown, envelope.compat.number_type(resource));
         out.push(b',');
     };
+    if resource == Resource::SynceQuality {
+        let level = QualityLevel::from_value(row.value).unwrap_or(QualityLevel::DO_NOT_USE);
+        value(Shown::Number(level.ssm.into()), "/Ql");
+        value(Shown::Number(level.extended.into()), "/extQl");
+        return;
+    }
     let state = match resource {
-        Resource::SyncState | Resource::OsClock | Resource::LockState => word(row.value, clock_state),
+        Resource::SyncState | Resource::OsClock | Resource::LockState | Resource::SynceState => {
+            word(row.value, clock_state)
+        }
         Resource::Gnss => word(row.value, gnss_state),
         _ => Shown::Number(row.value),
     };
@@ -277,6 +289,29 @@ mod tests {
         scene.instances[0].offset = None;
         let body = told(&scene, Resource::LockState);
         assert!(body.contains("LOCKED") && !body.contains("decimal64.3"), "{body}");
+    }
+
+    #[test]
+    fn func_tgm014_r3_synce_is_told_at_its_device_and_port() {
+        let of = |body: &str| -> Vec<[String; 4]> {
+            let value: serde_json::Value = serde_json::from_str(body).unwrap();
+            let text = |v: &serde_json::Value, name: &str| v[name].as_str().unwrap().to_owned();
+            let members = ["ResourceAddress", "data_type", "value_type", "value"];
+            let values = value["data"]["values"].as_array().unwrap().iter();
+            values.map(|v| members.map(|name| text(v, name))).collect()
+        };
+        let scene = Scene::with_synce();
+        let device = "/cluster/node/node1/synce1/ens2f0";
+        assert_eq!(
+            of(&told(&scene, Resource::SynceState)),
+            [[device, "notification", "enumeration", "LOCKED"]]
+        );
+        let level =
+            |kind: &str, value: &str| [&format!("{device}/{kind}"), "metric", "metric", value].map(str::to_owned);
+        assert_eq!(
+            of(&told(&scene, Resource::SynceQuality)),
+            [level("Ql", "2"), level("extQl", "32")]
+        );
     }
 
     #[test]

@@ -26,6 +26,7 @@ impl Row {
         match resource {
             Resource::SyncState | Resource::OsClock => true,
             Resource::LockState | Resource::ClockClass => self.instance == event.instance,
+            _ if resource.is_of_synce() => self.instance == event.instance,
             _ => self.port == event.port,
         }
     }
@@ -76,6 +77,22 @@ pub fn rows_of(resource: Resource, picture: &Picture<'_>, out: &mut Vec<Row>) {
                 fix: None,
             })
         })),
+        Resource::SynceState | Resource::SynceQuality => {
+            out.extend(picture.instances.iter().filter_map(|instance| {
+                let synce = instance.synce?;
+                let value = match resource {
+                    Resource::SynceState => i64::from(synce.state.metric()),
+                    _ => synce.level?.value(),
+                };
+                Some(Row {
+                    instance: instance.instance,
+                    port: synce.port,
+                    value,
+                    offset: None,
+                    fix: None,
+                })
+            }));
+        }
         Resource::Gnss => out.extend(cards(|card| Some(i64::from(card.gnss_state?.number())))),
         Resource::Frequency => out.extend(cards(|card| Some(i64::from(card.frequency)))),
         Resource::Phase => out.extend(cards(|card| Some(i64::from(card.phase)))),
@@ -199,6 +216,27 @@ mod tests {
     }
 
     #[test]
+    fn a_level_that_is_sent_anew_moves_its_row() {
+        let scene = Scene::with_synce();
+        let mut model = Model::default();
+        model.replace(&picture(&scene));
+        let sent = event(EventKind::SynceQuality, 0x2002, 0xff0b);
+        assert_eq!(model.apply(&sent, &picture(&scene)), Some(Resource::SynceQuality));
+        assert_eq!(
+            model.rows(Resource::SynceQuality),
+            [Row {
+                value: 0xff0b,
+                ..model.rows(Resource::SynceState)[0]
+            }]
+        );
+        assert_eq!(
+            model.apply(&event(EventKind::SynceState, 1, 1), &picture(&scene)),
+            None,
+            "told already"
+        );
+    }
+
+    #[test]
     fn what_nobody_told_has_no_row() {
         let mut scene = Scene::locked();
         scene.instances[0].lock_state = None;
@@ -207,7 +245,14 @@ mod tests {
         scene.cards[0].fix = -1;
         let mut model = Model::default();
         model.replace(&picture(&scene));
-        for resource in [Resource::LockState, Resource::Gnss, Resource::Nmea, Resource::Fix] {
+        for resource in [
+            Resource::LockState,
+            Resource::Gnss,
+            Resource::Nmea,
+            Resource::Fix,
+            Resource::SynceState,
+            Resource::SynceQuality,
+        ] {
             assert!(model.rows(resource).is_empty(), "{resource:?}");
         }
     }

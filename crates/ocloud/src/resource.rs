@@ -1,7 +1,7 @@
 //! The resources of this node and what each is called (O-RAN.WG6.O-Cloud Notification API v04.00, clauses on event types).
 //!
-//! Five of O-RAN's seven are offered. The two of SyncE are refused with the reason: this version observes no SyncE, and a made-up
-//! state would be worse than none. Beside them stand extensions of our own for the statuses that the OpenShift metrics know one by
+//! O-RAN's seven are offered; the two of SyncE have a state only where there is SyncE, and are refused with the reason elsewhere: a
+//! made-up state would be worse than none. Beside them stand extensions of our own for the statuses that the OpenShift metrics know one by
 //! one; only who asks for exactly one of them gets it, so a consumer of `/sync` sees O-RAN's events and nothing else.
 //!
 //! | resource | address | event type |
@@ -66,6 +66,12 @@ resources! {
     /// E5.
     Gnss GnssState false
         "/sync/gnss-status/gnss-sync-status" "event.sync.gnss-status.gnss-state-change";
+    /// E6.
+    SynceState SynceState false
+        "/sync/synce-status/lock-state" "event.sync.synce-status.synce-state-change";
+    /// E7.
+    SynceQuality SynceQuality false
+        "/sync/synce-status/clock-quality" "event.sync.synce-status.synce-clock-quality-change";
     /// EEC lock status.
     Frequency Frequency true
         "/sync/ptp-status/frequency-status" "event.sync.ptp-status.frequency-status-change";
@@ -84,6 +90,11 @@ resources! {
 }
 
 impl Resource {
+    /// One of SyncE: not every node has it, and none without it tells a state that stands for it.
+    pub const fn is_of_synce(self) -> bool {
+        matches!(self, Resource::SynceState | Resource::SynceQuality)
+    }
+
     /// Its place in [`Resource::ALL`].
     pub const fn index(self) -> usize {
         self as usize
@@ -158,8 +169,12 @@ mod tests {
     #[test]
     fn a_prefix_ends_at_a_segment() {
         let names = |prefix| Resources::below(prefix).iter().collect::<Vec<_>>();
-        assert_eq!(names("/sync").len(), 5);
-        assert_eq!(names("").len(), 5);
+        assert_eq!(names("/sync").len(), 7);
+        assert_eq!(names("").len(), 7);
+        assert_eq!(
+            names("/sync/synce-status"),
+            [Resource::SynceState, Resource::SynceQuality]
+        );
         assert_eq!(names("/sync/ptp-status"), [Resource::LockState, Resource::ClockClass]);
         assert_eq!(names("/sync/ptp"), []);
         assert_eq!(names("/sync/ptp-status/lock-state"), [Resource::LockState]);

@@ -266,7 +266,10 @@ impl Hub {
                 .collect();
             if initial.is_empty() && unset {
                 let simulated = present.is_any_simulated();
-                let bodies = target.resources.iter().filter(|resource| !resource.is_extension());
+                let bodies = target
+                    .resources
+                    .iter()
+                    .filter(|one| !one.is_extension() && !one.is_of_synce());
                 initial = bodies
                     .map(|resource| (resource, self.unset(resource, simulated), simulated))
                     .collect();

@@ -1,8 +1,9 @@
 //! A node of one card for tests.
 
+use tgm_core::synce::QualityLevel;
 use tgm_core::{
     Antenna, CardView, Cause, ClockClass, ClockState, Event, EventKind, GnssState, Instance, InstanceView, Jamming,
-    Names, NodeView, Picture, Port, Spoofing, TgmState, TimeSource,
+    Names, NodeView, Picture, Port, Spoofing, SynceView, TgmState, TimeSource,
 };
 use tgm_time::{Nanos, Time};
 
@@ -19,6 +20,7 @@ impl Names for Scene {
     fn port(&self, port: Port) -> &str {
         match port {
             Port(7) => &self.iface,
+            Port(9) => "synce1/ens2f0",
             _ => "unknown",
         }
     }
@@ -49,6 +51,7 @@ impl Scene {
                 class: Some(ClockClass(6)),
                 offset: Some(Nanos(-3)),
                 announce: None,
+                synce: None,
             }],
             cards: vec![CardView {
                 instance: Instance(0),
@@ -88,6 +91,20 @@ impl Scene {
     }
 }
 
+#[allow(dead_code)] // not every test has SyncE
+impl Scene {
+    /// The same with SyncE.
+    pub fn with_synce() -> Self {
+        let mut scene = Scene::locked();
+        scene.instances[0].synce = Some(SynceView {
+            port: Port(9),
+            state: ClockState::Locked,
+            level: Some(QualityLevel { ssm: 2, extended: 0x20 }),
+        });
+        scene
+    }
+}
+
 /// The scene as a picture.
 pub fn picture(scene: &Scene) -> Picture<'_> {
     Picture {
@@ -109,7 +126,11 @@ pub fn event(kind: EventKind, old: i64, new: i64) -> Event {
         kind,
         cause: Cause::Reported,
         instance: Instance(0),
-        port: if of_node { Port::NODE } else { Port(7) },
+        port: match kind {
+            _ if of_node => Port::NODE,
+            EventKind::SynceState | EventKind::SynceQuality => Port(9),
+            _ => Port(7),
+        },
         old,
         new,
         offset: matches!(kind, EventKind::LockState).then_some(Nanos(-3)),

@@ -148,7 +148,7 @@ struct Node {
 
 impl Node {
     fn start(
-        built: Built,
+        mut built: Built,
         continuity: Option<Continuity>,
         (tended, lines): (Tended, Option<Lines>),
         config: Option<(PathBuf, Config)>,
@@ -165,7 +165,9 @@ impl Node {
             wake: woken,
         };
         let processes = tended.start(&given)?;
-        let synce = config.as_ref().map(|(_, config)| Synce::start(config, &given));
+        let synce = config
+            .as_ref()
+            .map(|(_, config)| Synce::start(config, &given, &mut built.sources));
         let synce = synce.transpose()?.flatten();
         let stopped = OwnedFd::from(stopped);
         let (reloader, told, orders) = Reloader::new(

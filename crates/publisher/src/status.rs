@@ -69,6 +69,11 @@ fn instance(view: &InstanceView, picture: &Picture<'_>, feed: &Feed) -> Value {
         "processes": processes(feed, view.instance),
         "ptp4l": ptp4l.mode_name().map(|mode| told_by_ptp4l(mode, &ptp4l)),
         "wire": wires::of(&wires, view.instance, picture.names),
+        "synce": view.synce.map(|synce| json!({
+            "state": state(Some(synce.state)),
+            "ssm": synce.level.map(|level| level.ssm),
+            "extended_ssm": synce.level.map(|level| level.extended),
+        })),
         "upstream": upstream.asked.then(|| told_of_upstream(&upstream)),
     })
 }

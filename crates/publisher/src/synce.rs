@@ -3,10 +3,14 @@
 //!
 //! A level is set when it changes, and every five seconds: a synce4l that started anew knows nothing of it. A hardware thread that has not
 //! turned for ten seconds counts as Free-Run, and so does the end of tgmd.
+//!
+//! Each second it is asked which level it sends, which is what the hardware thread hears of; one that has not said so for its
+//! `downtime_threshold_s` sends none.
 
 use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -15,6 +19,8 @@ use tgm_core::{CardView, ClockState, Instance as Id, InstanceView, TgmState};
 use tgm_linuxptp::synce4l;
 use tgm_node::clock::boottime;
 use tgm_node::shared::Reader;
+use tgm_node::sources::Sources;
+use tgm_node::synce::{SynceSlots, SynceSource};
 use tgm_time::Nanos;
 use tracing::{info, warn};
 
@@ -30,6 +36,8 @@ const LOOKS: u8 = 250;
 const AGAIN: Duration = Duration::from_secs(5);
 /// How soon after a failure.
 const RETRY: Duration = Duration::from_secs(1);
+/// How often it is asked what it sends.
+const ASKS: Duration = Duration::from_secs(1);
 /// A hardware thread that does not turn for this long backs nothing any more.
 const DEAD_AFTER: Nanos = Nanos::from_secs(10);
 
@@ -39,8 +47,14 @@ struct Source {
     instance: Id,
     name: String,
     settings: Settings,
+    /// How long it may say nothing.
+    patience: Duration,
     /// What was last tried, when, and why it failed, if it did.
     tried: Option<(QualityLevel, Instant, Option<String>)>,
+    /// When it was last asked what it sends.
+    asked: Option<Instant>,
+    /// When it last said so.
+    heard: Option<Instant>,
 }
 
 impl Source {
@@ -66,6 +80,33 @@ impl Source {
         });
         if due {
             self.set(level);
+        }
+    }
+
+    /// Asks which level it sends, if that is due, and tells the hardware thread.
+    fn listen(&mut self, slots: &SynceSlots) {
+        let set = matches!(self.tried, Some((_, _, None)));
+        let Some(socket) = self.settings.socket.as_ref().filter(|_| set) else {
+            return self.miss(slots);
+        };
+        if self.asked.is_some_and(|at| at.elapsed() < ASKS) {
+            return;
+        }
+        let answer = synce4l::get(socket, &self.settings.device);
+        self.asked = Some(Instant::now());
+        match answer {
+            Ok(level) => {
+                self.heard = self.asked;
+                slots.set(self.instance, Some(level));
+            }
+            Err(_) => self.miss(slots), // setting, which is tried again, says what is wrong
+        }
+    }
+
+    /// It says nothing.
+    fn miss(&self, slots: &SynceSlots) {
+        if self.heard.is_some_and(|at| at.elapsed() >= self.patience) {
+            slots.set(self.instance, None);
         }
     }
 
@@ -125,28 +166,33 @@ pub struct Synce {
 }
 
 impl Synce {
-    /// Starts it; `None`: no instance has SyncE.
-    pub fn start(config: &Config, given: &Given) -> Result<Option<Self>, Fatal> {
+    /// Starts it, and gives `sources` what it hears; `None`: no instance has SyncE.
+    pub fn start(config: &Config, given: &Given, sources: &mut Sources) -> Result<Option<Self>, Fatal> {
         let runtime = |error: &dyn std::fmt::Display| Fatal::Runtime(format!("SyncE: {error}"));
         let instances = (0..).zip(&config.instances);
-        let sources = instances.filter(|(_, instance)| instance.synce.socket.is_some());
-        let sources: Vec<Source> = sources
+        let told = instances.filter(|(_, instance)| instance.synce.socket.is_some());
+        let told: Vec<Source> = told
             .map(|(number, instance)| Source {
                 instance: Id(number),
                 name: instance.name.clone(),
                 settings: instance.synce.clone(),
+                patience: Duration::from_secs(instance.process.synce4l.downtime_threshold_s.unsigned_abs()),
                 tried: None,
+                asked: None,
+                heard: None,
             })
             .collect();
-        if sources.is_empty() {
+        if told.is_empty() {
             return Ok(None);
         }
+        let slots = Arc::new(SynceSlots::default());
+        sources.synce = Some(SynceSource::new(slots.clone()));
         let reader = Reader::open(given.snapshot.as_fd(), given.ring.as_fd()).map_err(|error| runtime(&error))?;
         let (stop, stopped) = UnixStream::pair().map_err(|error| runtime(&error))?;
         let thread = std::thread::Builder::new()
             .name("synce".into())
             .stack_size(STACK)
-            .spawn(move || run(sources, reader, &stopped));
+            .spawn(move || run(told, reader, &slots, &stopped));
         Ok(Some(Synce {
             thread: thread.map_err(|error| runtime(&error))?,
             stop,
@@ -164,13 +210,14 @@ impl Synce {
     }
 }
 
-fn run(mut sources: Vec<Source>, mut reader: Reader, stopped: &UnixStream) -> Vec<Source> {
+fn run(mut sources: Vec<Source>, mut reader: Reader, slots: &SynceSlots, stopped: &UnixStream) -> Vec<Source> {
     loop {
         let silent = boottime().is_ok_and(|now| now.since(reader.heartbeat()) >= DEAD_AFTER);
         if let Ok(snapshot) = reader.snapshot() {
             for source in &mut sources {
                 if let Some(state) = state(source.instance, &snapshot.instances, &snapshot.cards) {
                     source.turn(if silent { TgmState::FreeRun } else { state });
+                    source.listen(slots);
                 }
             }
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use tgm_core::leap::{LeapAhead, LeapWord};
+use tgm_core::synce::QualityLevel;
 use tgm_core::{Antenna, ClockClass, ClockState, DpllKind, GnssFix, Jamming, LockStatus, Process, Spoofing};
 use tgm_time::{Nanos, Seconds};
 
@@ -83,6 +84,8 @@ pub enum Fault {
     Process(Process, bool),
     /// The room gets warmer at once by so many kelvin; the oscillator follows in its own time.
     Warm(i32),
+    /// synce4l says that it sends this quality level; `None`: it says nothing any more.
+    SynceSends(Option<QualityLevel>),
     /// Another daemon's verdict, for an instance judged by relay. `None`: the message told none.
     Verdict(Option<ClockState>, Option<ClockClass>),
 }
@@ -130,6 +133,8 @@ impl Fault {
         "upstream lost|silent",
         "process ts2phc|ptp4l|phc2sys|synce4l|dpll-monitor|gnss-monitor down|up",
         "temperature step ±KELVIN",
+        "synce sends SSM EXTENDED",
+        "synce silent",
         "verdict LOCKED|HOLDOVER|FREERUN|- CLASS|-",
     ];
 
@@ -195,6 +200,11 @@ impl Fault {
             ["upstream", "silent"] => Fault::UpstreamSilent,
             ["process", which, "down"] => Fault::Process(Process::from_name(which)?, true),
             ["process", which, "up"] => Fault::Process(Process::from_name(which)?, false),
+            ["synce", "sends", ssm, extended] => Fault::SynceSends(Some(QualityLevel {
+                ssm: ssm.parse().ok().filter(|ssm| *ssm <= 15)?,
+                extended: extended.parse().ok()?,
+            })),
+            ["synce", "silent"] => Fault::SynceSends(None),
             ["temperature", "step", kelvin] => Fault::Warm(kelvin.parse().ok().filter(|k: &i32| k.abs() <= 100)?),
             ["verdict", state, class] => Fault::Verdict(
                 unless_dash(state, |word| {
@@ -328,6 +338,8 @@ impl fmt::Display for Fault {
             Fault::Process(process, down) => {
                 write!(f, "process {} {}", process.name(), if down { "down" } else { "up" })
             }
+            Fault::SynceSends(Some(level)) => write!(f, "synce sends {} {}", level.ssm, level.extended),
+            Fault::SynceSends(None) => f.write_str("synce silent"),
             Fault::Warm(kelvin) => write!(f, "temperature step {kelvin}"),
             Fault::Verdict(state, class) => {
                 write!(f, "verdict {} ", state.map_or("-", ClockState::name))?;

@@ -161,6 +161,7 @@ fn corrupt(what: Reading, rng: &mut Rng) -> Reading {
         | Reading::Nmea
         | Reading::GnssGone
         | Reading::Process { .. }
+        | Reading::SynceQuality { .. }
         | Reading::Wire(_)
         | Reading::PhcGone) => same,
     }

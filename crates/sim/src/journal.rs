@@ -8,6 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use tgm_core::leap::LeapWord;
+use tgm_core::synce::QualityLevel;
 use tgm_core::{
     Antenna, ClockClass, ClockState, DpllKind, GnssEpoch, GnssFix, GnssState, InputQuality, Instance, Jamming,
     LockStatus, Observation, OnWire, Origin, Port, Process, Reading, Spoofing, Upstream,
@@ -72,6 +73,10 @@ impl fmt::Display for Line {
                 utc_offset.map_or(Ok(()), |utc_offset| write!(f, "/{}", utc_offset.0))
             }
             Reading::Process { process, up } => write!(f, "process {} {}", process.name(), u8::from(up)),
+            Reading::SynceQuality { level } => match level {
+                Some(level) => write!(f, "synce {} {}", level.ssm, level.extended),
+                None => f.write_str("synce - -"),
+            },
             Reading::SystemClockTold { offset, follows } => write!(f, "system-told {} {}", offset.0, u8::from(follows)),
             Reading::Wire(state) => write!(f, "wire {}", state.name()),
             Reading::Oscillator { femtos_per_second } => write!(f, "oscillator {femtos_per_second}"),
@@ -217,6 +222,13 @@ fn read_short(name: &str, a: &str, b: &str, c: &str) -> Option<Reading> {
         ("quality", a, b, "") => Reading::EecQuality {
             quality: InputQuality::from_name(a)?,
             origin: origin(b)?,
+        },
+        ("synce", "-", "-", "") => Reading::SynceQuality { level: None },
+        ("synce", a, b, "") => Reading::SynceQuality {
+            level: Some(QualityLevel {
+                ssm: a.parse().ok()?,
+                extended: b.parse().ok()?,
+            }),
         },
         ("gone", a, "", "") => Reading::DpllGone { dpll: dpll(a)? },
         ("nmea", "", "", "") => Reading::Nmea,

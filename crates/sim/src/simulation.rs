@@ -217,6 +217,7 @@ impl Simulation {
         let told = match step.fault {
             Fault::Verdict(state, class) => Some(Reading::Verdict { state, class }),
             Fault::Process(process, down) => Some(Reading::Process { process, up: !down }),
+            Fault::SynceSends(level) => Some(Reading::SynceQuality { level }),
             _ => None,
         };
         if let Some(what) = told {

@@ -255,6 +255,13 @@ impl Tgmd {
         (answer.status == 200).then(|| answer.value())
     }
 
+    /// A resource's `CurrentState`, if it has one.
+    pub fn current_state(&self, resource: &str) -> Option<serde_json::Value> {
+        let answer = self.get(&format!("{resource}/CurrentState"))?;
+        let body = (answer.status == 200).then_some(answer.body)?;
+        serde_json::from_str(&body).ok()
+    }
+
     /// What `/status` says.
     pub fn status(&self) -> serde_json::Value {
         let answer = http::ask(self.metrics, "GET", "/status", "").expect("status");

@@ -75,6 +75,7 @@ impl Core {
                 class: state.relay.class(now, &state.config.limits).map(|(class, _)| class),
                 offset: None,
                 announce: None,
+                synce: None, // who decides about its clock sees it
             });
         }
         if let Some(judge) = boundary(state) {
@@ -97,6 +98,7 @@ impl Core {
                 class: Some(class),
                 offset: judge.told_offset(now, &beneath, &state.config.limits),
                 announce,
+                synce: None,
             });
         }
         let leads = leader.map(|leader| (leader.card.config.port, leader.card.state));
@@ -141,6 +143,7 @@ impl Core {
             class: Some(on_the_air(announce.class, is_silent)),
             offset,
             announce: Some(announce),
+            synce: leader.and_then(|leader| state.synce_view(&leader.card, now)),
         })
     }
 

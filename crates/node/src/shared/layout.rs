@@ -7,7 +7,7 @@ use tgm_core::wire::MAX_WIRES;
 use crate::processes::WATCHED;
 
 /// First word of both areas: "tgm", and the layout's version in the low byte. Changed whenever anything below changes.
-pub const MAGIC: u64 = 0x74_67_6d_00_00_00_00_09;
+pub const MAGIC: u64 = 0x74_67_6d_00_00_00_00_0a;
 
 /// Longest interface or configuration name, in bytes.
 pub const NAME_BYTES: usize = 64;
@@ -19,7 +19,7 @@ pub const MAX_NAMES: usize = 256;
 /// Words of one card.
 pub const CARD_WORDS: usize = 18;
 /// Words of one instance.
-pub const INSTANCE_WORDS: usize = 4;
+pub const INSTANCE_WORDS: usize = 5;
 /// Words of the node.
 pub const NODE_WORDS: usize = 4;
 /// Words of an instance's ptp4l.

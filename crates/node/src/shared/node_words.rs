@@ -1,7 +1,8 @@
 //! An instance's and the node's view as words and back.
 
 use tgm_core::leap::LeapNotice;
-use tgm_core::{Announce, ClockClass, ClockState, Instance, InstanceView, NodeView, Port};
+use tgm_core::synce::QualityLevel;
+use tgm_core::{Announce, ClockClass, ClockState, Instance, InstanceView, NodeView, Port, SynceView};
 use tgm_time::{Nanos, Seconds, Time};
 
 use super::layout::{INSTANCE_WORDS, NODE_WORDS};
@@ -37,12 +38,31 @@ pub fn pack_instance(view: &InstanceView) -> [u64; INSTANCE_WORDS] {
         offset,
         announce,
         utc_offset,
+        view.synce.map_or(0, pack_synce),
     ]
+}
+
+/// SyncE as a word that is not 0.
+fn pack_synce(view: SynceView) -> u64 {
+    let [low, high] = view.port.0.to_le_bytes();
+    let (ssm, extended) = view.level.map_or((0, 0), |level| (level.ssm, level.extended));
+    let has_level = u8::from(view.level.is_some());
+    bytes([1, low, high, view.state.metric(), has_level, ssm, extended, 0])
+}
+
+fn unpack_synce(word: u64) -> Option<SynceView> {
+    let [there, low, high, clock, has_level, ssm, extended, _] = unbytes(word);
+    let view = SynceView {
+        port: Port(u16::from_le_bytes([low, high])),
+        state: state(clock)?,
+        level: (has_level != 0).then_some(QualityLevel { ssm, extended }),
+    };
+    (there != 0).then_some(view)
 }
 
 /// Unpacks an instance.
 pub fn unpack_instance(words: &[u64; INSTANCE_WORDS]) -> InstanceView {
-    let [who, offset, announce, utc_offset] = *words;
+    let [who, offset, announce, utc_offset, synce] = *words;
     let [instance, low, high, lock, class, flags, has, _] = unbytes(who);
     let has = Presence(has);
     let [announced, accuracy, v0, v1, traceable, time_source, leap, _] = unbytes(announce);
@@ -52,6 +72,7 @@ pub fn unpack_instance(words: &[u64; INSTANCE_WORDS]) -> InstanceView {
         lock_state: state(lock),
         class: (flags & HAS_CLASS != 0).then_some(ClockClass(class)),
         offset: has.get(0, offset).map(Nanos),
+        synce: unpack_synce(synce),
         announce: (flags & HAS_ANNOUNCE != 0).then_some(Announce {
             class: ClockClass(announced),
             accuracy,
@@ -117,17 +138,25 @@ mod tests {
                 OutOfSpec::Category1,
                 Some(Seconds(37)),
             )),
+            synce: Some(SynceView {
+                port: Port(513),
+                state: ClockState::Freerun,
+                level: Some(QualityLevel::DO_NOT_USE),
+            }),
         };
+        let unsaid = full.synce.map(|synce| SynceView { level: None, ..synce });
         let locked = Announce::of(TgmState::Locked, OutOfSpec::None, None);
         let untold = InstanceView {
             lock_state: None,
             class: None,
             offset: None,
             announce: None,
+            synce: None,
             ..full
         };
         for view in [
             full,
+            InstanceView { synce: unsaid, ..full },
             InstanceView {
                 announce: Some(locked),
                 ..full

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nix::errno::Errno;
-use tgm_core::config::{CardConfig, Config as CoreConfig};
+use tgm_core::config::{CardConfig, Config as CoreConfig, Policy};
 use tgm_core::{Core, Instance as Id, Port};
 use tgm_dpll::Routes;
 use tgm_gnss::{GnssSource, Setup, Spec};
@@ -55,6 +55,9 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
     };
     for (number, instance) in (0..).zip(&config.instances) {
         builder.instance(Id(number), instance)?;
+    }
+    for (number, instance) in (0..).zip(&config.instances) {
+        builder.synce(Id(number), instance)?;
     }
     builder.dpll()?;
     if !builder.any {
@@ -179,6 +182,21 @@ impl Builder<'_> {
         self.writer
             .intern(name)
             .map_err(|error| Fatal::Config(format!("{name}: {error}")))
+    }
+
+    /// SyncE is told at its device and the leader's interface. Interned behind everything else: a port's number is part of the checkpoint.
+    fn synce(&mut self, id: Id, instance: &Instance) -> Result<(), Fatal> {
+        let (Some(_), Some(leader)) = (&instance.synce.socket, instance.cards.first()) else {
+            return Ok(());
+        };
+        let port = self.intern(&format!("{}/{}", instance.synce.device, leader.interface))?;
+        let policy = Policy {
+            synce: Some(port),
+            ..policy(instance)
+        };
+        self.core
+            .policy(id, policy)
+            .map_err(|_| Fatal::Config("more instances than fit".into()))
     }
 
     fn instance(&mut self, id: Id, instance: &Instance) -> Result<(), Fatal> {

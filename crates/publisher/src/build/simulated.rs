@@ -53,6 +53,7 @@ pub fn simulated(scenario: Option<&Path>, speed: u32) -> Result<Built, Fatal> {
             ptp4ls: vec![], // a simulation is never announced
             wires: vec![],
             processes: None,
+            synce: None,
             pins: None, // there is nothing to set
             histories: None,
             verdicts: None,

@@ -203,8 +203,8 @@ fn check_instance(instance: &Instance, warnings: &mut Vec<String>) -> Result<(),
     match instance.out_of_spec_class {
         OutOfSpecClass::None => {}
         OutOfSpecClass::Auto => warnings.push(format!(
-            "instance `{}`: out_of_spec_class = \"auto\", and no card tells tgmd what its EEC follows: a holdover ends in Free-Run, as with \
-             \"none\"",
+            "instance `{}`: out_of_spec_class = \"auto\": where a card's driver tells no clock-quality-level of its EEC (E810: none), a holdover ends \
+             in Free-Run, as with \"none\"",
             instance.name
         )),
         OutOfSpecClass::Category1 if !instance.out_of_spec_claim => {

@@ -24,7 +24,7 @@
 //! ```
 //!
 //! What is a matter of choice: `owns_pins = true` (the pin of the GNSS input is the core's to detach), `on_fault` ("node" or
-//! "isolate"), `frequency_limit_ppt` (a walk by the oscillator's frequency), `compat` ("none" or "openshift"), for all cards and instances of the file. Of holdovers: `trust_learned = true`,
+//! "isolate"), `frequency_limit_ppt` (a walk by the oscillator's frequency), `compat` ("none" or "openshift"), `synce = true` (each instance has SyncE), for all cards and instances of the file. Of holdovers: `trust_learned = true`,
 //! `[drill]` (`every`, `length`, `bound_ns`, `alone`), `[[learned]]` (`length`, `drift_ns`: an end that the cards know from before) and
 //! `[shows]` (`temperature`, `frequency`: what the cards show of their oscillators).
 //!

@@ -52,6 +52,8 @@ struct File {
     #[serde(default)]
     compat: CompatWord,
     #[serde(default)]
+    synce: bool,
+    #[serde(default)]
     at: Vec<At>,
     #[serde(default)]
     expect: Vec<Spanned<Expect>>,
@@ -424,6 +426,7 @@ fn setup(file: &File) -> Result<Setup, Wrong> {
                 CompatWord::None => Compat::None,
                 CompatWord::Openshift => Compat::Openshift,
             },
+            synce: file.synce.then_some(Port(0)), // told where its first card is
             ..Policy::default()
         },
         instances: vec![(

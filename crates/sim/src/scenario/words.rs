@@ -13,7 +13,7 @@ const CLOCK_STATES: [ClockState; 3] = [ClockState::Freerun, ClockState::Locked, 
 pub fn word(kind: EventKind, value: i64) -> Option<&'static str> {
     let number = u8::try_from(value).ok()?;
     match kind {
-        EventKind::LockState | EventKind::OsClockState | EventKind::SyncState => {
+        EventKind::LockState | EventKind::OsClockState | EventKind::SyncState | EventKind::SynceState => {
             ClockState::from_metric(number).map(ClockState::name)
         }
         EventKind::GnssState => GnssState::from_number(number).map(GnssState::name),
@@ -24,7 +24,7 @@ pub fn word(kind: EventKind, value: i64) -> Option<&'static str> {
 /// The words that the values of an event have; none where they are numbers.
 fn words(kind: EventKind) -> Vec<&'static str> {
     match kind {
-        EventKind::LockState | EventKind::OsClockState | EventKind::SyncState => {
+        EventKind::LockState | EventKind::OsClockState | EventKind::SyncState | EventKind::SynceState => {
             CLOCK_STATES.map(ClockState::name).to_vec()
         }
         EventKind::GnssState => GnssState::ALL.iter().map(|state| state.name()).collect(),
