@@ -175,7 +175,7 @@ struct dpll {
 	s64 seen_phase_fs;
 	bool phase_monitor;
 	bool freq_monitor;
-	u32 average;
+	u32 average;		/* a new phase counts for 1 in 2^average */
 };
 
 struct pin {
@@ -291,6 +291,9 @@ struct card {
 	u32 errors_due, errors;
 	bool worker_dead, worker_stuck, ntf_silent;
 	bool without_phase, without_priority, without_frequency;
+	bool dpll_extras;	/* also what an E810's driver does not offer */
+	struct work_struct told;
+	unsigned long to_tell;	/* DPLLs with another setting, a bit each */
 	u64 polls, ntfs;
 	struct dpll_device_ops device_ops;
 	struct dpll_pin_ops input_ops, output_ops;
@@ -352,6 +355,7 @@ void pulse_stop(struct card *c);
 
 /* dpll.c; all need card.lock */
 void dpll_init(struct card *c);
+bool pin_has_second(const struct card *c, enum pin_kind kind, u64 raw);
 void dpll_second(struct card *c, u64 raw);
 void dpll_judge(struct card *c, u64 raw);
 void dpll_force(struct dpll *d, enum dpll_lock_status status, u64 raw);
@@ -367,6 +371,7 @@ void pins_stop(struct card *c);
 void pins_exit(struct card *c);
 int pin_by_label(const char *label);
 const char *pin_label(enum pin_kind kind);
+int pin_partner(enum pin_kind kind);
 void pins_init(struct card *c);
 
 /* poll.c */
@@ -377,6 +382,7 @@ void poll_now(struct card *c);
 void poll_flood(struct card *c, u32 count);
 void poll_pin_changed(struct card *c, enum pin_kind kind);
 void poll_device_changed(struct card *c, enum dpll_kind kind);
+void poll_device_set(struct card *c, enum dpll_kind kind);
 
 /* gnss.c; receiver.lock is held where a receiver is given */
 void gnss_init(struct card *c, u8 leap_s);

@@ -60,13 +60,41 @@ bool pin_has_signal(const struct card *c, enum pin_kind kind, u64 raw)
 	return false;
 }
 
+/* The other of a connected reference-sync pair, if it brings the pulse that this one's 10 MHz lacks; else -1. */
+static int sync_of(const struct card *c, enum pin_kind kind, u64 raw)
+{
+	int partner = pin_partner(kind);
+
+	if (partner < 0 || c->pin[kind].frequency != DPLL_PIN_FREQUENCY_10_MHZ ||
+	    c->pin[partner].frequency != DPLL_PIN_FREQUENCY_1_HZ ||
+	    !pin_has_signal(c, partner, raw))
+		return -1;
+	return c->pin[kind].paired == DPLL_PIN_STATE_CONNECTED ||
+	       c->pin[partner].paired == DPLL_PIN_STATE_CONNECTED ? partner : -1;
+}
+
+/*
+ * Whether an input says where a second begins: 10 MHz do not, unless a pulse is
+ * embedded in them or comes with them at the pin's partner.
+ */
+bool pin_has_second(const struct card *c, enum pin_kind kind, u64 raw)
+{
+	const struct pin *p = &c->pin[kind];
+
+	return p->frequency != DPLL_PIN_FREQUENCY_10_MHZ || p->esync ||
+	       sync_of(c, kind, raw) >= 0;
+}
+
 /* Phase of the edge at an input that has a signal. */
 s64 pin_phase_fs(const struct card *c, enum pin_kind kind, u64 raw)
 {
 	const struct pulse *s = pin_source(c, kind);
 	const struct pin *p = &c->pin[kind];
 	s64 fs = (p->phase_ps + p->adjust_ps) * 1000;
+	int sync = sync_of(c, kind, raw);
 
+	if (sync >= 0)
+		return pin_phase_fs(c, sync, raw);
 	if (s) {
 		fs += s->now_ns * 1000000;
 	} else if (phc_feeds(c, kind)) {
@@ -123,18 +151,24 @@ static void set_status(struct dpll *d, enum dpll_lock_status status, u64 raw)
 	}
 }
 
+/* The PPS DPLL follows seconds. */
+static bool usable(const struct dpll *d, enum pin_kind kind, u64 raw)
+{
+	return pin_has_signal(d->card, kind, raw) &&
+	       (d->kind != PPS || pin_has_second(d->card, kind, raw));
+}
+
 static int best_input(const struct dpll *d, u64 raw)
 {
 	const struct card *c = d->card;
 	int i, best = -1;
 
 	if (d->mode == DPLL_MODE_MANUAL)
-		return d->manual >= 0 && pin_has_signal(c, d->manual, raw) ? d->manual : -1;
+		return d->manual >= 0 && usable(d, d->manual, raw) ? d->manual : -1;
 	for (i = 0; i < INPUTS; i++) {
 		const struct pin *p = &c->pin[i];
 
-		if (!p->enabled[d->kind] || p->priority[d->kind] >= NEVER ||
-		    !pin_has_signal(c, i, raw))
+		if (!p->enabled[d->kind] || p->priority[d->kind] >= NEVER || !usable(d, i, raw))
 			continue;
 		if (best < 0 || p->priority[d->kind] < c->pin[best].priority[d->kind])
 			best = i;
@@ -295,6 +329,7 @@ void dpll_init(struct card *c)
 	/* what an E810 takes: 12 s, then nearly half a minute more */
 	c->lock_s = 12;
 	c->hoacq_s = 29;
+	c->dpll_extras = card_extras;
 	for (k = 0; k < DPLLS; k++) {
 		struct dpll *d = &c->dpll[k];
 
@@ -310,7 +345,6 @@ void dpll_init(struct card *c)
 		d->mode = DPLL_MODE_AUTOMATIC;
 		d->quality = DPLL_CLOCK_QUALITY_LEVEL_ITU_OPT1_EEEC;
 		d->temperature = 42000;
-		d->average = 1;
 		d->status_error = card_extras ? DPLL_LOCK_STATUS_ERROR_NONE : 0;
 	}
 }

@@ -49,6 +49,23 @@ const char *pin_label(enum pin_kind kind)
 	return table[kind].label;
 }
 
+/* The pins that are pairs for reference-sync, as on an E810. */
+int pin_partner(enum pin_kind kind)
+{
+	switch (kind) {
+	case IN_SDP20:
+		return IN_SMA1;
+	case IN_SMA1:
+		return IN_SDP20;
+	case IN_SDP22:
+		return IN_SMA2;
+	case IN_SMA2:
+		return IN_SDP22;
+	default:
+		return -1;
+	}
+}
+
 int pin_by_label(const char *label)
 {
 	int i;
@@ -131,7 +148,10 @@ static int device_mode_set(const struct dpll_device *dev, void *priv, enum dpll_
 static int device_phase_monitor_set(const struct dpll_device *dev, void *priv,
 				    enum dpll_feature_state state, struct netlink_ext_ack *ack)
 {
-	((struct dpll *)priv)->phase_monitor = state == DPLL_FEATURE_STATE_ENABLE;
+	struct dpll *d = priv;
+
+	d->phase_monitor = state == DPLL_FEATURE_STATE_ENABLE;
+	poll_device_set(d->card, d->kind);
 	return 0;
 }
 
@@ -148,11 +168,14 @@ static int device_phase_monitor_get(const struct dpll_device *dev, void *priv,
 static int device_average_set(const struct dpll_device *dev, void *priv, u32 factor,
 			      struct netlink_ext_ack *ack)
 {
+	struct dpll *d = priv;
+
 	if (factor > 15) {
 		NL_SET_ERR_MSG(ack, "averaging factor: 0 to 15");
 		return -EINVAL;
 	}
-	((struct dpll *)priv)->average = factor;
+	d->average = factor;
+	poll_device_set(d->card, d->kind);
 	return 0;
 }
 
@@ -168,7 +191,10 @@ static int device_average_get(const struct dpll_device *dev, void *priv, u32 *fa
 static int device_freq_monitor_set(const struct dpll_device *dev, void *priv,
 				   enum dpll_feature_state state, struct netlink_ext_ack *ack)
 {
-	((struct dpll *)priv)->freq_monitor = state == DPLL_FEATURE_STATE_ENABLE;
+	struct dpll *d = priv;
+
+	d->freq_monitor = state == DPLL_FEATURE_STATE_ENABLE;
+	poll_device_set(d->card, d->kind);
 	return 0;
 }
 
@@ -196,11 +222,15 @@ static int pin_frequency_get(ON_DPLL, u64 *hz, struct netlink_ext_ack *ack)
 static int pin_frequency_set(ON_DPLL, const u64 hz, struct netlink_ext_ack *ack)
 {
 	struct pin *p = ppriv;
+	unsigned long flags;
 
+	spin_lock_irqsave(&p->card->lock, flags);
 	p->frequency = hz;
 	/* a pulse within a pulse there is not */
 	if (hz == DPLL_PIN_FREQUENCY_1_HZ)
 		p->esync = 0;
+	dpll_judge(p->card, now_raw());
+	spin_unlock_irqrestore(&p->card->lock, flags);
 	return 0;
 }
 
@@ -336,12 +366,16 @@ static int pin_esync_get(ON_DPLL, struct dpll_pin_esync *esync, struct netlink_e
 static int pin_esync_set(ON_DPLL, u64 hz, struct netlink_ext_ack *ack)
 {
 	struct pin *p = ppriv;
+	unsigned long flags;
 
 	if (p->frequency != DPLL_PIN_FREQUENCY_10_MHZ) {
 		NL_SET_ERR_MSG(ack, "embedded sync needs 10 MHz");
 		return -EOPNOTSUPP;
 	}
+	spin_lock_irqsave(&p->card->lock, flags);
 	p->esync = hz;
+	dpll_judge(p->card, now_raw());
+	spin_unlock_irqrestore(&p->card->lock, flags);
 	return 0;
 }
 
@@ -395,7 +429,13 @@ static int pin_operstate_get(ON_DPLL, enum dpll_pin_operstate *state, struct net
 static int pin_pair_set(const struct dpll_pin *handle, void *ppriv, const struct dpll_pin *other,
 			void *opriv, const enum dpll_pin_state state, struct netlink_ext_ack *ack)
 {
-	((struct pin *)ppriv)->paired = state;
+	struct pin *p = ppriv;
+	unsigned long flags;
+
+	spin_lock_irqsave(&p->card->lock, flags);
+	p->paired = state;
+	dpll_judge(p->card, now_raw());
+	spin_unlock_irqrestore(&p->card->lock, flags);
 	return 0;
 }
 
@@ -495,7 +535,7 @@ static void offer(struct card *c)
 	dev->phase_offset_monitor_set = device_phase_monitor_set;
 	dev->phase_offset_monitor_get = device_phase_monitor_get;
 #endif
-	if (card_extras) {
+	if (c->dpll_extras) {
 		dev->temp_get = device_temp_get;
 #ifdef KERNEL_HAS_CLOCK_QUALITY
 		dev->clock_quality_level_get = device_quality_get;
@@ -666,9 +706,11 @@ int pins_start(struct card *c)
 #ifdef KERNEL_HAS_REFERENCE_SYNC
 	/* pairs must be known before the pins are registered */
 	if (!err)
-		err = dpll_pin_ref_sync_pair_add(c->pin[IN_SDP20].handle, c->pin[IN_SMA1].handle);
+		err = dpll_pin_ref_sync_pair_add(c->pin[IN_SDP20].handle,
+						 c->pin[pin_partner(IN_SDP20)].handle);
 	if (!err)
-		err = dpll_pin_ref_sync_pair_add(c->pin[IN_SDP22].handle, c->pin[IN_SMA2].handle);
+		err = dpll_pin_ref_sync_pair_add(c->pin[IN_SDP22].handle,
+						 c->pin[pin_partner(IN_SDP22)].handle);
 #endif
 	for (i = 0; i < PINS && !err; i++)
 		err = pin_up(c, i);

@@ -25,6 +25,23 @@ void poll_device_changed(struct card *c, enum dpll_kind kind)
 	dpll_device_change_ntf(c->dpll[kind].device);
 }
 
+/* The core tells nobody of a device's settings, and waits for us while it sets them. */
+static void told_work(struct work_struct *work)
+{
+	struct card *c = container_of(work, struct card, told);
+	int i;
+
+	for (i = 0; i < DPLLS; i++)
+		if (test_and_clear_bit(i, &c->to_tell))
+			poll_device_changed(c, i);
+}
+
+void poll_device_set(struct card *c, enum dpll_kind kind)
+{
+	set_bit(kind, &c->to_tell);
+	queue_work(card_wq, &c->told);
+}
+
 void poll_pin_changed(struct card *c, enum pin_kind kind)
 {
 	if (quiet(c) || !c->pin[kind].registered)
@@ -56,7 +73,10 @@ static u32 look(struct dpll *d)
 	}
 	d->seen_status = d->status;
 	d->seen_active = active;
-	if (active >= 0)
+	if (active >= 0 && active == was)
+		/* as the kernel has it: avg = prev * (2^N - 1) / 2^N + new / 2^N */
+		d->seen_phase_fs += div_s64(phase - d->seen_phase_fs, BIT(d->average));
+	else if (active >= 0)
 		d->seen_phase_fs = phase;
 	return changed;
 }
@@ -135,6 +155,7 @@ void poll_init(struct card *c)
 {
 	c->poll_ms = 500;
 	INIT_DELAYED_WORK(&c->poll, poll_work);
+	INIT_WORK(&c->told, told_work);
 }
 
 /* The driver begins with what the chip says now, and notifies nobody. */
@@ -158,4 +179,5 @@ void poll_start(struct card *c)
 void poll_stop(struct card *c)
 {
 	cancel_delayed_work_sync(&c->poll);
+	cancel_work_sync(&c->told);
 }

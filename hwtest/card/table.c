@@ -350,6 +350,13 @@ RUN(dpll_switch_run)
 	return 0;
 }
 
+/* The core takes operations that must not change while they are registered. */
+RUN(dpll_offer_run)
+{
+	c->dpll_extras = !a->choice[0];
+	return function_reload(c);
+}
+
 RUN(dpll_errors_run)
 {
 	if (outside(a, a->number[0], 0, 1000))
@@ -668,6 +675,7 @@ const struct command commands[] = {
 	{ "dpll eec|pps bandwidth MHZ", dpll_bandwidth_run },
 	{ "dpll eec|pps switch LABEL", dpll_switch_run },
 	{ "dpll errors N", dpll_errors_run },
+	{ "dpll offer on|off", dpll_offer_run },
 	{ "dpll worker dead|alive|stuck", dpll_worker_run },
 	{ "pin LABEL signal on|off", pin_signal_run },
 	{ "pin LABEL phase PS", pin_phase_run },

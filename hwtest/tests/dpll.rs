@@ -10,6 +10,8 @@
 mod change;
 #[path = "dpll/child.rs"]
 mod child;
+#[path = "dpll/effect.rs"]
+mod effect;
 #[path = "dpll/iproute2.rs"]
 mod iproute2;
 #[path = "dpll/listen.rs"]
