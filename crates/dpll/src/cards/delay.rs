@@ -8,7 +8,7 @@
 //! What a pin takes (range and step, 1 ps to ±16 723 ps or far more, by firmware) only the pin says; [`Compensation::change`] gives
 //! what [`crate::Control::change_pin`] then checks against it, [`Compensation::fitted`] what fits best.
 
-use crate::cards::{Connector, Model};
+use crate::cards::{Connector, Known, Model};
 use crate::change::PinSet;
 use crate::check::nearest_step;
 use crate::kinds::PinDirection;
@@ -31,7 +31,7 @@ pub struct Compensation {
 #[non_exhaustive]
 pub enum DelayError {
     /// The connector does not go that way on this model.
-    #[error("{model}: no delay is known for {connector} as {way}")]
+    #[error("{model}: no delay is known for {connector} as {way} (its delays are {})", .known.words())]
     Unknown {
         /// The model.
         model: &'static str,
@@ -39,6 +39,8 @@ pub enum DelayError {
         connector: Connector,
         /// Which way.
         way: &'static str,
+        /// Why; `Published`: it goes no such way.
+        known: Known,
     },
     /// A cable's delay is neither negative nor longer than 500 µs.
     #[error("a cable delay of {ps} ps cannot be: 0 to 500000000 ps (about 200 ps per 4 cm)")]
@@ -63,6 +65,7 @@ impl Compensation {
                 model: model.name,
                 connector,
                 way: way.name(),
+                known: model.facts.delays,
             });
         };
         if !(0..=LONGEST).contains(&cable_ps) {

@@ -4,7 +4,7 @@
 //! would follow what follows it. SDP21 and SDP23 carry the PPS device's output to the PHC's external timestamps.
 
 use crate::cards::connector::{Connector, Pair};
-use crate::cards::{LabelOf, Model, Pin, Rank};
+use crate::cards::{Facts, Known, LabelOf, Model, Pin, Presence, Rank};
 use crate::kinds::{PinDirection, PinType};
 
 /// 1 PPS or 10 MHz.
@@ -78,7 +78,8 @@ pub const XXVDA4T: Model = Model {
     pins: &[
         SDP22, SDP20, RCLK0A, RCLK0B, SMA1, SMA2, GNSS, REF_SMA1, REF_SMA2, PHY, MAC, SDP21, SDP23,
     ],
-    max_prio: 15,
+    presence: Presence::All,
+    max_prio: Some(15),
     pairs: &PAIRS,
     delays: &[
         (Connector::Gnss, PinDirection::Input, 6999),
@@ -89,6 +90,11 @@ pub const XXVDA4T: Model = Model {
         (Connector::Sma2, PinDirection::Output, 2908),
         (Connector::Ufl1, PinDirection::Output, 1274),
     ],
+    facts: Facts {
+        priorities: Known::Published,
+        delays: Known::Published,
+        connectors: Known::Published,
+    },
 };
 
 /// Two QSFP28 ports, hence two PHYs; otherwise as [`XXVDA4T`]. Its delays are not published, and priorities are recommended only for
@@ -123,7 +129,13 @@ pub const CQDA2T: Model = Model {
         SDP21,
         SDP23,
     ],
-    max_prio: 15,
+    presence: Presence::All,
+    max_prio: Some(15),
     pairs: &PAIRS,
     delays: &[],
+    facts: Facts {
+        priorities: Known::Published,
+        delays: Known::Unpublished,
+        connectors: Known::Published,
+    },
 };

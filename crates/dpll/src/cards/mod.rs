@@ -10,12 +10,16 @@
 //! | E810-XXVDA4T | [`e810::XXVDA4T`] | yes |
 //! | E810-CQDA2T | [`e810::CQDA2T`] | priorities and connectors; no delays are published |
 //! | E823 (LOM) | [`other::E823_SI`], [`other::E823_ZL`] | no: they are the board's |
-//! | ZL3073x (E825 on GNR-D, others) | [`other::ZL3073X`] by package label; board labels come from the firmware | no: they are the board's |
-//! | E830 | none: its DPLL tells a phase status only | no |
+//! | ZL3073x (E825 on GNR-D, others) | [`other::ZL3073X`] by package label, as many as the firmware names; board labels come from it too | no: they are the board's |
+//! | E825, what its controller adds | [`other::E825_TX`]: the transmit clock's reference | no priorities (one is chosen by hand), delays unknown |
+//! | E830-XXVDA4F, -XXVDA8F | [`other::E830`] where the driver shows its fixed DPLL; older ones tell a phase status only | nothing can be set; delays unknown |
+//!
+//! Each model says in [`Model::facts`] what of it is known and why the rest is not.
 
 pub mod connector;
 pub mod delay;
 pub mod e810;
+pub mod known;
 pub mod other;
 pub mod shows;
 
@@ -26,6 +30,7 @@ use crate::pin::{FrequencyRange, PinMsg};
 
 pub use connector::{Connector, Pair, Use};
 pub use delay::{Compensation, DelayError};
+pub use known::{Facts, Known, Presence};
 
 /// Which of a pin's labels a model's table has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,12 +52,16 @@ pub struct Model {
     pub label: LabelOf,
     /// Its pins. Pins without a label (clocks recovered by ports) are not in the table.
     pub pins: &'static [Pin],
-    /// Largest priority that its driver takes.
-    pub max_prio: u32,
+    /// Whether a board has all of them.
+    pub presence: Presence,
+    /// Largest priority that its driver takes; `None`: it takes none.
+    pub max_prio: Option<u32>,
     /// Its connectors, in pairs that share a signal path.
     pub pairs: &'static [Pair],
     /// Delays between connector and DPLL, ps.
     pub delays: &'static [(Connector, PinDirection, i32)],
+    /// What of this is known, and why the rest is not here.
+    pub facts: Facts,
 }
 
 /// A pin of a model.
@@ -142,6 +151,14 @@ pub enum Deviation {
         /// Hz.
         hz: u64,
     },
+    /// A differential pin and one of the two that it is made of: a pair is either.
+    #[error("pin \"{label}\" is shown beside \"{half}\", which is half of it")]
+    Half {
+        /// The differential pin.
+        label: &'static str,
+        /// Its half.
+        half: &'static str,
+    },
     /// A pin of the table that the card does not show.
     #[error("the {model} shows no pin \"{label}\"")]
     Missing {
@@ -154,12 +171,14 @@ pub enum Deviation {
 
 impl Model {
     /// All models with a table of pins.
-    pub const ALL: [&'static Model; 5] = [
+    pub const ALL: [&'static Model; 7] = [
         &e810::XXVDA4T,
         &e810::CQDA2T,
         &other::E823_SI,
         &other::E823_ZL,
         &other::ZL3073X,
+        &other::E825_TX,
+        &other::E830,
     ];
 
     /// The pin with this label.
@@ -167,15 +186,14 @@ impl Model {
         self.pins.iter().find(|pin| pin.label == label)
     }
 
-    /// The model whose labels a card has, all of them and no other; `None` if there is none. Pass the labels of one board.
+    /// The model whose labels a card has: all of them, or some where boards differ, and no other. `None` if there is none. Pass the labels
+    /// of one board.
     pub fn recognise<'a>(labels: impl Iterator<Item = &'a str> + Clone) -> Option<&'static Model> {
-        let fits = |model: &&&Model| {
-            let all_known = labels.clone().all(|label| model.pin(label).is_some());
-            all_known
-                && model
-                    .pins
-                    .iter()
-                    .all(|pin| labels.clone().any(|label| label == pin.label))
+        let fits = |model: &&&'static Model| {
+            labels.clone().next().is_some()
+                && labels.clone().all(|label| model.pin(label).is_some())
+                && model.missing(labels.clone()).is_empty()
+                && model.halves(labels.clone()).is_empty()
         };
         Model::ALL.iter().find(fits).copied()
     }
@@ -212,8 +230,26 @@ impl Model {
         direction.into_iter().chain(missing).collect()
     }
 
-    /// The pins of the table that are not among these labels.
+    /// Differential pins among these labels that are shown beside a half of them, `REF0` beside `REF0P`.
+    pub fn halves<'a>(&'static self, labels: impl Iterator<Item = &'a str> + Clone) -> Vec<Deviation> {
+        let shown = |pin: &&&'static Pin| labels.clone().any(|label| label == pin.label);
+        let pins: Vec<&'static Pin> = self.pins.iter().filter(|pin| shown(&pin)).collect();
+        let half_of = |half: &str, whole: &str| half.strip_prefix(whole).is_some_and(|rest| matches!(rest, "P" | "N"));
+        let pairs = pins.iter().flat_map(|whole| pins.iter().map(move |half| (whole, half)));
+        pairs
+            .filter(|(whole, half)| self.label == LabelOf::Package && half_of(half.label, whole.label))
+            .map(|(whole, half)| Deviation::Half {
+                label: whole.label,
+                half: half.label,
+            })
+            .collect()
+    }
+
+    /// The pins of the table that are not among these labels; none where boards differ.
     pub fn missing<'a>(&'static self, labels: impl Iterator<Item = &'a str> + Clone) -> Vec<Deviation> {
+        if self.presence == Presence::Some {
+            return vec![];
+        }
         let shown = |pin: &&Pin| labels.clone().any(|label| label == pin.label);
         let model = self.name;
         let gone = self.pins.iter().filter(|pin| !shown(pin));
@@ -231,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_card_is_recognised_by_all_of_its_labels() {
-        for model in Model::ALL {
+        for model in Model::ALL.into_iter().filter(|model| model.presence == Presence::All) {
             let labels: Vec<_> = model.pins.iter().map(|pin| pin.label).collect();
             assert_eq!(Model::recognise(labels.iter().copied()), Some(model), "{}", model.name);
             assert_eq!(Model::recognise(labels.iter().copied().skip(1)), None, "{}", model.name);
@@ -255,7 +291,7 @@ mod tests {
                     let input = matches!(rank, Rank::Prio(_) | Rank::Never);
                     assert_eq!(input, pin.direction == PinDirection::Input, "{}", pin.label);
                     assert!(
-                        !matches!(rank, Rank::Prio(prio) if *prio > model.max_prio),
+                        !matches!(rank, Rank::Prio(prio) if model.max_prio.is_none_or(|most| *prio > most)),
                         "{}",
                         pin.label
                     );
@@ -269,6 +305,49 @@ mod tests {
                     assert!(label.is_none_or(|label| model.pin(label).is_some()), "{label:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_board_shows_some_pins_of_a_zl3073x() {
+        let recognise = |labels: &[&'static str]| Model::recognise(labels.iter().copied());
+        assert_eq!(
+            recognise(&["REF0P", "REF0N", "REF1", "OUT0", "OUT1P"]),
+            Some(&other::ZL3073X)
+        );
+        assert_eq!(recognise(&["REF4"]), Some(&other::ZL3073X));
+        assert_eq!(recognise(&["REF5"]), None, "there are five");
+        assert_eq!(recognise(&[]), None);
+        assert_eq!(recognise(&["REF0P", "SMA1"]), None, "of two models");
+        // A reference is one differential pin or two: both at once nobody's driver shows.
+        assert_eq!(recognise(&["REF0", "REF0N"]), None);
+        let both = Deviation::Half {
+            label: "REF0",
+            half: "REF0N",
+        };
+        let halves = other::ZL3073X.halves(["REF0", "REF0N", "REF1P", "OUT1"].into_iter());
+        assert_eq!(halves, [both]);
+    }
+
+    /// A table that is empty says why, and one that says that it is published is not empty.
+    #[test]
+    fn what_is_not_in_a_table_is_said_to_be_unknown() {
+        for model in Model::ALL {
+            let Facts {
+                priorities,
+                delays,
+                connectors,
+            } = model.facts;
+            let name = model.name;
+            assert_eq!(
+                priorities == Known::Published,
+                model.pins.iter().any(|pin| pin.default.is_some()),
+                "{name}"
+            );
+            assert_eq!(delays == Known::Published, !model.delays.is_empty(), "{name}");
+            assert_eq!(connectors == Known::Published, !model.pairs.is_empty(), "{name}");
+            // Where no priority is taken there is none to recommend, and the other way round.
+            assert_eq!(priorities == Known::Nothing, model.max_prio.is_none(), "{name}");
         }
     }
 
