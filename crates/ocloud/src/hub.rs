@@ -348,7 +348,7 @@ impl Hub {
     }
 
     /// Tells consumers the states that they are owed, as far as there are any: the last ones of a node that has died are not.
-    pub(crate) fn settle_owed(&self) {
+    pub fn settle_owed(&self) {
         if self.outage().is_some() {
             return;
         }

@@ -59,6 +59,8 @@ pub enum Role {
     /// Watch a node's heartbeat, and take its class back when it is dead. The node starts this by itself.
     #[command(hide = true)]
     Guardian(crate::guardian::GuardianArgs),
+    /// Serve an application in its pod with what the node's publisher tells.
+    Sidecar(crate::sidecar::SidecarArgs),
     /// Check a configuration file and say what it means.
     Check {
         /// The file.

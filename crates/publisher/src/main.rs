@@ -23,6 +23,7 @@ mod receivers;
 mod reload;
 mod respawn;
 mod run_dir;
+mod sidecar;
 mod signals;
 mod status;
 mod supervise;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
     exit::report(match cli.role {
         Some(Role::Publish(args)) => publish_process::run(&args),
         Some(Role::Guardian(args)) => guardian::run(&args),
+        Some(Role::Sidecar(args)) => sidecar::run(&args),
         Some(Role::Check { file }) => check(&file),
         None => node_process::run(&cli.node),
     })

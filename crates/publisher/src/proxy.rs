@@ -88,7 +88,7 @@ impl ProxyArgs {
 }
 
 /// `HOST:PORT` as Go's listeners take it: no host is every address.
-fn address(text: &str) -> Result<SocketAddr, String> {
+pub fn address(text: &str) -> Result<SocketAddr, String> {
     let read = || {
         let (host, port) = text.rsplit_once(':')?;
         let host: IpAddr = match host {

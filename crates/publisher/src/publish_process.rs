@@ -70,7 +70,8 @@ fn become_user(user: u32, group: u32) -> Result<(), Fatal> {
     done.map_err(|errno| Fatal::Runtime(format!("becoming user {user}:{group}: {errno}")))
 }
 
-async fn bind(what: &str, address: SocketAddr) -> Result<TcpListener, Fatal> {
+/// Listens, or says what to do about it.
+pub async fn bind(what: &str, address: SocketAddr) -> Result<TcpListener, Fatal> {
     TcpListener::bind(address).await.map_err(|error| {
         let advice = match error.kind() {
             ErrorKind::AddrInUse => {

@@ -10,10 +10,10 @@ mod lines;
 pub mod peer_certificate;
 mod peers;
 mod processes;
-mod refusals;
-mod rest;
-mod scrape;
-mod server;
+pub mod refusals;
+pub mod rest;
+pub mod scrape;
+pub mod server;
 mod sources;
 mod streams;
 #[cfg(test)]

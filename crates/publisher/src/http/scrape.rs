@@ -11,7 +11,7 @@ use axum::response::Response;
 use tgm_core::{InstanceView, Picture};
 use tgm_metrics::{Api, Counters, Family, Format, Histogram, Published, Registry};
 use tgm_node::clock::boottime;
-use tgm_ocloud::{BOUNDS, Hub, Outcome, Resource, Truth};
+use tgm_ocloud::{BOUNDS, Hub, Outcome, Resource, Stats, Truth};
 
 use super::announce;
 use super::lines;
@@ -47,6 +47,11 @@ pub fn router(scrape: Scrape) -> Router {
 }
 
 async fn answer(State(scrape): State<Scrape>, request: Request) -> Response {
+    serve(&request, |format| scrape.page(format))
+}
+
+/// Answers `GET /metrics` with a page, and explains what else is asked.
+pub fn serve(request: &Request, page: impl FnOnce(Format) -> Vec<u8>) -> Response {
     let problem = |status, title, detail| respond(Outcome::problem(status, "urn:tgm:problem:metrics", title, detail));
     if request.uri().path() != "/metrics" {
         return problem(404, "There is no such thing here", "this listener has /metrics");
@@ -66,11 +71,53 @@ async fn answer(State(scrape): State<Scrape>, request: Request) -> Response {
     let accepted = request.headers().get_all(ACCEPT).iter();
     let accepted: Vec<&str> = accepted.filter_map(|value| value.to_str().ok()).collect();
     let format = Format::of(&accepted.join(","));
-    let mut response = Response::new(Body::from(scrape.page(format)));
+    let mut response = Response::new(Body::from(page(format)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     headers.insert(VARY, HeaderValue::from_static("accept"));
     response
+}
+
+/// What was told of each resource.
+pub fn published(stats: &Stats) -> Vec<Published<'static>> {
+    Resource::ALL
+        .into_iter()
+        .zip(stats.attempts)
+        .zip(stats.changes)
+        .map(|((resource, [delivered, failed]), events)| Published {
+            path: resource.path(),
+            events,
+            delivered,
+            failed,
+        })
+        .collect()
+}
+
+/// What deliveries count.
+pub fn counters<'a>(stats: &'a Stats, resources: &'a [Published<'a>]) -> Counters<'a> {
+    Counters {
+        events: stats.events,
+        events_coalesced: stats.coalesced,
+        delivered: stats.delivered,
+        failed: stats.failed,
+        initial_failed: stats.initial_failed,
+        delivery: Histogram {
+            bounds: &BOUNDS,
+            buckets: &stats.buckets,
+            sum: stats.seconds,
+        },
+        subscriptions: stats.live.subscriptions,
+        subscribers: stats.live.subscribers,
+        suspended: stats.live.suspended,
+        queued: stats.live.queued,
+        oldest: stats.live.oldest.as_secs_f64(),
+        api: Api {
+            resources,
+            subscriptions: stats.live.subscriptions,
+            refused: stats.initial_failed,
+        },
+        ..Counters::default()
+    }
 }
 
 impl Scrape {
@@ -85,17 +132,7 @@ impl Scrape {
         let stats = self.hub.stats();
         let counts = self.sources.counts();
         let mut out = Vec::with_capacity(16 << 10);
-        let resources: Vec<Published<'_>> = Resource::ALL
-            .into_iter()
-            .zip(stats.attempts)
-            .zip(stats.changes)
-            .map(|((resource, [delivered, failed]), events)| Published {
-                path: resource.path(),
-                events,
-                delivered,
-                failed,
-            })
-            .collect();
+        let resources = published(&stats);
         let render = |picture: Option<&Picture<'_>>, counters: Counters<'_>, out: &mut Vec<u8>| {
             let scrape = tgm_metrics::Scrape {
                 format,
@@ -110,30 +147,9 @@ impl Scrape {
         };
         let counters = Counters {
             node_up: counts.alive,
-            events: stats.events,
             events_lost: counts.lost,
-            events_coalesced: stats.coalesced,
-            delivered: stats.delivered,
-            failed: stats.failed,
-            initial_failed: stats.initial_failed,
-            delivery: Histogram {
-                bounds: &BOUNDS,
-                buckets: &stats.buckets,
-                sum: stats.seconds,
-            },
-            subscriptions: stats.live.subscriptions,
-            subscribers: stats.live.subscribers,
-            suspended: stats.live.suspended,
-            queued: stats.live.queued,
-            oldest: stats.live.oldest.as_secs_f64(),
-            snapshot_age: None,
             series_refused: self.registry.refused(),
-            api: Api {
-                resources: &resources,
-                subscriptions: stats.live.subscriptions,
-                refused: stats.initial_failed,
-            },
-            families: &[],
+            ..counters(&stats, &resources)
         };
         let told = self.hub.outage().is_none()
             && self.truth.read(&mut |picture| {

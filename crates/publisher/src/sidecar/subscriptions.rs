@@ -1,0 +1,136 @@
+//! Keeps this sidecar subscribed at the publisher, to each resource by itself: that is what every publisher of API v2 knows.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::http::Method;
+use serde_json::json;
+use tgm_ocloud::Resource;
+use tgm_ocloud::api::ROOT;
+use tracing::{debug, info, warn};
+
+use super::asker::{AskError, Asker};
+use super::counts::Counts;
+
+/// How often it is looked whether they are all there.
+const LOOKS: Duration = Duration::from_secs(5);
+/// Longest wait for an answer; the initial notification is in it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Its subscriptions.
+pub struct Subscriptions {
+    /// Asks, apart from the states.
+    pub asker: Asker,
+    /// Counts.
+    pub counts: Arc<Counts>,
+    /// The node's name.
+    pub node: String,
+    /// Where its events come in.
+    pub endpoint: String,
+    /// By resource: its id at the publisher.
+    pub ids: [Option<String>; Resource::COUNT],
+    /// What was refused last time, so that it is said once.
+    pub refused: [Option<String>; Resource::COUNT],
+}
+
+impl Subscriptions {
+    /// Looks after them until `end` says that it is over; then ends them, as far as the publisher answers soon.
+    pub async fn run(mut self, end: impl Future<Output = ()>) {
+        tokio::pin!(end);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut end => break,
+                result = self.look() => if let Err(error) = result {
+                    debug!(%error, "the publisher does not say whether this sidecar is subscribed");
+                },
+            }
+            tokio::select! {
+                biased;
+                () = &mut end => break,
+                () = tokio::time::sleep(LOOKS) => {}
+            }
+        }
+        for id in self.ids.clone().into_iter().flatten() {
+            let path = format!("{ROOT}/subscriptions/{id}");
+            let patience = Duration::from_secs(1);
+            if self
+                .asker
+                .ask(Method::DELETE, &path, Bytes::new(), patience)
+                .await
+                .is_err()
+            {
+                break;
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<(), AskError> {
+        for (at, resource) in Resource::ALL.into_iter().enumerate() {
+            let mut id = self.ids.get(at).cloned().flatten();
+            if let Some(known) = &id {
+                let path = format!("{ROOT}/subscriptions/{known}");
+                let answer = self.asker.ask(Method::GET, &path, Bytes::new(), PATIENCE).await?;
+                if answer.status != 200 {
+                    info!(resource = resource.path(), "the publisher has lost the subscription");
+                    id = None;
+                }
+            }
+            if id.is_none() {
+                id = self.subscribe(at, resource).await?;
+            }
+            if let Some(place) = self.ids.get_mut(at) {
+                *place = id;
+            }
+        }
+        let count = self.ids.iter().flatten().count();
+        self.counts.subscribed.store(count as u64, Relaxed);
+        Ok(())
+    }
+
+    /// The new subscription's id, or that of the one there was; `None` if the publisher refuses.
+    async fn subscribe(&mut self, at: usize, resource: Resource) -> Result<Option<String>, AskError> {
+        let address = format!("/cluster/node/{}{}", self.node, resource.path());
+        let wish = json!({"ResourceAddress": address, "EndpointUri": self.endpoint}).to_string();
+        let path = format!("{ROOT}/subscriptions");
+        let answer = self.asker.ask(Method::POST, &path, wish.into(), PATIENCE).await?;
+        let id = match answer.status {
+            201 => answer.text("SubscriptionId"),
+            409 => match answer.text("SubscriptionId") {
+                Some(id) => Some(id),
+                None => self.find(&address).await?,
+            },
+            // It is not there, or not yet.
+            404 => return Ok(None),
+            _ => None,
+        };
+        let why = id.is_none().then(|| answer.why());
+        let Some(before) = self.refused.get_mut(at) else {
+            return Ok(id);
+        };
+        if why.is_some() && *before != why {
+            let why = why.as_deref().unwrap_or_default();
+            warn!(
+                resource = resource.path(),
+                why, "the publisher takes no subscription; each state is asked for once a second all the same"
+            );
+        }
+        *before = why;
+        Ok(id)
+    }
+
+    /// The subscription there is, where a publisher does not say which.
+    async fn find(&mut self, address: &str) -> Result<Option<String>, AskError> {
+        let path = format!("{ROOT}/subscriptions");
+        let answer = self.asker.ask(Method::GET, &path, Bytes::new(), PATIENCE).await?;
+        let all: Vec<serde_json::Value> = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let text = |one: &serde_json::Value, member: &str| Some(one.get(member)?.as_str()?.to_owned());
+        let own = all.iter().find(|one| {
+            text(one, "ResourceAddress").as_deref() == Some(address)
+                && text(one, "EndpointUri").as_ref() == Some(&self.endpoint)
+        });
+        Ok(own.and_then(|one| text(one, "SubscriptionId")))
+    }
+}
