@@ -273,7 +273,10 @@ fn without_the_capability_it_listens_only() {
     read(&mut monitor, at(0));
     kernel.refuse(kernel.request().unwrap().1, 1);
     assert_eq!(read(&mut monitor, at(1)), []);
-    assert!(monitor.is_listening_only() && monitor.deadline().is_none());
+    assert_eq!(
+        (monitor.is_listening_only(), monitor.deadline()),
+        (true, Some(at(10_001)))
+    );
     kernel.notify(cmd::DEVICE_CHANGE_NTF, device(PPS, BOARD, 1, Some(2)));
     kernel.notify(cmd::PIN_CHANGE_NTF, pin(6, BOARD, 1, Some(1)));
     let origin = Origin::Notification;
