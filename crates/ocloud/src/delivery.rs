@@ -26,7 +26,7 @@ use crate::caller::Owner;
 use crate::dial::Dialer;
 use crate::dialect::Dialect;
 use crate::endpoint::Endpoint;
-use crate::link::{self, Link, LinkError};
+use crate::link::{Link, LinkError};
 use crate::queue::{Item, Queue};
 use crate::resource::{Resource, Resources};
 use crate::retry::{Chance, Later, Timing};
@@ -317,7 +317,7 @@ async fn drop_ended(subscriber: &Subscriber, idle: Option<&TcpStream>) {
         if lane.begun.is_some() {
             break;
         }
-        if readable.is_err() || !link::is_quiet(idle) {
+        if readable.is_err() || !lane.idle.as_mut().is_some_and(Link::is_quiet) {
             lane.idle = None;
             return;
         }

@@ -5,7 +5,9 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 
+use rustls::ClientConfig;
 use tokio::net::{TcpStream, lookup_host};
 
 use crate::endpoint::{Endpoint, EndpointError};
@@ -31,10 +33,17 @@ impl Resolve for SystemResolver {
     }
 }
 
+/// Who knows which authorities vouch for consumers, and what we show them.
+pub trait Secure: Send + Sync {
+    /// The present configuration, or why there is none. Asked at each connection.
+    fn config(&self) -> Result<Arc<ClientConfig>, String>;
+}
+
 /// Reaches consumers, as far as the policy lets it.
 pub struct Dialer {
     policy: Policy,
     resolver: Box<dyn Resolve>,
+    secure: Option<Arc<dyn Secure>>,
 }
 
 impl Default for Dialer {
@@ -59,12 +68,39 @@ impl Dialer {
 
     /// With another resolver.
     pub fn with(policy: Policy, resolver: Box<dyn Resolve>) -> Self {
-        Dialer { policy, resolver }
+        Dialer {
+            policy,
+            resolver,
+            secure: None,
+        }
+    }
+
+    /// The same, which reaches https too.
+    #[must_use]
+    pub fn secured(self, secure: Arc<dyn Secure>) -> Self {
+        Dialer {
+            secure: Some(secure),
+            ..self
+        }
     }
 
     /// Whether somebody may subscribe this endpoint, as far as its text tells.
     pub fn admit(&self, endpoint: &Endpoint) -> Result<(), EndpointError> {
-        self.policy.admit(endpoint)
+        self.policy.admit(endpoint)?;
+        if endpoint.is_https {
+            self.tls()?;
+        }
+        Ok(())
+    }
+
+    /// What https is spoken with.
+    pub(crate) fn tls(&self) -> Result<Arc<ClientConfig>, EndpointError> {
+        let Some(secure) = &self.secure else {
+            return Err(EndpointError::Https(
+                "this publisher delivers over http only".to_owned(),
+            ));
+        };
+        secure.config().map_err(EndpointError::Https)
     }
 
     /// Resolves, judges every address, and connects to the first of just these that answers. One forbidden address spoils all: who

@@ -22,13 +22,11 @@ pub enum EndpointError {
     /// No absolute URI.
     #[error("EndpointUri is no absolute URI such as http://consumer:9043/event")]
     NotAUri,
-    /// `https`.
-    #[error(
-        "EndpointUri asks for https, which this version does not deliver over; give an http endpoint inside the node or cluster"
-    )]
-    Https,
+    /// `https`, which this node has no authorities for: why.
+    #[error("EndpointUri asks for https, and {0}")]
+    Https(String),
     /// Any other scheme.
-    #[error("EndpointUri asks for {0}; events are delivered over http only")]
+    #[error("EndpointUri asks for {0}; events are delivered over http and https only")]
     Scheme(String),
     /// `user:password@`.
     #[error("EndpointUri carries user information, which is neither sent nor stored")]
@@ -62,8 +60,10 @@ pub struct Endpoint {
     pub text: String,
     /// Host name or address, lower case, without brackets.
     pub host: String,
-    /// Port, 80 where none was given.
+    /// Port; where none was given, 80, and 443 for https.
     pub port: u16,
+    /// The scheme is https.
+    pub is_https: bool,
     /// Path and query, as the request line carries them.
     pub target: Uri,
     /// The `Host` header.
@@ -73,7 +73,7 @@ pub struct Endpoint {
 /// Two endpoints are the same if a POST to them is the same request.
 impl PartialEq for Endpoint {
     fn eq(&self, other: &Self) -> bool {
-        (&self.host, self.port, &self.target) == (&other.host, other.port, &other.target)
+        (self.is_https, &self.host, self.port, &self.target) == (other.is_https, &other.host, other.port, &other.target)
     }
 }
 
@@ -86,13 +86,13 @@ impl Endpoint {
             return Err(EndpointError::TooLong);
         }
         let uri: Uri = text.parse().map_err(|_| EndpointError::NotAUri)?;
-        match uri.scheme_str() {
-            Some(scheme) if scheme.eq_ignore_ascii_case("http") => {}
-            Some(scheme) if scheme.eq_ignore_ascii_case("https") => return Err(EndpointError::Https),
+        let is_https = match uri.scheme_str() {
+            Some(scheme) if scheme.eq_ignore_ascii_case("http") => false,
+            Some(scheme) if scheme.eq_ignore_ascii_case("https") => true,
             Some("") => return Err(EndpointError::NotAUri),
             Some(scheme) => return Err(EndpointError::Scheme(scheme.chars().take(16).collect())),
             None => return Err(EndpointError::NotAUri),
-        }
+        };
         let authority = uri.authority().ok_or(EndpointError::NoHost)?;
         if authority.as_str().contains('@') {
             return Err(EndpointError::UserInfo);
@@ -103,6 +103,7 @@ impl Endpoint {
         let bare = authority.host();
         let host = host(bare)?;
         let port = match authority.as_str().get(bare.len()..) {
+            None | Some("") if is_https => 443,
             None | Some("") => 80,
             Some(port) => port
                 .strip_prefix(':')
@@ -124,6 +125,7 @@ impl Endpoint {
             authority: HeaderValue::from_str(authority.as_str()).map_err(|_| EndpointError::NotAUri)?,
             host,
             port,
+            is_https,
             text: text.to_owned(),
         })
     }
@@ -188,11 +190,13 @@ mod tests {
             Endpoint::parse("http://a/x").unwrap(),
             Endpoint::parse("http://a/X").unwrap()
         );
+        let secret = Endpoint::parse("HTTPS://a").unwrap();
+        assert!(secret.is_https && secret.port == 443);
+        assert_ne!(secret, Endpoint::parse("http://a:443").unwrap(), "another protocol");
     }
 
     #[test]
     fn what_is_no_endpoint_says_why() {
-        assert_eq!(refused("https://consumer/event"), EndpointError::Https);
         assert_eq!(refused("ftp://consumer/event"), EndpointError::Scheme("ftp".into()));
         assert_eq!(refused("file:///etc/passwd"), EndpointError::NotAUri);
         assert_eq!(refused("http://user:secret@consumer/"), EndpointError::UserInfo);

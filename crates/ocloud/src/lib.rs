@@ -8,6 +8,10 @@
 pub mod address;
 mod answer;
 pub mod api;
+#[cfg(test)]
+#[allow(dead_code)] // the tests beside the sources use a part of it
+#[path = "../tests/common/authority.rs"]
+mod authority;
 mod caller;
 mod compat;
 mod delivery;
@@ -33,13 +37,14 @@ mod subscribe;
 mod testing;
 mod text;
 pub mod v1;
+mod wire;
 
 pub use answer::AnswerError;
 pub use api::{Api, Request};
 pub use caller::{Caller, Owner, Role};
 pub use compat::Compat;
 pub use delivery::{AttemptError, Subscriber};
-pub use dial::{Addresses, Dialer, Resolve, SystemResolver};
+pub use dial::{Addresses, Dialer, Resolve, Secure, SystemResolver};
 pub use dialect::Dialect;
 pub use hub::{Config, Hub, Subscription, Truth};
 pub use link::{LinkError, SIMULATED_HEADER};

@@ -12,9 +12,8 @@ use crate::dial::Dialer;
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::retry::Later;
 use crate::text::digits;
+use crate::wire::Wire;
 
-/// Room that is made for each piece of an answer, in bytes; most answers are one piece and shorter.
-const PIECE: usize = 512;
 /// Marks what is not from a real clock.
 pub const SIMULATED_HEADER: &str = "x-tgm-simulated";
 
@@ -28,6 +27,12 @@ pub enum LinkError {
     /// Resolving or connecting failed.
     #[error("{0}")]
     Connect(#[from] std::io::Error),
+    /// TLS with the consumer failed; most often its certificate cannot be verified.
+    #[error("TLS with the consumer failed: {0}")]
+    Tls(rustls::Error),
+    /// The consumer closed the connection before TLS began.
+    #[error("the consumer closed the connection instead of speaking TLS")]
+    NoTls,
     /// The connection broke before the answer.
     #[error("the connection broke before the answer: {0}")]
     Broken(std::io::Error),
@@ -53,7 +58,7 @@ pub struct Reply {
 /// A connection that is kept between events.
 #[derive(Debug)]
 pub struct Link {
-    stream: Arc<TcpStream>,
+    wire: Wire,
     /// The head as far as all POSTs have it in common.
     head: Vec<u8>,
     /// The POST under way; empty while there is none.
@@ -68,9 +73,8 @@ pub struct Link {
 impl Link {
     /// Connects to an endpoint.
     pub async fn open(endpoint: &Endpoint, dialer: &Dialer) -> Result<Self, LinkError> {
-        let stream = dialer.connect(endpoint).await?;
         Ok(Link {
-            stream: Arc::new(stream),
+            wire: Wire::open(endpoint, dialer).await?,
             head: head(endpoint),
             request: Vec::new(),
             sent: 0,
@@ -92,7 +96,7 @@ impl Link {
         digits(request, body.len() as u64, 1);
         request.extend_from_slice(b"\r\n\r\n");
         request.extend_from_slice(body);
-        self.sent = self.stream.try_write(request).unwrap_or(0);
+        self.sent = self.wire.try_send(request).unwrap_or(0);
     }
 
     /// Whether a POST is under way.
@@ -101,18 +105,18 @@ impl Link {
     }
 
     /// Whether the socket has not taken all of the POST yet.
-    #[cfg(test)]
     pub fn is_held_up(&self) -> bool {
-        self.sent < self.request.len()
+        self.sent < self.request.len() || self.wire.is_held_up()
     }
 
     /// Waits for the end of the POST that was begun.
     pub async fn finish(&mut self) -> Result<Reply, LinkError> {
-        while let Some(rest) = self.request.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            match self.stream.try_write(rest) {
+        while self.is_held_up() {
+            let rest = self.request.get(self.sent..).unwrap_or_default();
+            match self.wire.try_send(rest) {
                 Ok(sent) => self.sent += sent,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.stream.writable().await.map_err(LinkError::Broken)?;
+                    self.wire.writable().await.map_err(LinkError::Broken)?;
                 }
                 Err(error) => return Err(LinkError::Broken(error)),
             }
@@ -127,10 +131,7 @@ impl Link {
     async fn answered(&mut self) -> Result<Reply, LinkError> {
         let mut status = None;
         loop {
-            self.stream.readable().await.map_err(LinkError::Broken)?;
-            self.answer.reserve(PIECE);
-            match self.stream.try_read_buf(&mut self.answer) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+            match self.wire.receive(&mut self.answer).await {
                 Ok(1..) => {}
                 // The answer counts even if its body breaks off; a body without a length ends like that.
                 ended => match (status, ended) {
@@ -152,21 +153,20 @@ impl Link {
         }
     }
 
-    /// The connection, to see with [`is_quiet`] when it ends.
+    /// The connection, to see with [`Self::is_quiet`] when it ends.
     pub fn stream(&self) -> Arc<TcpStream> {
-        self.stream.clone()
+        self.wire.stream()
+    }
+
+    /// Whether nothing has come over it while it was idle; see [`Wire::is_quiet`].
+    pub fn is_quiet(&mut self) -> bool {
+        self.wire.is_quiet()
     }
 
     /// Whether the consumer has answered over it before: a POST that fails then may just have met the end of an idle connection.
     pub const fn has_answered(&self) -> bool {
         self.has_answered
     }
-}
-
-/// Whether nothing has come over an idle connection; its end, and bytes that nobody asked for, are its end.
-pub fn is_quiet(stream: &TcpStream) -> bool {
-    let read = stream.try_read(&mut [0]);
-    read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
 }
 
 fn head(endpoint: &Endpoint) -> Vec<u8> {

@@ -129,7 +129,7 @@ async fn who_does_not_take_the_initial_notification_is_not_subscribed() {
 async fn what_is_not_to_be_spoken_to_is_refused_before_a_socket_is_opened() {
     let publisher = Publisher::new(config());
     for (endpoint, reason) in [
-        ("https://consumer/event", "https"),
+        ("https://consumer/event", "asks for https"),
         ("ftp://consumer/event", "ftp"),
         ("http://169.254.169.254/latest/meta-data", "169.254.169.254"),
         ("http://user:secret@consumer/", "user information"),

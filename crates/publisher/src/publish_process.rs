@@ -23,7 +23,7 @@ use tracing::{error, info, warn};
 use crate::args::PublishArgs;
 use crate::exit::Fatal;
 use crate::feed::{AttachError, CHECK, Feed};
-use crate::tls::{Certificate, Door, LOOKS, watch};
+use crate::tls::{Consumers, Door, LOOKS, TlsError, watch};
 use crate::{http, log};
 
 /// How long somebody on the socket may take to say who it is.
@@ -101,10 +101,12 @@ fn meeting_point() -> Result<UnixListener, Fatal> {
 
 async fn serve(args: &PublishArgs) -> Result<(), Fatal> {
     let nodes = meeting_point()?;
-    let door = Door::new(&args.doors.tls).map_err(|error| Fatal::CannotServe(format!("doors.tls: {error}")))?;
+    let refused = |table: &str, error: TlsError| Fatal::CannotServe(format!("{table}: {error}"));
+    let door = Door::new(&args.doors.tls).map_err(|error| refused("doors.tls", error))?;
+    let consumers = Consumers::new(&args.doors.delivery).map_err(|error| refused("doors.delivery", error))?;
     let mut tls = http::Tls::default();
     tls.all
-        .extend(door.iter().map(|door| door.kept.clone() as Arc<dyn Certificate>));
+        .extend(door.iter().map(Door::certificate).chain(consumers.certificate()));
     tls.door = door;
     if !tls.all.is_empty() {
         tokio::spawn(watch(tls.all.clone(), LOOKS));
@@ -115,7 +117,7 @@ async fn serve(args: &PublishArgs) -> Result<(), Fatal> {
     let config = HubConfig {
         store: args.store.clone(),
         compat: args.compat.into(),
-        dialer: Arc::new(Dialer::new(args.doors.policy())),
+        dialer: Arc::new(Dialer::new(args.doors.policy()).secured(Arc::new(consumers))),
         max_subscriptions: args.doors.subscriptions,
         ..HubConfig::new(args.node_name.clone())
     };

@@ -2,6 +2,7 @@
 // Each test file uses its part; and what goes wrong in a test shall end it.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+pub mod authority;
 #[path = "../../src/testing.rs"]
 pub mod testing;
 
@@ -15,11 +16,12 @@ use testing::{Scene, picture};
 use tgm_core::{Event, EventKind, Picture};
 use tgm_ocloud::{Api, Caller, Config, Hub, Outcome, Request, Role, Timing, Truth};
 use tgm_time::Time;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 /// Longer than anything here takes; a test that waits for it has failed.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -88,6 +90,15 @@ pub struct Consumer {
 impl Consumer {
     /// Answers 204.
     pub async fn new() -> Self {
+        Self::over(None).await
+    }
+
+    /// The same, over TLS.
+    pub async fn secure(config: rustls::ServerConfig) -> Self {
+        Self::over(Some(Arc::new(config).into())).await
+    }
+
+    async fn over(tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (told, posts) = unbounded_channel();
@@ -97,7 +108,15 @@ impl Consumer {
         tokio::spawn(async move {
             for connection in 0.. {
                 let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(consume(stream, connection, told.clone(), own.clone(), own_go.clone()));
+                let (told, own, go) = (told.clone(), own.clone(), own_go.clone());
+                match tls.clone() {
+                    None => drop(tokio::spawn(consume(stream, connection, told, own, go))),
+                    Some(tls) => drop(tokio::spawn(async move {
+                        if let Ok(stream) = tls.accept(stream).await {
+                            consume(stream, connection, told, own, go).await;
+                        }
+                    })),
+                }
             }
         });
         Consumer {
@@ -135,7 +154,7 @@ impl Consumer {
 }
 
 async fn consume(
-    mut stream: TcpStream,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
     connection: usize,
     told: UnboundedSender<Post>,
     manners: Arc<Mutex<(VecDeque<Manner>, Manner)>>,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use tgm_ocloud::Policy;
 use tgm_ocloud::policy::Allowed;
 
-use super::tls::Tls;
+use super::tls::{Delivery, Tls};
 
 /// The doors of the publisher.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,8 @@ pub struct Doors {
     pub subscriptions: usize,
     /// TLS of the listeners.
     pub tls: Tls,
+    /// https to consumers.
+    pub delivery: Delivery,
 }
 
 /// Where events may go.
@@ -55,6 +57,7 @@ impl Default for Doors {
             requests_per_s: 1000,
             subscriptions: 1024,
             tls: Tls::default(),
+            delivery: Delivery::default(),
         }
     }
 }
@@ -79,7 +82,8 @@ impl Doors {
         if !(1..=65_536).contains(&self.subscriptions) {
             return Err("doors.subscriptions is 1 to 65536".to_owned());
         }
-        self.tls.check()
+        self.tls.check()?;
+        self.delivery.check()
     }
 
     /// Refuses to listen where anybody could ask and listen in; `is_https` if that listener has TLS.

@@ -574,6 +574,8 @@ mod tests {
         assert!(full.node_name.is_some() && full.run_dir.is_some() && full.publisher.store.is_some());
         let tls = &full.doors.tls;
         assert!(tls.certificate.is_some() && tls.key.is_some() && tls.client_ca.is_some());
+        let delivery = &full.doors.delivery;
+        assert!(delivery.ca.is_some() && delivery.certificate.is_some() && delivery.key.is_some());
         assert!(full.instances[0].ptp4l.socket.is_some() && full.instances[0].ptp4l.folder.is_some());
         assert!(full.instances[0].synce.socket.is_some());
         let ptp4l = &full.instances[0].process.ptp4l;

@@ -22,5 +22,5 @@ pub use holdover::Holdover;
 pub use pins::{Pin, State as PinState, Toward as PinToward};
 pub use process::{Process, Rules, Who};
 pub use synce::{Synce, SynceClock};
-pub use tls::Tls;
+pub use tls::{Delivery, Tls};
 pub use witness::Witness;

@@ -1,4 +1,4 @@
-//! Who is what by its certificate: the listeners and their clients.
+//! Who is what by its certificate: the listeners, their clients, and consumers that are delivered to by https.
 
 use std::path::PathBuf;
 
@@ -24,6 +24,18 @@ pub struct Tls {
     pub metrics: bool,
 }
 
+/// https to consumers.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Delivery {
+    /// Authorities of consumers, PEM; none: those of the system.
+    pub ca: Option<PathBuf>,
+    /// Our certificate, for consumers that ask for one, PEM.
+    pub certificate: Option<PathBuf>,
+    /// Its private key, PEM.
+    pub key: Option<PathBuf>,
+}
+
 impl Tls {
     /// Whether the notification API is https.
     pub const fn is_on(&self) -> bool {
@@ -45,6 +57,13 @@ impl Tls {
             _ => return Ok(()),
         };
         Err(refused.to_owned())
+    }
+}
+
+impl Delivery {
+    /// Refuses what makes no sense together.
+    pub fn check(&self) -> Result<(), String> {
+        pair("doors.delivery", &self.certificate, &self.key)
     }
 }
 
@@ -83,5 +102,7 @@ mod tests {
         let tls: Tls = toml::from_str(&full).unwrap();
         assert!(tls.check().is_ok() && tls.is_on());
         assert!(!Tls::default().is_on() && Tls::default().check().is_ok());
+        let half: Delivery = toml::from_str("key = \"k\"").unwrap();
+        assert!(half.check().unwrap_err().contains("doors.delivery"));
     }
 }

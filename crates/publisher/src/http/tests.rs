@@ -21,7 +21,7 @@ use super::scrape::Scrape;
 use super::sources::Sources;
 use super::{api, rest, scrape, server};
 use crate::feed::FeedCounts;
-use crate::tls::Certificate;
+use crate::tls::{Certificate, Door};
 use testing::{Scene, picture};
 
 mod http2;
@@ -169,11 +169,7 @@ async fn served_as(manners: server::Manners, serves: bool) -> Served {
         sources: node,
         registry,
         refusals: manners.refusals.clone(),
-        tls: manners
-            .tls
-            .iter()
-            .map(|door| door.kept.clone() as Arc<dyn Certificate>)
-            .collect(),
+        tls: manners.tls.iter().map(Door::certificate).collect(),
         node: "node1".to_owned(),
     };
     let (rest, metrics) = (listen().await, listen().await);

@@ -116,7 +116,11 @@ fn endpoint(text: &str, node: &str, ip: Option<&str>, flag: &str) -> Result<Endp
     }
     // What is said of an EndpointUri is true of these.
     let wrong = |error: String| format!("{flag} {text}: {}", error.replace("EndpointUri", "it"));
-    Endpoint::parse(&text).map_err(|error| wrong(error.to_string()))
+    let place = Endpoint::parse(&text).map_err(|error| wrong(error.to_string()))?;
+    if place.is_https {
+        return Err(wrong("a sidecar speaks plain http".to_owned()));
+    }
+    Ok(place)
 }
 
 #[cfg(test)]
@@ -165,6 +169,14 @@ mod tests {
                 9043
             )
         );
+    }
+
+    #[test]
+    fn https_is_refused_rather_than_spoken_plainly() {
+        for flag in ["--transport-host", "--http-event-publishers"] {
+            let error = meant(&[flag, "https://a.example"], NODE).unwrap_err();
+            assert!(error.contains(flag) && error.contains("plain http"), "{error}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig};
 
 use super::files::{TlsError, authorities, chain, key};
-use super::kept::{Kept, Made};
+use super::kept::{Certificate, Kept, Made};
 use super::names::ClientName;
 use super::provider;
 use crate::config::Tls;
@@ -50,6 +50,11 @@ impl Door {
             kept: Arc::new(kept),
             client_names: tls.client_names.clone().into(),
         }))
+    }
+
+    /// Its certificate, to be looked after.
+    pub fn certificate(&self) -> Arc<dyn Certificate> {
+        self.kept.clone()
     }
 
     /// Whether a client may come in, whose certificate was verified if it showed one.

@@ -27,6 +27,9 @@ pub enum TlsError {
     /// The library refuses what we ask of it.
     #[error("TLS: {0}")]
     Library(#[from] rustls::Error),
+    /// The system has no authorities.
+    #[error("no certificate authorities are in any of the system's usual places; name a file in doors.delivery.ca")]
+    NoAuthorities,
 }
 
 /// A chain, the leaf first.
@@ -56,6 +59,17 @@ pub fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {
             .map_err(|error| TlsError::Unusable(path.to_owned(), error))?;
     }
     Ok(store)
+}
+
+/// Those of the system, as far as they can be used: what a distribution gathers is not ours to judge.
+pub fn system_authorities(places: &[&str]) -> Result<RootCertStore, TlsError> {
+    let path = places.iter().map(Path::new).find(|path| path.exists());
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(chain(path.ok_or(TlsError::NoAuthorities)?)?);
+    match store.is_empty() {
+        true => Err(TlsError::NoAuthorities),
+        false => Ok(store),
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
@@ -104,6 +118,18 @@ mod tests {
             let error = refused.unwrap_err().to_string();
             assert!(error.contains(hint), "{error}");
         }
+    }
+
+    #[test]
+    fn the_system_has_authorities_where_it_usually_does_or_none() {
+        let folder = Folder::new("system");
+        let bundle = folder.put("bundle", &(Authority::new("a").pem() + &Authority::new("b").pem()));
+        let found = system_authorities(&["/nowhere", bundle.to_str().unwrap(), "/nowhere/else"]).unwrap();
+        assert_eq!(found.len(), 2);
+        assert!(matches!(
+            system_authorities(&["/nowhere"]),
+            Err(TlsError::NoAuthorities)
+        ));
     }
 
     #[test]

@@ -9,7 +9,6 @@ use tokio_rustls::client::TlsStream;
 
 use super::*;
 use crate::config::Tls;
-use crate::tls::Door;
 use crate::tls::testing::{Authority, Folder, der};
 
 /// Files of a listener, and who vouches for it.
@@ -245,10 +244,7 @@ async fn a_secret_that_is_turned_as_kubernetes_does_is_seen_by_itself() {
     let manners = setting.manners();
     let door = manners.tls.clone().unwrap();
     let served = served_as(manners, false).await;
-    tokio::spawn(crate::tls::watch(
-        vec![door.kept as Arc<dyn Certificate>],
-        Duration::from_millis(10),
-    ));
+    tokio::spawn(crate::tls::watch(vec![door.certificate()], Duration::from_millis(10)));
     let seen = || async {
         let config = client(&setting.authority, None, &[&TLS13], &[]);
         shown(&connect(served.rest, config).await.unwrap())
