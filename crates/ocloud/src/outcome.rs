@@ -24,6 +24,8 @@ pub struct Outcome {
     pub location: Option<String>,
     /// `Retry-After` in seconds, of 503.
     pub retry_after: Option<u32>,
+    /// `WWW-Authenticate`, of 401 and 403.
+    pub challenge: Option<String>,
     /// `Allow`, of 405.
     pub allow: Option<&'static str>,
     /// The body tells of something simulated: the header [`crate::SIMULATED_HEADER`] says so.
@@ -39,6 +41,7 @@ impl Outcome {
             content_type,
             location: None,
             retry_after: None,
+            challenge: None,
             allow: None,
             simulated: false,
             body: body.into(),

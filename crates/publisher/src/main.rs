@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod auth;
 mod build;
 mod config;
 mod continuity;

@@ -119,6 +119,7 @@ async fn serve(args: &PublishArgs) -> Result<(), Fatal> {
         compat: args.compat.into(),
         dialer: Arc::new(Dialer::new(args.doors.policy()).secured(Arc::new(consumers))),
         max_subscriptions: args.doors.subscriptions,
+        max_per_owner: args.doors.subscriptions_per_owner,
         ..HubConfig::new(args.node_name.clone())
     };
     let hub = Hub::open(config, feed.clone()).map_err(|error| Fatal::CannotServe(error.to_string()))?;

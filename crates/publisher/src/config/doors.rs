@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
-use tgm_ocloud::Policy;
 use tgm_ocloud::policy::Allowed;
+use tgm_ocloud::{Policy, Role};
 
+use super::access::{Anonymous, Client, MetricsFor, OAuth, check_clients};
 use super::tls::{Delivery, Tls};
 
 /// The doors of the publisher.
@@ -31,6 +32,19 @@ pub struct Doors {
     pub tls: Tls,
     /// https to consumers.
     pub delivery: Delivery,
+    /// Of these, of one owner who is no administrator.
+    pub subscriptions_per_owner: usize,
+    /// What those may who do not say who they are; see [`Doors::anonymous`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anonymous: Option<Anonymous>,
+    /// Who may ask for metrics and status.
+    pub metrics: MetricsFor,
+    /// Bearer tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oauth: Option<OAuth>,
+    /// Client certificates.
+    #[serde(rename = "client")]
+    pub clients: Vec<Client>,
 }
 
 /// Where events may go.
@@ -58,6 +72,11 @@ impl Default for Doors {
             subscriptions: 1024,
             tls: Tls::default(),
             delivery: Delivery::default(),
+            subscriptions_per_owner: 64,
+            anonymous: None,
+            metrics: MetricsFor::All,
+            oauth: None,
+            clients: Vec::new(),
         }
     }
 }
@@ -82,8 +101,26 @@ impl Doors {
         if !(1..=65_536).contains(&self.subscriptions) {
             return Err("doors.subscriptions is 1 to 65536".to_owned());
         }
+        if !(1..=65_536).contains(&self.subscriptions_per_owner) {
+            return Err("doors.subscriptions_per_owner is 1 to 65536".to_owned());
+        }
+        self.oauth.as_ref().map_or(Ok(()), OAuth::check)?;
+        check_clients(&self.clients)?;
         self.tls.check()?;
         self.delivery.check()
+    }
+
+    /// Whether anything here tells callers apart.
+    pub fn tells_apart(&self) -> bool {
+        self.oauth.is_some() || !self.clients.is_empty()
+    }
+
+    /// What those may who do not say who they are: everything where nobody is told apart, otherwise nothing, unless the configuration says.
+    pub fn anonymous(&self) -> Option<Role> {
+        match self.anonymous {
+            Some(said) => said.role(),
+            None => (!self.tells_apart()).then_some(Role::Admin),
+        }
     }
 
     /// Refuses to listen where anybody could ask and listen in; `is_https` if that listener has TLS.
@@ -139,6 +176,30 @@ mod tests {
             ("connections = 0", "doors.connections"),
             ("connections_per_peer = 257", "doors.connections_per_peer"),
             ("subscriptions = 0", "doors.subscriptions"),
+            ("subscriptions_per_owner = 0", "doors.subscriptions_per_owner"),
+            ("anonymous = \"root\"", "subscribe"),
+            ("[oauth]\njwks_file = \"k\"\nissuer = \"i\"", "audience"),
+            (
+                "[oauth]\njwks_file = \"k\"\nissuer = \"i\"\naudience = \"\"",
+                "doors.oauth.audience",
+            ),
+            (
+                "[oauth]\njwks_file = \"k\"\nissuer = \"i\"\naudience = \"a\"\nscopes = {}",
+                "doors.oauth.scopes",
+            ),
+            (
+                "[oauth]\njwks_file = \"k\"\nissuer = \"i\"\naudience = \"a\"\nscopes = { \"a b\" = \"read\" }",
+                "doors.oauth.scopes",
+            ),
+            (
+                "[oauth]\njwks_file = \"k\"\nissuer = \"i\"\naudience = \"a\"\nleeway_s = 301",
+                "doors.oauth.leeway_s",
+            ),
+            ("[[client]]\nname = \"\"\nrole = \"read\"", "name"),
+            (
+                "[[client]]\nname = \"a\"\nrole = \"read\"\n[[client]]\nname = \"a\"\nrole = \"admin\"",
+                "twice",
+            ),
             ("conections = 1", "unknown field"),
         ] {
             let error = read(text).unwrap_err();

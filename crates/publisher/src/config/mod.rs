@@ -1,5 +1,6 @@
 //! The configuration file: TOML, every key optional, unknown keys refused with line and column.
 
+mod access;
 mod check;
 mod doors;
 mod file;
@@ -12,6 +13,7 @@ mod synce;
 mod tls;
 mod witness;
 
+pub use access::{Client, MetricsFor, OAuth};
 pub use check::check;
 pub use doors::Doors;
 pub use file::{

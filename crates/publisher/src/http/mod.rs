@@ -30,6 +30,8 @@ use tgm_ocloud::{Api, Hub};
 use tokio::net::TcpListener;
 
 use crate::args::PublishArgs;
+use crate::auth::Gate;
+use crate::config::MetricsFor;
 use crate::feed::Feed;
 use crate::tls::{Certificate, Door};
 
@@ -61,6 +63,7 @@ pub async fn serve(rest: TcpListener, metrics: TcpListener, hub: Hub, feed: Arc<
         tls: metrics_tls,
         ..manners.clone()
     };
+    let gate = Arc::new(Gate::new(&args.doors, manners.refusals.clone()));
     let scrape = scrape::Scrape {
         refusals: manners.refusals.clone(),
         hub: hub.clone(),
@@ -70,24 +73,25 @@ pub async fn serve(rest: TcpListener, metrics: TcpListener, hub: Hub, feed: Arc<
         tls: tls.all.into(),
         node,
     };
+    let seen = status.merge(scrape::router(scrape));
+    let seen = match args.doors.metrics {
+        MetricsFor::All => seen,
+        MetricsFor::Read => rest::for_readers(seen, gate.clone()),
+    };
     tokio::join!(
-        server::run("the notification API", rest, api(hub, &manners), manners),
-        server::run(
-            "metrics",
-            metrics,
-            status.merge(scrape::router(scrape)),
-            metrics_manners
-        ),
+        server::run("the notification API", rest, api(hub, gate, &manners), manners),
+        server::run("metrics", metrics, seen, metrics_manners),
     );
 }
 
 /// The notification API, which says how it is reached.
-fn api(hub: Hub, manners: &server::Manners) -> Router {
+fn api(hub: Hub, gate: Arc<Gate>, manners: &server::Manners) -> Router {
     let api = Api::new(hub);
-    rest::router(match manners.tls {
+    let api = match manners.tls {
         Some(_) => api.over_https(),
         None => api,
-    })
+    };
+    rest::router(api, gate)
 }
 
 /// `GET /status`: what `tgmctl status` prints.

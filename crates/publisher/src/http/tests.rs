@@ -20,6 +20,8 @@ use super::peers::Limits;
 use super::scrape::Scrape;
 use super::sources::Sources;
 use super::{api, rest, scrape, server};
+use crate::auth::Gate;
+use crate::config::Doors;
 use crate::feed::FeedCounts;
 use crate::tls::{Certificate, Door};
 use testing::{Scene, picture};
@@ -122,6 +124,17 @@ struct Served {
     metrics: SocketAddr,
 }
 
+/// A gate that is open to all.
+fn open() -> Arc<Gate> {
+    gate("")
+}
+
+/// The gate of such a `[doors]`.
+fn gate(doors: &str) -> Arc<Gate> {
+    let doors: Doors = toml::from_str(doors).unwrap();
+    Arc::new(Gate::new(&doors, Arc::default()))
+}
+
 async fn served() -> Served {
     served_with(PATIENCE, false).await
 }
@@ -179,7 +192,7 @@ async fn served_as(manners: server::Manners, serves: bool) -> Served {
         rest: rest.local_addr().unwrap(),
         metrics: metrics.local_addr().unwrap(),
     };
-    tokio::spawn(server::run("rest", rest, api(hub, &manners), manners.clone()));
+    tokio::spawn(server::run("rest", rest, api(hub, open(), &manners), manners.clone()));
     let plain = server::Manners { tls: None, ..manners };
     tokio::spawn(server::run("metrics", metrics, scrape::router(scrape), plain));
     served

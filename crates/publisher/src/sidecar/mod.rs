@@ -21,6 +21,7 @@ use tracing::info;
 use args::Meant;
 pub use args::SidecarArgs;
 
+use crate::auth::Gate;
 use crate::config::Doors;
 use crate::exit::Fatal;
 use crate::http::{rest, server};
@@ -74,7 +75,8 @@ async fn serve(args: &SidecarArgs, meant: Meant) -> Result<(), Fatal> {
     let transport = transport::router(meant.transport.target.path(), transport);
     tokio::spawn(server::run("the transport", events, transport, manners.clone()));
     tokio::spawn(server::run("metrics", metrics, page::router(page), manners.clone()));
-    let router = rest::router(Api::new(hub.clone()));
+    let gate = Gate::new(&doors, manners.refusals.clone());
+    let router = rest::router(Api::new(hub.clone()), Arc::new(gate));
     tokio::spawn(server::run("the notification API", api, router, manners));
     let follower = follow::Follower {
         asker: asker::Asker::new(meant.publisher.clone(), counts.connections.clone()),

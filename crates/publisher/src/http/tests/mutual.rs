@@ -2,6 +2,7 @@
 
 use axum::{Extension, Router, routing};
 use rustls::version::{TLS12, TLS13};
+use tgm_ocloud::{Caller, Owner, Role};
 
 use super::tls::{Setting, client, connect, counts, get, health};
 use super::*;
@@ -101,6 +102,78 @@ async fn a_request_carries_the_verified_names_of_its_client() {
     // Who shows a certificate has to show a good one.
     let forged = Authority::new("clients").issue(&["du1.example"]);
     assert!(answered(address, &setting, Some(forged), "/").await.is_err());
+}
+
+#[tokio::test]
+async fn the_name_of_a_certificate_gives_its_role_and_owns_what_it_makes() {
+    let clients = Authority::new("clients");
+    let setting = setting(&clients, &[], true);
+    let doors = r#"
+        [[client]]
+        name = "spiffe://d/du/*"
+        role = "subscribe"
+        [[client]]
+        name = "reader.example"
+        role = "read"
+        [[client]]
+        name = "root.example"
+        role = "admin"
+    "#;
+    let node = Arc::new(Node {
+        scene: Scene::locked(),
+        serves: false,
+    });
+    let hub = Hub::open(Config::new("node1"), node.clone()).unwrap();
+    hub.on_resync(&picture(&node.scene));
+    let listener = listen().await;
+    let address = listener.local_addr().unwrap();
+    let manners = setting.manners();
+    tokio::spawn(server::run(
+        "rest",
+        listener,
+        api(hub.clone(), gate(doors), &manners),
+        manners,
+    ));
+    let owner = |name: &str| Caller {
+        owner: Owner::named(name).unwrap(),
+        role: Role::Subscribe,
+    };
+    let status = async |names: &[&str], path: &str| {
+        let own = (!names.is_empty()).then(|| clients.issue(names));
+        let answer = answered(address, &setting, own, &format!("{BASE}{path}"))
+            .await
+            .unwrap();
+        answer.split(' ').nth(1).unwrap().parse::<u16>().unwrap()
+    };
+    let (state, list) = ("/sync/ptp-status/lock-state/CurrentState", "/subscriptions");
+    for (names, may) in [
+        (&["spiffe://d/du/1"][..], [200, 200, 200]),
+        (&["root.example"], [200, 200, 200]),
+        (&["reader.example"], [200, 200, 403]),
+        (&["other.example"], [200, 403, 403]),
+        (&[], [200, 403, 403]),
+    ] {
+        let asked = [
+            status(names, "/health").await,
+            status(names, state).await,
+            status(names, list).await,
+        ];
+        assert_eq!(asked, may, "{names:?}");
+    }
+    // What one of them made, only it and the administrator see.
+    let consumer = openapi::consumer().await.0;
+    let made = hub
+        .subscribe(&owner("cert:spiffe://d/du/1"), "/sync", &consumer)
+        .await
+        .unwrap();
+    let one = format!("/subscriptions/{}", made.id);
+    for (names, seen) in [
+        ("spiffe://d/du/1", 200),
+        ("spiffe://d/du/2", 404),
+        ("root.example", 200),
+    ] {
+        assert_eq!(status(&[names], &one).await, seen, "{names}");
+    }
 }
 
 #[tokio::test]
