@@ -60,7 +60,7 @@ impl Compensation {
     /// For a signal through `connector`, with a cable of `cable_ps` picoseconds before it (0 for outputs).
     pub fn new(model: &Model, connector: Connector, way: PinDirection, cable_ps: i64) -> Result<Self, DelayError> {
         let known = model.delays.iter().find(|delay| (delay.0, delay.1) == (connector, way));
-        let (Some((_, _, internal)), Some(label)) = (known, connector.label(way)) else {
+        let (Some((_, _, internal)), Some(label)) = (known, model.label_of(connector, way)) else {
             return Err(DelayError::Unknown {
                 model: model.name,
                 connector,

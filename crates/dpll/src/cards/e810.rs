@@ -16,6 +16,7 @@ const fn input(label: &'static str, kind: PinType, frequencies: &'static [u64], 
     Pin {
         label,
         direction: PinDirection::Input,
+        either: false,
         pin_type: Some(kind),
         frequencies,
         default: Some((eec, pps)),
@@ -26,6 +27,7 @@ const fn output(label: &'static str, kind: PinType, frequencies: &'static [u64],
     Pin {
         label,
         direction: PinDirection::Output,
+        either: false,
         pin_type: Some(kind),
         frequencies,
         default,
@@ -95,6 +97,37 @@ pub const XXVDA4T: Model = Model {
         delays: Known::Published,
         connectors: Known::Published,
     },
+};
+
+/// [`XXVDA4T`] with a driver that shows its connectors as pins (`SMA1`, `SMA2`, `U.FL1`, `U.FL2`) instead of the DPLL's inputs and outputs
+/// behind them (Linux 6.16, drivers/net/ethernet/intel/ice/ice_dpll.c). An SMA can be turned round. The two of a pair share a path, so
+/// nothing is recommended for the U.FL.
+pub const XXVDA4T_CONNECTORS: Model = Model {
+    name: "E810-XXVDA4T (connectors as pins)",
+    pins: &[
+        SDP22,
+        SDP20,
+        RCLK0A,
+        RCLK0B,
+        GNSS,
+        PHY,
+        MAC,
+        SDP21,
+        SDP23,
+        Pin { either: true, ..SMA1 },
+        Pin {
+            label: "SMA2",
+            either: true,
+            ..SMA2
+        },
+        output("U.FL1", PinType::Ext, PULSE_OR_TEN, None),
+        Pin {
+            label: "U.FL2",
+            default: None,
+            ..SMA2
+        },
+    ],
+    ..XXVDA4T
 };
 
 /// Two QSFP28 ports, hence two PHYs; otherwise as [`XXVDA4T`]. Its delays are not published, and priorities are recommended only for

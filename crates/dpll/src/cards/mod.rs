@@ -7,7 +7,7 @@
 //!
 //! | model | pins | priorities, delays, connectors |
 //! |---|---|---|
-//! | E810-XXVDA4T | [`e810::XXVDA4T`] | yes |
+//! | E810-XXVDA4T | [`e810::XXVDA4T`]; [`e810::XXVDA4T_CONNECTORS`] with a driver that shows connectors as pins (since Linux 6.16) | yes |
 //! | E810-CQDA2T | [`e810::CQDA2T`] | priorities and connectors; no delays are published |
 //! | E823 (LOM) | [`other::E823_SI`], [`other::E823_ZL`] | no: they are the board's |
 //! | ZL3073x (E825 on GNR-D, others) | [`other::ZL3073X`] by package label, as many as the firmware names; board labels come from it too | no: they are the board's |
@@ -71,6 +71,8 @@ pub struct Pin {
     pub label: &'static str,
     /// Which way, as the driver registers it.
     pub direction: PinDirection,
+    /// It can be turned round.
+    pub either: bool,
     /// What it is connected to, if that is the same on every board.
     pub pin_type: Option<PinType>,
     /// Frequencies it may be set to, Hz. Empty: none, or the board's.
@@ -171,8 +173,9 @@ pub enum Deviation {
 
 impl Model {
     /// All models with a table of pins.
-    pub const ALL: [&'static Model; 7] = [
+    pub const ALL: [&'static Model; 8] = [
         &e810::XXVDA4T,
+        &e810::XXVDA4T_CONNECTORS,
         &e810::CQDA2T,
         &other::E823_SI,
         &other::E823_ZL,
@@ -184,6 +187,16 @@ impl Model {
     /// The pin with this label.
     pub fn pin(&self, label: &str) -> Option<&'static Pin> {
         self.pins.iter().find(|pin| pin.label == label)
+    }
+
+    /// Label of the pin that stands for a connector, one way. `None`: it does not go that way, or this model has none.
+    pub fn label_of(&self, connector: Connector, way: PinDirection) -> Option<&'static str> {
+        let behind = connector.label(way)?;
+        let own = self
+            .pin(connector.name())
+            .filter(|pin| pin.either || pin.direction == way)
+            .map(|pin| pin.label);
+        own.or(self.pin(behind).map(|pin| pin.label))
     }
 
     /// The model whose labels a card has: all of them, or some where boards differ, and no other. `None` if there is none. Pass the labels
@@ -216,7 +229,7 @@ impl Model {
         let other_way = parents
             .filter_map(|parent| parent.direction)
             .find(|way| *way != pin.direction);
-        let direction = other_way.map(|found| Deviation::Direction {
+        let direction = other_way.filter(|_| !pin.either).map(|found| Deviation::Direction {
             label,
             found: found.name(),
             expected: pin.direction.name(),
@@ -287,6 +300,7 @@ mod tests {
                     pin.label,
                     model.name
                 );
+                assert!(!pin.either || pin.pin_type == Some(PinType::Ext), "{}", pin.label);
                 for rank in pin.default.iter().flat_map(|(eec, pps)| [eec, pps]) {
                     let input = matches!(rank, Rank::Prio(_) | Rank::Never);
                     assert_eq!(input, pin.direction == PinDirection::Input, "{}", pin.label);
@@ -297,15 +311,34 @@ mod tests {
                     );
                 }
             }
-            for pair in model.pairs {
-                for label in [pair.first, pair.second]
-                    .into_iter()
-                    .flat_map(|c| [c.input_label(), c.output_label()])
-                {
-                    assert!(label.is_none_or(|label| model.pin(label).is_some()), "{label:?}");
+            for connector in model.pairs.iter().flat_map(|pair| [pair.first, pair.second]) {
+                for way in [PinDirection::Input, PinDirection::Output] {
+                    let goes = connector.label(way).is_some();
+                    assert_eq!(model.label_of(connector, way).is_some(), goes, "{connector} {way:?}");
                 }
             }
+            for (connector, way, _) in model.delays {
+                assert!(model.label_of(*connector, *way).is_some(), "{connector} {way:?}");
+            }
         }
+    }
+
+    /// With a newer driver the same card has other labels: the connectors' own.
+    #[test]
+    fn connectors_are_pins_of_their_own_or_those_behind_them() {
+        use PinDirection::{Input, Output};
+        let (old, new) = (&e810::XXVDA4T, &e810::XXVDA4T_CONNECTORS);
+        let labels = |model: &Model, connector| [Input, Output].map(|way| model.label_of(connector, way));
+        assert_eq!(labels(old, Connector::Sma1), [Some("SMA1"), Some("REF-SMA1")]);
+        assert_eq!(labels(new, Connector::Sma1), [Some("SMA1"), Some("SMA1")]);
+        assert_eq!(labels(old, Connector::Ufl1), [None, Some("REF-SMA1")]);
+        assert_eq!(labels(new, Connector::Ufl1), [None, Some("U.FL1")]);
+        assert_eq!(labels(old, Connector::Ufl2), [Some("SMA2/U.FL2"), None]);
+        assert_eq!(labels(new, Connector::Ufl2), [Some("U.FL2"), None]);
+        assert_eq!(labels(new, Connector::Gnss), [Some("GNSS-1PPS"), None]);
+        assert_eq!(labels(&other::E830, Connector::Gnss), [None, None]);
+        let either = |model: &Model| model.pins.iter().filter(|pin| pin.either).count();
+        assert_eq!((either(old), either(new)), (0, 2));
     }
 
     #[test]

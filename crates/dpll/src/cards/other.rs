@@ -27,6 +27,7 @@ const fn pin(label: &'static str, direction: PinDirection, kind: PinType, freque
     Pin {
         label,
         direction,
+        either: false,
         pin_type: Some(kind),
         frequencies,
         default: None,
@@ -88,6 +89,7 @@ const fn chip(label: &'static str, direction: PinDirection) -> Pin {
     Pin {
         label,
         direction,
+        either: false,
         pin_type: None,
         frequencies: &[],
         default: None,
