@@ -232,3 +232,44 @@ fn func_tgm010_a_recorded_grandmaster_decides_the_same() {
     }
     relay.stop();
 }
+
+#[test]
+fn an_ordinary_clocks_offsets_make_its_state_and_its_series() {
+    let relay = Relay::start();
+    let mut ptp4l = relay.connect();
+    say(
+        &mut ptp4l,
+        "ptp4l[1.003]: [ptp4l.0.config:5] port 1 (ens2f0): UNCALIBRATED to SLAVE on MASTER_CLOCK_SELECTED",
+    );
+    let offset = "ptp4l[1.006]: [ptp4l.0.config:6] master offset         50 s2 freq   +2245 path delay      1089";
+    say(&mut ptp4l, offset);
+    relay.is(LOCK, "LOCKED");
+    let lock = relay.subscribe(LOCK);
+    assert!(lock.told()[0].contains(r#""value":"50""#), "{:?}", lock.told());
+    for (series, value) in [
+        (
+            r#"offset_ns{from="master",iface="ens2fx",node="node1",process="ptp4l"}"#,
+            50.0,
+        ),
+        (
+            r#"delay_ns{from="master",iface="ens2fx",node="node1",process="ptp4l"}"#,
+            1_089.0,
+        ),
+        (r#"clock_state{iface="ens2fx",node="node1",process="ptp4l"}"#, 1.0),
+        (r#"interface_role{iface="ens2f0",node="node1",process="ptp4l"}"#, 1.0),
+    ] {
+        let series = format!("openshift_ptp_{series}");
+        until(&series, || relay.tgmd.metric(&series) == Some(value));
+    }
+    // Nobody says anything any more: the timeout is the thread's own to see.
+    say(
+        &mut ptp4l,
+        "ptp4l[3.001]: [ptp4l.0.config:5] port 1 (ens2f0): SLAVE to FAULTY on FAULT_DETECTED (FT_UNSPECIFIED)",
+    );
+    until("the holdover and its end are told", || {
+        lock.values() == ["LOCKED", "HOLDOVER", "FREERUN"]
+    });
+    let state = r#"openshift_ptp_clock_state{iface="ens2fx",node="node1",process="ptp4l"}"#;
+    until(state, || relay.tgmd.metric(state) == Some(0.0));
+    relay.stop();
+}

@@ -200,14 +200,14 @@ impl Core {
     #[inline(never)] // kept out of the usual step
     fn node_step(&mut self, now: Now, observation: &Observation, sink: &mut impl FnMut(&Event)) {
         match observation.what {
-            Reading::Verdict { state, class } => {
+            Reading::Verdict { state, class, offset } => {
                 let mut instances = self.instances.iter_mut().flatten();
                 let known = instances.find(|instance| instance.config.instance == observation.instance);
                 let Some(instance) = known.filter(|instance| instance.config.judge == Judge::Relay) else {
                     return;
                 };
                 instance.relay.port = observation.port;
-                instance.relay.verdict(observation.at, state, class);
+                instance.relay.verdict(observation.at, state, class, offset);
                 self.conclude(now, observation.at, observation.instance, None, sink);
             }
             Reading::Upstream(upstream) => {

@@ -134,6 +134,8 @@ pub enum Reading {
         state: Option<ClockState>,
         /// Its clock class, where the message told one.
         class: Option<ClockClass>,
+        /// The offset that it goes by, where the message told one.
+        offset: Option<Nanos>,
     },
 }
 

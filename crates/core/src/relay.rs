@@ -36,6 +36,8 @@ pub struct Relay {
     pub port: Port,
     state: Option<Told<ClockState>>,
     class: Option<Told<ClockClass>>,
+    /// What it last said with a state.
+    offset: Option<Nanos>,
 }
 
 impl Default for Relay {
@@ -44,19 +46,33 @@ impl Default for Relay {
             port: Port::NODE,
             state: None,
             class: None,
+            offset: None,
         }
     }
 }
 
 impl Relay {
     /// Takes what a message told; what it did not tell stands, and goes on ageing.
-    pub fn verdict(&mut self, at: Time<Mono>, state: Option<ClockState>, class: Option<ClockClass>) {
+    pub fn verdict(
+        &mut self,
+        at: Time<Mono>,
+        state: Option<ClockState>,
+        class: Option<ClockClass>,
+        offset: Option<Nanos>,
+    ) {
         if let Some(state) = state {
             self.state = Some(Told::again(self.state, state, at));
+            self.offset = offset;
         }
         if let Some(class) = class {
             self.class = Some(Told::again(self.class, class, at));
         }
+    }
+
+    /// The offset that was told with its state, while that is heard of.
+    pub fn offset(&self, now: Time<Mono>, limits: &Limits) -> Option<Nanos> {
+        let told = self.state.filter(|told| !told.is_stale(now, limits));
+        told.and(self.offset)
     }
 
     /// Its state. One that has not been heard of for too long is believed no longer to be locked, and the event says stale. A holdover
@@ -138,8 +154,8 @@ mod tests {
 
     fn told(state: ClockState, class: u8) -> Relay {
         let mut relay = Relay::default();
-        relay.verdict(Time::ZERO, Some(state), None);
-        relay.verdict(Time::ZERO, None, Some(ClockClass(class)));
+        relay.verdict(Time::ZERO, Some(state), None, None);
+        relay.verdict(Time::ZERO, None, Some(ClockClass(class)), None);
         relay
     }
 
@@ -178,7 +194,7 @@ mod tests {
     #[test]
     fn a_class_line_does_not_keep_an_old_lock_fresh() {
         let mut relay = told(Locked, 6);
-        relay.verdict(at(60), None, Some(ClockClass(6)));
+        relay.verdict(at(60), None, Some(ClockClass(6)), None);
         assert_eq!(relay.state(at(90), &L), Some((Holdover, Cause::Stale)));
         assert_eq!(class(&relay, 90), Some((7, Cause::Stale)));
     }
@@ -186,10 +202,10 @@ mod tests {
     #[test]
     fn a_state_line_does_not_keep_an_old_class_fresh() {
         let mut relay = told(Locked, 6);
-        relay.verdict(at(60), Some(Locked), None);
+        relay.verdict(at(60), Some(Locked), None, None);
         assert_eq!(relay.state(at(90), &L), Some((Locked, Cause::Reported)));
         assert_eq!(class(&relay, 90), Some((7, Cause::Stale)));
-        relay.verdict(at(91), None, Some(ClockClass(6)));
+        relay.verdict(at(91), None, Some(ClockClass(6)), None);
         assert_eq!(class(&relay, 91), Some((6, Cause::Reported)));
     }
 
@@ -207,18 +223,29 @@ mod tests {
     #[test]
     fn a_told_holdover_counts_from_when_it_was_first_told() {
         let mut relay = told(Holdover, 7);
-        relay.verdict(at(14_000), Some(Holdover), Some(ClockClass(7)));
+        relay.verdict(at(14_000), Some(Holdover), Some(ClockClass(7)), None);
         assert_eq!(relay.state(at(14_200), &L), Some((Holdover, Cause::Stale)));
         assert_eq!(relay.state(at(14_400), &L), Some((Freerun, Cause::Stale)));
         // Whoever is still heard of decides for itself.
-        relay.verdict(at(14_500), Some(Holdover), None);
+        relay.verdict(at(14_500), Some(Holdover), None, None);
         assert_eq!(relay.state(at(14_501), &L), Some((Holdover, Cause::Reported)));
+    }
+
+    #[test]
+    fn an_offset_goes_with_the_state_that_it_was_told_with() {
+        let mut relay = told(Locked, 6);
+        relay.verdict(at(1), Some(Locked), None, Some(Nanos(-7)));
+        relay.verdict(at(2), None, Some(ClockClass(6)), None);
+        assert_eq!(relay.offset(at(3), &L), Some(Nanos(-7)));
+        assert_eq!(relay.offset(at(91), &L), None, "nobody vouches for it");
+        relay.verdict(at(92), Some(Freerun), None, None);
+        assert_eq!(relay.offset(at(92), &L), None);
     }
 
     #[test]
     fn a_class_alone_ends_too() {
         let mut relay = Relay::default();
-        relay.verdict(Time::ZERO, None, Some(ClockClass(6)));
+        relay.verdict(Time::ZERO, None, Some(ClockClass(6)), None);
         assert_eq!(relay.state(at(90), &L), None);
         assert_eq!(class(&relay, 90), Some((7, Cause::Stale)));
         assert_eq!(class(&relay, 14_400), Some((248, Cause::Stale)));

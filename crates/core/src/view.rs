@@ -93,6 +93,8 @@ pub struct InstanceView {
     pub announce: Option<Announce>,
     /// SyncE beside it; `None` where there is none.
     pub synce: Option<SynceView>,
+    /// Another daemon decides.
+    pub relayed: bool,
 }
 
 /// SyncE of an instance.

@@ -567,6 +567,7 @@ fn a_relayed_instance_passes_verdicts_on_and_shows_contradictions() {
         let what = Reading::Verdict {
             state,
             class: class.map(ClockClass),
+            offset: None,
         };
         let observation = Observation {
             at: mono(ms),

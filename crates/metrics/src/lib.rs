@@ -20,6 +20,7 @@ mod seed;
 mod synce;
 #[cfg(test)]
 mod testing;
+mod told;
 
 pub use cne::{Api, Published};
 pub use incumbent::Incumbent;
@@ -27,6 +28,7 @@ pub use page::{Format, Kind, Sample};
 pub use publisher::{Counters, Family, Histogram};
 pub use registry::{Gauge, MOST, Registry};
 pub use tgm_core::Alias;
+pub use told::Told;
 
 use tgm_core::Picture;
 
@@ -53,6 +55,8 @@ pub struct Scrape<'a> {
     pub picture: Option<&'a Picture<'a>>,
     /// What others than the core tell.
     pub registry: Option<&'a Registry>,
+    /// What another daemon's lines tell.
+    pub told: &'a [Told],
     /// What the publisher counts.
     pub counters: Counters<'a>,
 }
@@ -71,6 +75,7 @@ pub fn render(scrape: &Scrape<'_>, out: &mut Vec<u8>) {
     if let Some(registry) = scrape.registry {
         registry.write(&mut page, scrape.node);
     }
+    told::write(&mut page, scrape.told, scrape.node);
     page.write(out);
 }
 

@@ -61,6 +61,9 @@ pub fn write(page: &mut Page, picture: &Picture<'_>, node: &str, style: Labels) 
     let told = |status: i8| (status >= 0).then_some(i64::from(status));
     let ns = |offset: Option<Nanos>| offset.map(Nanos::get);
     for (instance, iface) in labelled(picture.instances, &of_instances) {
+        if instance.relayed {
+            continue; // the daemon's lines tell more of it than this
+        }
         let state = instance.lock_state.map(|state| i64::from(state.metric()));
         write(Incumbent::ClockState, &[iface, "GM"], state);
         write(Incumbent::OffsetNs, &["GM", iface, "GM"], ns(instance.offset));
@@ -88,8 +91,11 @@ pub fn write(page: &mut Page, picture: &Picture<'_>, node: &str, style: Labels) 
         let os_clock = i64::from(picture.node.os_clock.metric());
         write(Incumbent::ClockState, &[SYSTEM_CLOCK, "phc2sys"], Some(os_clock));
     }
-    let phc = ["phc", SYSTEM_CLOCK, "phc2sys"];
-    write(Incumbent::OffsetNs, &phc, ns(picture.node.os_clock_offset));
+    // Without a card nobody here measures it: the lines that tell it say against what.
+    if !picture.cards.is_empty() {
+        let phc = ["phc", SYSTEM_CLOCK, "phc2sys"];
+        write(Incumbent::OffsetNs, &phc, ns(picture.node.os_clock_offset));
+    }
 }
 
 /// Those that have a label of their own, with it.

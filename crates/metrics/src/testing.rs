@@ -48,6 +48,7 @@ impl Scene {
                 offset: Some(Nanos(-3)),
                 announce: None,
                 synce: None,
+                relayed: false,
             }],
             cards: vec![CardView {
                 instance: Instance(0),

@@ -18,6 +18,8 @@ use crate::shared::{LineCounter, Writer};
 
 /// How many counters of lines there are.
 const LINE_COUNTERS: usize = LineCounter::ALL.len();
+/// An offset that was not told.
+const NO_OFFSET: i64 = i64::MIN;
 
 /// A value and its moment in one word: microseconds above, the value, counted from 1, in the low byte. 0: nothing was told.
 #[derive(Debug, Default)]
@@ -48,6 +50,8 @@ impl Slot {
 #[derive(Debug, Default)]
 pub struct VerdictSlots {
     states: [Slot; MAX_INSTANCES],
+    /// The offset that goes with each, written before it; [`NO_OFFSET`] where none does.
+    offsets: [AtomicI64; MAX_INSTANCES],
     classes: [Slot; MAX_INSTANCES],
     /// Whether each of the processes runs, 0/1.
     processes: [[Slot; WATCHED.len()]; MAX_INSTANCES],
@@ -75,8 +79,11 @@ pub struct VerdictTeller {
 }
 
 impl VerdictTeller {
-    /// The state of an instance's clock, as its daemon says.
-    pub fn state(&self, at: Time<Mono>, instance: Instance, state: ClockState) {
+    /// The state of an instance's clock, as its daemon says, and the offset that it goes by.
+    pub fn state(&self, at: Time<Mono>, instance: Instance, state: ClockState, offset: Option<Nanos>) {
+        if let Some(word) = self.slots.offsets.get(usize::from(instance.0)) {
+            word.store(offset.map_or(NO_OFFSET, Nanos::get), Ordering::Release);
+        }
         self.tell(self.slots.states.get(usize::from(instance.0)), at, state.metric());
     }
 
@@ -166,25 +173,32 @@ impl VerdictSource {
 
     /// Tells the core what was told since.
     pub fn due(&mut self, now: Time<Mono>, see: &mut impl FnMut(Observation)) {
-        let VerdictSlots { states, classes, .. } = &*self.slots;
-        let slots = states.iter().zip(classes).zip(&self.ports).zip(&mut self.told);
-        for (number, (((state, class), port), [told_state, told_class])) in (0..).zip(slots) {
+        let VerdictSlots {
+            states,
+            classes,
+            offsets,
+            ..
+        } = &*self.slots;
+        let slots = states.iter().zip(offsets).zip(classes).zip(&self.ports);
+        let slots = slots.zip(&mut self.told);
+        for (number, ((((state, offset), class), port), [told_state, told_class])) in (0..).zip(slots) {
             let Some(port) = port else { continue };
-            let mut verdict = |at: Time<Mono>, state, class| {
+            let mut verdict = |at: Time<Mono>, state, class, offset| {
                 see(Observation {
                     at: at.min(now),
                     instance: Instance(number),
                     port: *port,
-                    what: Reading::Verdict { state, class },
+                    what: Reading::Verdict { state, class, offset },
                 });
             };
             if let Some((at, value)) = state.news(told_state)
                 && let Some(state) = ClockState::from_metric(value)
             {
-                verdict(at, Some(state), None);
+                let offset = Some(offset.load(Ordering::Acquire)).filter(|offset| *offset != NO_OFFSET);
+                verdict(at, Some(state), None, offset.map(Nanos));
             }
             if let Some((at, class)) = class.news(told_class) {
-                verdict(at, None, Some(ClockClass(class)));
+                verdict(at, None, Some(ClockClass(class)), None);
             }
         }
         let slots = self
@@ -250,26 +264,31 @@ mod tests {
     fn func_tgm010_state_and_class_are_told_apart_each_with_its_moment() {
         let (mut source, teller) = VerdictSource::new(&[(Instance(1), Port(4))]).unwrap();
         assert_eq!(heard(&mut source, 1), []);
-        teller.state(at(2), Instance(1), ClockState::Freerun);
+        teller.state(at(2), Instance(1), ClockState::Freerun, Some(Nanos(-9)));
         teller.class(at(3), Instance(1), ClockClass(0));
-        teller.state(at(3), Instance(0), ClockState::Locked); // not relayed
-        let verdict = |state, class: Option<u8>| Reading::Verdict {
+        teller.state(at(3), Instance(0), ClockState::Locked, None); // not relayed
+        let verdict = |state, class: Option<u8>, offset| Reading::Verdict {
             state,
             class: class.map(ClockClass),
+            offset,
         };
         assert_eq!(
             heard(&mut source, 5),
             [
-                (2, Instance(1), verdict(Some(ClockState::Freerun), None)),
-                (3, Instance(1), verdict(None, Some(0)))
+                (
+                    2,
+                    Instance(1),
+                    verdict(Some(ClockState::Freerun), None, Some(Nanos(-9)))
+                ),
+                (3, Instance(1), verdict(None, Some(0), None))
             ]
         );
         assert_eq!(heard(&mut source, 6), []);
         // The same again is news of a kind: it is heard of.
-        teller.state(at(9), Instance(1), ClockState::Freerun);
+        teller.state(at(9), Instance(1), ClockState::Freerun, None);
         assert_eq!(
             heard(&mut source, 8),
-            [(8, Instance(1), verdict(Some(ClockState::Freerun), None))]
+            [(8, Instance(1), verdict(Some(ClockState::Freerun), None, None))]
         );
     }
 
@@ -277,9 +296,9 @@ mod tests {
     fn only_a_change_wakes() {
         let (mut source, teller) = VerdictSource::new(&[(Instance(0), Port(0))]).unwrap();
         let woken = |source: &VerdictSource| (&source.woken).read(&mut [0; 8]).unwrap_or(0);
-        teller.state(at(1), Instance(0), ClockState::Locked);
+        teller.state(at(1), Instance(0), ClockState::Locked, None);
         assert_eq!(woken(&source), 1);
-        teller.state(at(2), Instance(0), ClockState::Locked);
+        teller.state(at(2), Instance(0), ClockState::Locked, None);
         assert_eq!(woken(&source), 0);
         for second in 3..100_000 {
             let state = if second % 2 == 0 {
@@ -287,7 +306,7 @@ mod tests {
             } else {
                 ClockState::Holdover
             };
-            teller.state(at(second), Instance(0), state); // a pipe that nobody reads holds nobody up
+            teller.state(at(second), Instance(0), state, None); // a pipe that nobody reads holds nobody up
         }
         source.wake();
         assert_eq!(heard(&mut source, 200_000).len(), 1);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tgm_core::wire::MAX_WIRES;
 use tgm_core::{Cause, Event, Instance, Picture, Process};
+use tgm_metrics::Told;
 use tgm_node::clock::boottime;
 use tgm_node::handover::{HandoverError, Shared};
 use tgm_node::processes::ProcessRead;
@@ -115,6 +116,15 @@ impl Feed {
     pub fn lines(&self) -> [u64; LINE_WORDS] {
         let state = self.state();
         state.reader.as_ref().map_or([0; _], Reader::lines)
+    }
+
+    /// The series that another daemon's lines tell.
+    pub fn told(&self) -> Vec<Told> {
+        let mut told = Vec::new();
+        if let Some(reader) = self.state().reader.as_ref() {
+            reader.series(|family, labels, value| told.extend(Told::new(family, labels, value)));
+        }
+        told
     }
 
     /// What the metrics tell.

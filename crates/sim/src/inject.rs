@@ -144,6 +144,7 @@ fn corrupt(what: Reading, rng: &mut Rng) -> Reading {
         },
         Reading::Verdict { state, .. } => Reading::Verdict {
             state,
+            offset: rng.chance(0.5).then(|| Nanos(wild(rng))),
             class: Some(ClockClass(u8::try_from(rng.between(0, 256)).unwrap_or(0))),
         },
         Reading::Oscillator { .. } => Reading::Oscillator {

@@ -81,12 +81,13 @@ impl fmt::Display for Line {
             Reading::Wire(state) => write!(f, "wire {}", state.name()),
             Reading::Oscillator { femtos_per_second } => write!(f, "oscillator {femtos_per_second}"),
             Reading::Temperature { millicelsius } => write!(f, "temperature {millicelsius}"),
-            Reading::Verdict { state, class } => {
+            Reading::Verdict { state, class, offset } => {
                 write!(f, "verdict {} ", state.map_or("-", ClockState::name))?;
                 match class {
-                    Some(ClockClass(class)) => write!(f, "{class}"),
-                    None => f.write_str("-"),
+                    Some(ClockClass(class)) => write!(f, "{class}")?,
+                    None => f.write_str("-")?,
                 }
+                offset.map_or(Ok(()), |offset| write!(f, " {}", offset.0))
             }
         }
     }
@@ -269,7 +270,7 @@ fn read_short(name: &str, a: &str, b: &str, c: &str) -> Option<Reading> {
             up: bit(b)?,
         },
         ("wire", a, "", "") => Reading::Wire(OnWire::from_name(a)?),
-        ("verdict", a, b, "") => {
+        ("verdict", a, b, c) => {
             let states = [ClockState::Freerun, ClockState::Locked, ClockState::Holdover];
             Reading::Verdict {
                 state: match a {
@@ -279,6 +280,10 @@ fn read_short(name: &str, a: &str, b: &str, c: &str) -> Option<Reading> {
                 class: match b {
                     "-" => None,
                     number => Some(ClockClass(number.parse().ok()?)),
+                },
+                offset: match c {
+                    "" => None,
+                    offset => Some(nanos(offset)?),
                 },
             }
         }

@@ -215,7 +215,11 @@ impl Simulation {
             self.round = self.round + period;
         }
         let told = match step.fault {
-            Fault::Verdict(state, class) => Some(Reading::Verdict { state, class }),
+            Fault::Verdict(state, class) => Some(Reading::Verdict {
+                state,
+                class,
+                offset: None,
+            }),
             Fault::Process(process, down) => Some(Reading::Process { process, up: !down }),
             Fault::SynceSends(level) => Some(Reading::SynceQuality { level }),
             _ => None,

@@ -73,9 +73,10 @@ impl Core {
                 port: state.relay.port,
                 lock_state,
                 class: state.relay.class(now, &state.config.limits).map(|(class, _)| class),
-                offset: None,
+                offset: state.relay.offset(now, &state.config.limits),
                 announce: None,
                 synce: None, // who decides about its clock sees it
+                relayed: true,
             });
         }
         if let Some(judge) = boundary(state) {
@@ -99,6 +100,7 @@ impl Core {
                 offset: judge.told_offset(now, &beneath, &state.config.limits),
                 announce,
                 synce: None,
+                relayed: false,
             });
         }
         let leads = leader.map(|leader| (leader.card.config.port, leader.card.state));
@@ -144,6 +146,7 @@ impl Core {
             offset,
             announce: Some(announce),
             synce: leader.and_then(|leader| state.synce_view(&leader.card, now)),
+            relayed: false,
         })
     }
 

@@ -7,7 +7,7 @@ use tgm_core::wire::MAX_WIRES;
 use crate::processes::WATCHED;
 
 /// First word of both areas: "tgm", and the layout's version in the low byte. Changed whenever anything below changes.
-pub const MAGIC: u64 = 0x74_67_6d_00_00_00_00_0a;
+pub const MAGIC: u64 = 0x74_67_6d_00_00_00_00_0b;
 
 /// Longest interface or configuration name, in bytes.
 pub const NAME_BYTES: usize = 64;
@@ -32,6 +32,12 @@ pub const PROCESS_WORDS: usize = 3;
 pub const WIRE_WORDS: usize = 7;
 /// Counters of another daemon's lines, with room for more.
 pub const LINE_WORDS: usize = 16;
+/// Most series of others' metrics. A node of 32 ports with every process has about 600.
+pub const MAX_SERIES: usize = 1_024;
+/// Bytes of a series' labels.
+pub const SERIES_LABEL_BYTES: usize = 192;
+/// Words of a series: its guard, its value, its labels.
+pub const SERIES_WORDS: usize = 2 + SERIES_LABEL_BYTES / 8;
 /// Counters per source slot.
 pub const COUNTERS: usize = 32;
 
@@ -71,8 +77,10 @@ pub const AT_INSTANCES: usize = AT_NODE + NODE_WORDS;
 pub const AT_CARDS: usize = AT_INSTANCES + MAX_INSTANCES * INSTANCE_WORDS;
 /// The names.
 pub const AT_NAME_TABLE: usize = AT_CARDS + MAX_CARDS * CARD_WORDS;
+/// Series of others' metrics, each under a guard of its own.
+pub const AT_SERIES: usize = AT_NAME_TABLE + MAX_NAMES * NAME_WORDS;
 /// Words of the whole snapshot area.
-pub const SNAPSHOT_WORDS: usize = AT_NAME_TABLE + MAX_NAMES * NAME_WORDS;
+pub const SNAPSHOT_WORDS: usize = AT_SERIES + MAX_SERIES * SERIES_WORDS;
 
 /// Events that the ring keeps.
 pub const RING_EVENTS: usize = 1_024;

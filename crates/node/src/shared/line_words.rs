@@ -22,11 +22,13 @@ pub enum LineCounter {
     Unanswered = 7,
     /// 1 while lines are listened for at all.
     Up = 8,
+    /// Series of theirs that had no room.
+    SeriesRefused = 9,
 }
 
 impl LineCounter {
     /// All, by their numbers.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Lines,
         Self::Unreadable,
         Self::TooLong,
@@ -36,5 +38,6 @@ impl LineCounter {
         Self::Asked,
         Self::Unanswered,
         Self::Up,
+        Self::SeriesRefused,
     ];
 }

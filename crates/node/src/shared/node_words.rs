@@ -13,6 +13,7 @@ const NONE: u8 = u8::MAX;
 
 const HAS_CLASS: u8 = 1;
 const HAS_ANNOUNCE: u8 = 2;
+const RELAYED: u8 = 4;
 
 fn state(number: u8) -> Option<ClockState> {
     ClockState::from_metric(number)
@@ -27,7 +28,9 @@ pub fn pack_instance(view: &InstanceView) -> [u64; INSTANCE_WORDS] {
     let [low, high] = view.port.0.to_le_bytes();
     let lock = view.lock_state.map_or(NONE, ClockState::metric);
     let class = view.class.map_or(0, |class| class.0);
-    let flags = u8::from(view.class.is_some()) * HAS_CLASS + u8::from(view.announce.is_some()) * HAS_ANNOUNCE;
+    let flags = u8::from(view.class.is_some()) * HAS_CLASS
+        + u8::from(view.announce.is_some()) * HAS_ANNOUNCE
+        + u8::from(view.relayed) * RELAYED;
     let announce = view.announce.map_or(0, |a| {
         let [v0, v1] = a.variance.to_le_bytes();
         let traceable = u8::from(a.time_traceable) + 2 * u8::from(a.frequency_traceable);
@@ -83,6 +86,7 @@ pub fn unpack_instance(words: &[u64; INSTANCE_WORDS]) -> InstanceView {
             utc_offset: has.get(1, utc_offset).map(Seconds),
             leap: LeapNotice::from_number(leap).unwrap_or_default(),
         }),
+        relayed: flags & RELAYED != 0,
     }
 }
 
@@ -143,6 +147,7 @@ mod tests {
                 state: ClockState::Freerun,
                 level: Some(QualityLevel::DO_NOT_USE),
             }),
+            relayed: false,
         };
         let unsaid = full.synce.map(|synce| SynceView { level: None, ..synce });
         let locked = Announce::of(TgmState::Locked, OutOfSpec::None, None);
@@ -152,6 +157,7 @@ mod tests {
             offset: None,
             announce: None,
             synce: None,
+            relayed: true,
             ..full
         };
         for view in [

@@ -20,6 +20,7 @@ use super::layout::{self, CARD_WORDS, COUNTERS, INSTANCE_WORDS, NAME_BYTES, NAME
 use super::node_words;
 use super::ring::{self, Found};
 use super::seqlock::{self, WriterDied};
+use super::series;
 use super::upstream_words::UpstreamRead;
 use super::wire_words::WireRead;
 
@@ -200,6 +201,11 @@ impl Reader {
     /// What is counted of another daemon's lines, in the order of [`super::LineCounter`].
     pub fn lines(&self) -> [u64; layout::LINE_WORDS] {
         std::array::from_fn(|place| self.word(layout::AT_LINES + place))
+    }
+
+    /// Hands out each series of others' metrics that has a value: number of its family, labels in the family's order, value.
+    pub fn series(&self, each: impl FnMut(u8, &[&str], f64)) {
+        series::read(self.snapshot.words(), each);
     }
 
     /// Reads one card without the rest: all of one moment, a dozen words, no allocation.

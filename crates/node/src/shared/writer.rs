@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::errno::Errno;
@@ -17,6 +18,7 @@ use super::upstream_words::UpstreamRead;
 use super::wire_words::WireRead;
 use crate::processes::ProcessRead;
 
+use super::series::SeriesTable;
 use super::{card_words, node_words, ring, seqlock};
 
 /// What is counted for each card's sources.
@@ -104,7 +106,7 @@ pub enum WriterError {
 /// The node's side of the shared memory.
 #[derive(Debug)]
 pub struct Writer {
-    snapshot: SharedWriter,
+    snapshot: Arc<SharedWriter>,
     ring: SharedWriter,
     names: usize,
 }
@@ -112,7 +114,7 @@ pub struct Writer {
 impl Writer {
     /// Creates both areas.
     pub fn create(pid: u32, started: Time<Mono>) -> Result<Self, WriterError> {
-        let snapshot = SharedWriter::create(c"tgm-snapshot", layout::SNAPSHOT_WORDS)?;
+        let snapshot = Arc::new(SharedWriter::create(c"tgm-snapshot", layout::SNAPSHOT_WORDS)?);
         let ring = SharedWriter::create(c"tgm-ring", layout::RING_WORDS)?;
         let writer = Writer {
             snapshot,
@@ -226,6 +228,11 @@ impl Writer {
         if place < layout::LINE_WORDS {
             self.set(layout::AT_LINES + place, value);
         }
+    }
+
+    /// The series of others' metrics, for the one thread that tells them.
+    pub fn series(&self) -> SeriesTable {
+        SeriesTable::new(self.snapshot.clone())
     }
 
     /// Stores what the core knows at `now`.

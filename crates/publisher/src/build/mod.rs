@@ -18,9 +18,11 @@ use std::path::PathBuf;
 
 use tgm_core::Core;
 use tgm_node::clock::Clock;
-use tgm_node::shared::Writer;
+use tgm_node::shared::{SeriesTable, Writer};
 use tgm_node::sources::Sources;
 use tgm_node::verdicts::VerdictTeller;
+
+use crate::lines;
 
 pub use announce::locations;
 pub use discover::without_config;
@@ -35,7 +37,9 @@ pub use witness::all as ports_listened_to;
 #[derive(Debug)]
 pub struct Relayed {
     /// Never empty.
-    pub instances: Vec<(String, tgm_core::Instance)>,
+    pub instances: Vec<lines::Instance>,
+    /// Where the series go that their lines tell.
+    pub series: SeriesTable,
     /// To the hardware thread.
     pub teller: VerdictTeller,
 }

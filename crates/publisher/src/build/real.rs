@@ -11,12 +11,12 @@ use tgm_gnss::{GnssSource, Setup, Spec};
 use tgm_node::clock::{Clock, boottime};
 use tgm_node::histories::HistorySlots;
 use tgm_node::pins::PinSlots;
-use tgm_node::shared::Writer;
+use tgm_node::shared::{SeriesTable, Writer};
 use tgm_node::sources::{CardSources, DpllSlot, GnssSlot, PhcSlot, Sources};
 use tgm_node::verdicts::VerdictSource;
 use tgm_node::wire::WireSlot;
 use tgm_phc::{Card as Found, ClockId, Phc, SysRoot, TimingCard};
-use tgm_time::{Mono, Time};
+use tgm_time::{Mono, Nanos, Time};
 
 use super::boards::{self, Board, Dplls};
 use super::discover::present;
@@ -25,7 +25,7 @@ use super::pins::{CardPins, wishes};
 use super::{Built, Relayed, announce, leap, witness};
 use crate::config::{Authority, Card, Config, Devices, Instance, Ptp4l, Role};
 use crate::exit::Fatal;
-use crate::learned;
+use crate::{learned, lines};
 
 /// Builds a node for the hardware of `config`.
 pub fn real(config: &Config) -> Result<Built, Fatal> {
@@ -101,7 +101,7 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
             learned.push(learner.take_up(folder, &mut judging));
         }
     }
-    let relayed = relay(relayed, &mut sources)?;
+    let relayed = relay(relayed, writer.series(), &mut sources)?;
     Ok(Built {
         core: judging,
         judged: core,
@@ -142,15 +142,38 @@ impl Learner {
 }
 
 /// The way from what other daemons decide to the hardware thread.
-fn relay(relayed: Vec<(String, Id, Port)>, sources: &mut Sources) -> Result<Option<Relayed>, Fatal> {
+fn relay(
+    relayed: Vec<(lines::Instance, Port)>,
+    series: SeriesTable,
+    sources: &mut Sources,
+) -> Result<Option<Relayed>, Fatal> {
     if relayed.is_empty() {
         return Ok(None);
     }
-    let ports: Vec<_> = relayed.iter().map(|(_, id, port)| (*id, *port)).collect();
+    let ports: Vec<_> = relayed.iter().map(|(known, port)| (known.instance, *port)).collect();
     let (source, teller) = VerdictSource::new(&ports).map_err(|error| Fatal::Runtime(error.to_string()))?;
     sources.verdicts = Some(source);
-    let instances = relayed.into_iter().map(|(name, id, _)| (name, id)).collect();
-    Ok(Some(Relayed { instances, teller }))
+    Ok(Some(Relayed {
+        instances: relayed.into_iter().map(|(known, _)| known).collect(),
+        series,
+        teller,
+    }))
+}
+
+/// What its lines are judged by.
+fn relayed(id: Id, instance: &Instance, interface: &str) -> lines::Instance {
+    let max = Nanos(instance.os_clock_limit_ns);
+    lines::Instance {
+        name: instance.name.clone(),
+        instance: id,
+        interface: interface.to_owned(),
+        thresholds: lines::Thresholds {
+            min: Nanos(-max.get()),
+            max,
+            holdover: Nanos::from_secs(instance.os_clock_holdover_s),
+        },
+        boundary: instance.role == Role::Boundary,
+    }
 }
 
 struct Builder<'a> {
@@ -168,7 +191,7 @@ struct Builder<'a> {
     /// Whose they are.
     owners: Vec<(Id, Port)>,
     /// The instances that another daemon decides.
-    relayed: Vec<(String, Id, Port)>,
+    relayed: Vec<(lines::Instance, Port)>,
     /// The start.
     now: Time<Mono>,
     /// There is at least one device to watch.
@@ -209,7 +232,7 @@ impl Builder<'_> {
         if instance.authority == Authority::Relay {
             for card in &instance.cards {
                 let port = self.intern(&card.interface)?;
-                self.relayed.push((instance.name.clone(), id, port));
+                self.relayed.push((relayed(id, instance, &card.interface), port));
             }
             self.any = true;
             return Ok(());

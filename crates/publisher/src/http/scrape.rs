@@ -11,6 +11,7 @@ use axum::response::Response;
 use tgm_core::{InstanceView, Picture};
 use tgm_metrics::{Api, Counters, Family, Format, Histogram, Published, Registry};
 use tgm_node::clock::boottime;
+use tgm_node::shared::LineCounter;
 use tgm_ocloud::{BOUNDS, Hub, Outcome, Resource, Stats, Truth};
 
 use super::announce;
@@ -133,6 +134,8 @@ impl Scrape {
         let counts = self.sources.counts();
         let mut out = Vec::with_capacity(16 << 10);
         let resources = published(&stats);
+        let told = self.sources.told();
+        let lines_refused = self.sources.lines().get(LineCounter::SeriesRefused as usize).copied();
         let render = |picture: Option<&Picture<'_>>, counters: Counters<'_>, out: &mut Vec<u8>| {
             let scrape = tgm_metrics::Scrape {
                 format,
@@ -140,6 +143,7 @@ impl Scrape {
                 picture,
                 // What lines told of a node that is dead for long is no better than its picture.
                 registry: picture.map(|_| &self.registry),
+                told: picture.map_or(&[], |_| &told),
                 counters,
                 ..tgm_metrics::Scrape::default()
             };
@@ -148,10 +152,10 @@ impl Scrape {
         let counters = Counters {
             node_up: counts.alive,
             events_lost: counts.lost,
-            series_refused: self.registry.refused(),
+            series_refused: self.registry.refused() + lines_refused.unwrap_or_default(),
             ..counters(&stats, &resources)
         };
-        let told = self.hub.outage().is_none()
+        let is_told = self.hub.outage().is_none()
             && self.truth.read(&mut |picture| {
                 let age = boottime()
                     .ok()
@@ -188,7 +192,7 @@ impl Scrape {
                     });
                 });
             });
-        if !told {
+        if !is_told {
             self.doors(&[], |families| {
                 render(None, Counters { families, ..counters }, &mut out)
             });

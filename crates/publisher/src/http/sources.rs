@@ -2,7 +2,7 @@
 
 use tgm_core::wire::MAX_WIRES;
 use tgm_core::{Instance, Process};
-use tgm_metrics::{Family, Kind, Sample};
+use tgm_metrics::{Family, Kind, Sample, Told};
 use tgm_node::processes::ProcessRead;
 use tgm_node::shared::layout::{COUNTERS, LINE_WORDS};
 use tgm_node::shared::{AnnounceRead, Counter, WireRead};
@@ -22,6 +22,8 @@ pub trait Sources: Send + Sync {
     fn wires(&self) -> [WireRead; MAX_WIRES];
     /// What is counted of another daemon's lines.
     fn lines(&self) -> [u64; LINE_WORDS];
+    /// The series that another daemon's lines tell.
+    fn told(&self) -> Vec<Told>;
     /// What is known of an instance's process.
     fn process(&self, instance: Instance, process: Process) -> ProcessRead;
 }
@@ -45,6 +47,10 @@ impl Sources for Feed {
 
     fn lines(&self) -> [u64; LINE_WORDS] {
         Feed::lines(self)
+    }
+
+    fn told(&self) -> Vec<Told> {
+        Feed::told(self)
     }
 
     fn process(&self, instance: Instance, process: Process) -> ProcessRead {

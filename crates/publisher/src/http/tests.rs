@@ -101,6 +101,10 @@ impl Sources for Node {
         wires
     }
 
+    fn told(&self) -> Vec<tgm_metrics::Told> {
+        vec![]
+    }
+
     fn lines(&self) -> [u64; LINE_WORDS] {
         let mut lines = [0; LINE_WORDS];
         lines[LineCounter::Up as usize] = 1;

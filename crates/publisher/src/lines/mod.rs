@@ -6,6 +6,7 @@
 
 mod ask;
 mod reader;
+mod state;
 
 use std::io::{ErrorKind, Read as _};
 use std::os::fd::AsFd;
@@ -28,6 +29,8 @@ use crate::config::Lines as Settings;
 use crate::exit::Fatal;
 use ask::Asker;
 use reader::{Reader, Wish};
+
+pub use state::{Relayed as Instance, Thresholds};
 
 /// Memory of the thread's stack.
 const STACK: usize = 256 * 1024;
@@ -131,9 +134,9 @@ impl Thread {
     fn run(&mut self) {
         loop {
             let mut ready = [EpollEvent::empty(); BATCH];
-            let count = match self.epoll.wait(&mut ready, EpollTimeout::NONE) {
+            let count = match self.epoll.wait(&mut ready, self.timeout()) {
                 Ok(count) => count,
-                Err(Errno::EINTR) => continue,
+                Err(Errno::EINTR) => 0,
                 Err(errno) => return warn!(%errno, "lines are no longer read"),
             };
             for event in ready.iter().take(count) {
@@ -143,6 +146,28 @@ impl Thread {
                     place => self.read(usize::try_from(place).unwrap_or(usize::MAX)),
                 }
             }
+            self.lapse();
+        }
+    }
+
+    /// Until something ends by itself.
+    fn timeout(&self) -> EpollTimeout {
+        let (Some(deadline), Ok(now)) = (self.reader.deadline(), boottime()) else {
+            return EpollTimeout::NONE;
+        };
+        let millis = deadline.since(now).get().max(0) / 1_000_000 + 1; // not before it
+        i32::try_from(millis).map_or(EpollTimeout::MAX, |millis| {
+            EpollTimeout::try_from(millis).unwrap_or(EpollTimeout::MAX)
+        })
+    }
+
+    /// Lets time pass, if something ends.
+    fn lapse(&mut self) {
+        if let (Some(deadline), Ok(now)) = (self.reader.deadline(), boottime())
+            && deadline <= now
+        {
+            self.reader.lapse(now);
+            self.reader.tell();
         }
     }
 
