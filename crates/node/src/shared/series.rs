@@ -171,7 +171,8 @@ pub(super) fn read(words: Words<'_>, mut each: impl FnMut(u8, &[&str], f64)) {
         for (to, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(labels) {
             *to = word.to_le_bytes();
         }
-        let length = usize::from((before >> LENGTH) as u8);
+        let [_, family, length, ..] = before.to_le_bytes(); // where FAMILY and LENGTH put them
+        let length = usize::from(length);
         let Some(text) = bytes.get(..length).and_then(|text| std::str::from_utf8(text).ok()) else {
             continue;
         };
@@ -181,7 +182,6 @@ pub(super) fn read(words: Words<'_>, mut each: impl FnMut(u8, &[&str], f64)) {
             *to = label;
             count += 1;
         }
-        let family = (before >> FAMILY) as u8;
         each(family, labels.get(..count).unwrap_or_default(), f64::from_bits(value));
     }
 }
@@ -260,7 +260,7 @@ mod tests {
             scope.spawn(|| {
                 for n in 0..20_000u32 {
                     let name = (n % 7).to_string().repeat(24);
-                    let id = table.take((n % 7) as u8, &[&name, &name]).unwrap();
+                    let id = table.take(u8::try_from(n % 7).unwrap(), &[&name, &name]).unwrap();
                     table.set(id, 1.0);
                     table.give_back(id);
                 }

@@ -147,8 +147,11 @@ fn replay(name: &str, relayed: &[Relayed]) -> Option<Vec<Difference>> {
     Some(differences)
 }
 
+/// Why something differs, and how it is known.
+type Excuse<'a> = (&'a str, &'a dyn Fn(&Difference) -> bool);
+
 /// Takes away what `excuse` knows; the rest must be nothing, and each excuse must have been needed.
-fn excused(mut differences: Vec<Difference>, excuses: &[(&str, &dyn Fn(&Difference) -> bool)]) {
+fn excused(mut differences: Vec<Difference>, excuses: &[Excuse<'_>]) {
     for (why, excuse) in excuses {
         let before = differences.len();
         differences.retain(|difference| !excuse(difference));
@@ -183,12 +186,10 @@ fn is_greatest(difference: &Difference) -> bool {
     difference.what.contains("max_offset_ns{")
 }
 
-type Excuse = (&'static str, &'static dyn Fn(&Difference) -> bool);
-
-const GREATEST: Excuse = ("the greatest offset is one by size", &is_greatest);
-const THERE: Excuse = ("the recording began before", &was_there);
-const PATIENT: Excuse = ("a process that ends is no loss of time", &is_patient);
-const DEAD: Excuse = ("what a process told ends with it", &is_of_the_dead);
+const GREATEST: Excuse<'static> = ("the greatest offset is one by size", &is_greatest);
+const THERE: Excuse<'static> = ("the recording began before", &was_there);
+const PATIENT: Excuse<'static> = ("a process that ends is no loss of time", &is_patient);
+const DEAD: Excuse<'static> = ("what a process told ends with it", &is_of_the_dead);
 
 #[test]
 fn a_recorded_ordinary_clock_makes_the_same_events_and_series() {
