@@ -294,6 +294,19 @@ pub fn lines(data: &[u8]) {
     assert!(whole == run(1) && whole == run(61), "cuts make a difference");
 }
 
+/// A list of leap seconds: what is read is written, and read again as it was.
+pub fn leap_list(data: &[u8]) {
+    use tgm_linuxptp::leap_list::LeapList;
+
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(list) = LeapList::parse(text) else { return };
+    let again = LeapList::parse(&list.to_string());
+    let again = again.expect("what is written is a list");
+    assert_eq!(again.is_intact(), Some(true));
+    let hash = list.hash;
+    assert_eq!(LeapList { hash, ..again }, list);
+}
+
 /// A configuration file of linuxptp: what is understood is judged, completed until nothing but what stands there is wrong, and written
 /// as it is read.
 pub fn linuxptp_config(data: &[u8]) {

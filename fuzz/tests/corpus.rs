@@ -22,6 +22,7 @@ const TARGETS: &[Target] = &[
     ("receiver_setup", tgm_fuzz::receiver_setup),
     ("fanout", tgm_fuzz::fanout),
     ("lines", tgm_fuzz::lines),
+    ("leap_list", tgm_fuzz::leap_list),
     ("linuxptp_config", tgm_fuzz::linuxptp_config),
     ("openshift", tgm_fuzz::openshift),
     ("checkpoint", tgm_fuzz::checkpoint),

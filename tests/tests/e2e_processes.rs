@@ -10,6 +10,8 @@ use common::pty::Receiver;
 use common::{Folder, Tgmd, program, run, until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tgm_linuxptp::leap_list::LeapList;
+use tgm_time::Seconds;
 
 const CONFIG: &str = r#"
 [[instance]]
@@ -211,6 +213,55 @@ fn func_tgm007_r5_a_forbidden_parameter_stops_the_start_and_is_named() {
     let (code, _, error) = run(check);
     assert_eq!(code, Some(3), "{error}");
     assert!(error.contains("clockClass is 6 (line 3), must be 248"), "{error}");
+}
+
+// FUNC-TGM009: what ts2phc is told of leap seconds is what is announced.
+#[test]
+fn a_list_of_leap_seconds_is_kept_for_ts2phc_and_says_what_the_configuration_does() {
+    let folder = Folder::new();
+    folder.write("idle", IDLE);
+    // Expired, as Debian's often is, and a second behind.
+    let old = "#@\t3720000000\n3644697600\t36\n";
+    let list = folder.write("leap", old);
+    let text = CONFIG.replace("FOLDER", folder.0.to_str().unwrap());
+    let file = folder.write("tgmd.toml", &format!("[leap]\nfile = \"{}\"\n{text}", list.display()));
+    let _receiver = Receiver::plug_in(&folder.path("receiver"));
+    let tgmd = Tgmd::start(folder, &["--config", file.to_str().unwrap()]);
+    let programs = std::fs::read_dir(tgmd.folder.path("run")).unwrap().flatten();
+    let programs = programs.map(|entry| entry.path()).find(|path| path.is_dir()).unwrap();
+    let kept = programs.join("leap-seconds.list");
+    let read = || LeapList::parse(&std::fs::read_to_string(&kept).unwrap_or_default());
+    until("the list", || read().is_ok());
+    let now = i64::try_from(
+        std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap()
+            .as_secs(),
+    )
+    .unwrap();
+    let first = read().unwrap();
+    assert_eq!(first.is_intact(), Some(true));
+    assert_eq!(first.offset_at(now), Some(Seconds(36)));
+    assert!(
+        !first.is_expired(now),
+        "who wants it used although it has expired was told so"
+    );
+    assert!(tgmd.log().contains("leap has expired"), "{}", tgmd.log());
+    let rendered = std::fs::read_to_string(programs.join("ts2phc-0.conf")).unwrap();
+    assert!(rendered.contains(&format!("leapfile {}", kept.display())), "{rendered}");
+    let metric = "tgm_leap_file_expiry_timestamp_seconds";
+    assert_eq!(tgmd.metric(metric), Some(1_511_011_200.0));
+    // Somebody brings the file up to date; its name stays.
+    tgmd.folder
+        .write("leap", "#@\t4291747200\n3644697600\t36\n3692217600\t37\n");
+    kill(tgmd.node_pid(), Signal::SIGHUP).unwrap();
+    until("the newer list", || {
+        read().is_ok_and(|list| list.offset_at(now) == Some(Seconds(37)) && list.expires == Some(2_082_758_400))
+    });
+    until("its expiry", || tgmd.metric(metric) == Some(2_082_758_400.0));
+    until("what is announced", || {
+        tgmd.status()["instances"][0]["announce_desired"]["current_utc_offset_s"] == 37
+    });
 }
 
 /// A network namespace with one end of a veth pair; gone with this value.

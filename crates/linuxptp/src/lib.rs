@@ -9,6 +9,7 @@
 //! * [`announce`] and [`frame`] decode Announce and Sync as captured; [`witness`] compares what a port really sends with what is meant.
 //! * [`synce4l`] sets and asks SyncE's quality level over synce4l's socket.
 //! * [`config`] reads, judges and writes configuration files.
+//! * [`leap_list`] reads and writes the list of leap seconds that ts2phc wants.
 //! * [`supervise`] starts, watches and restarts the programs.
 //! * [`lines`] reads what linuxptp's programs and the OpenShift linuxptp-daemon print.
 //!
@@ -23,6 +24,7 @@ mod counters;
 mod error;
 pub mod frame;
 pub mod header;
+pub mod leap_list;
 pub mod lines;
 mod link;
 pub mod management;

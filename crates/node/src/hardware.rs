@@ -134,6 +134,7 @@ impl Hardware {
         let Some((told, orders)) = orders else { return Ok(()) };
         let _ = told.read(&mut [0; 16]); // how many there are, the channel knows
         while let Ok(config) = orders.try_recv() {
+            writer.leap_until(config.leap_list_until);
             let _ = core.reload(&config, now, |event| outbox.keep(event, writer)); // one that does not fit changes nothing
         }
         Ok(())

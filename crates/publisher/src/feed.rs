@@ -46,6 +46,8 @@ pub struct FeedCounts {
     pub lost: u64,
     /// Nodes attached so far.
     pub attached: u64,
+    /// Up to when the configured list of leap seconds knows, POSIX seconds; `None`: there is none.
+    pub leap_until: Option<i64>,
 }
 
 impl Feed {
@@ -135,6 +137,7 @@ impl Feed {
             alive: state.alive && turning,
             lost: state.lost,
             attached: state.attached,
+            leap_until: state.reader.as_ref().and_then(Reader::leap_until),
         }
     }
 

@@ -12,6 +12,7 @@ mod feed;
 mod guardian;
 mod hearing;
 mod http;
+mod leap_file;
 mod learned;
 mod lines;
 mod log;

@@ -19,8 +19,10 @@ use tgm_node::shared::Reader;
 use tracing::{debug, info, warn};
 
 use crate::build::programs::{self, Programs};
+use crate::build::system_time;
 use crate::config::Config;
 use crate::exit::Fatal;
+use crate::leap_file::{self, LeapFile, Word};
 use crate::supervise::Given;
 
 /// Memory of the thread's stack.
@@ -70,7 +72,7 @@ impl Tended {
     /// By `config`; files lie in a folder in `run_dir`, one per notification port.
     pub fn new(config: &Config, run_dir: &Path, port: u16) -> Result<Self, Fatal> {
         let folder = run_dir.join(format!("processes-{port}"));
-        let programs = programs::programs(config, &folder, None);
+        let programs = programs::programs(config, &folder, Some(&leap_file::path(&folder)));
         if !programs.programs.is_empty() {
             let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
             made.map_err(|error| Fatal::CannotServe(format!("{}: {error}", folder.display())))?;
@@ -156,6 +158,9 @@ fn look_after(tended: Tended, reader: Reader, (stopped, orders): &(UnixStream, R
         warn!("{alarm}");
     }
     let reader = std::cell::RefCell::new(reader);
+    let mut leaps = LeapFile::new(&folder, &config.leap);
+    // What the configuration says, until the core has spoken: ts2phc reads it as soon as it starts.
+    leaps.keep(Word::configured(&config.leap, system_time()), system_time());
     let locked = |instance: Instance| {
         let snapshot = reader.borrow_mut().snapshot();
         snapshot.is_ok_and(|snapshot| {
@@ -174,13 +179,17 @@ fn look_after(tended: Tended, reader: Reader, (stopped, orders): &(UnixStream, R
             Ok(false) if matches!((&*stopped).read(&mut [0; 16]), Ok(0) | Err(_)) => break,
             Ok(false) => {
                 let Some(new) = orders.try_iter().last() else { continue };
-                group.replace(programs::programs(&new, &folder, None).programs);
+                leaps.reload(&new.leap);
+                group.replace(programs::programs(&new, &folder, Some(&leap_file::path(&folder))).programs);
                 config = new;
             }
             Err(errno) => {
                 warn!("processes are not looked after: {errno}");
                 std::thread::sleep(Duration::from_secs(1));
             }
+        }
+        if let Ok(snapshot) = reader.borrow_mut().snapshot() {
+            leaps.keep(Word::of(&snapshot.instances), system_time());
         }
         if checked.elapsed() >= CHECKED {
             checked = Instant::now();

@@ -9,10 +9,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
 use tgm_core::Instance as Id;
-use tgm_time::Time;
 use tracing::{error, info, warn};
 
-use crate::build::{ahead, fallback, judged};
+use crate::build::{ahead, fallback, judged, system_time};
 use crate::config::{self, Config, Instance};
 use crate::exit::Fatal;
 use crate::processes::Orders;
@@ -73,14 +72,19 @@ impl Reloader {
         if let Some(processes) = &self.processes {
             processes.give(&new); // keys in files of their own may have changed though the configuration did not
         }
-        if new == *old {
+        // A list of leap seconds may have changed though its name did not.
+        let known = |core: &tgm_core::Config| (core.fallback_utc_offset, core.leap_list, core.leap_list_until);
+        if new == *old && known(&next) == known(judged) {
             return Ok("nothing has changed".into());
         }
         let sent = self.orders.try_send(Box::new(next)).is_ok() && (&self.tell).write_all(&[1]).is_ok();
         if !sent {
             return Err(Fatal::Runtime("the hardware thread takes no orders; try again".into()));
         }
-        let what = changes(old, &new).join("; ");
+        let what = match changes(old, &new).join("; ") {
+            none if none.is_empty() => "the list of leap seconds".to_owned(),
+            some => some,
+        };
         (*old, *judged) = (new, next);
         Ok(what)
     }
@@ -103,7 +107,7 @@ fn next(path: &Path, old: &Config, judging: &tgm_core::Config) -> Result<(Config
         return Err(Fatal::Config(format!("restart tgmd to change {}", fixed.join(", "))));
     }
     let mut next = *judging;
-    let system = Time::from_nanos(i64::try_from(since_1970().as_nanos()).unwrap_or(i64::MAX));
+    let system = system_time();
     (next.fallback_utc_offset, _) = fallback(&new.leap, system)?;
     (next.leap_list, next.leap_list_until) = ahead(&new.leap, system);
     for (number, instance) in (0..).zip(&new.instances) {
@@ -111,11 +115,6 @@ fn next(path: &Path, old: &Config, judging: &tgm_core::Config) -> Result<(Config
             .map_err(|_| Fatal::Config(format!("instance `{}` is not known", instance.name)))?;
     }
     Ok((new, next))
-}
-
-fn since_1970() -> std::time::Duration {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.unwrap_or_default() // before 1970: no leap table knows it
 }
 
 /// By name, what of `new` only a start can set.

@@ -53,6 +53,8 @@ pub const AT_NAMES: usize = 3;
 pub const AT_INSTANCE_NAMES: usize = 4;
 /// Heartbeat: `CLOCK_BOOTTIME` nanoseconds of the hardware thread's last turn.
 pub const AT_HEARTBEAT: usize = AT_INSTANCE_NAMES + MAX_INSTANCES;
+/// Up to when the configured list of leap seconds knows, POSIX seconds; 0: there is none.
+pub const AT_LEAP_UNTIL: usize = AT_HEARTBEAT + 1;
 /// Counters of each card's sources, written without the lock.
 pub const AT_COUNTERS: usize = AT_HEARTBEAT + 4;
 /// What is known of each instance's ptp4l, written without the lock.

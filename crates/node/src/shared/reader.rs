@@ -164,6 +164,12 @@ impl Reader {
         Time::from_nanos(self.word(layout::AT_HEARTBEAT).cast_signed())
     }
 
+    /// Up to when the configured list of leap seconds knows, POSIX seconds.
+    pub fn leap_until(&self) -> Option<i64> {
+        let posix = self.word(layout::AT_LEAP_UNTIL).cast_signed();
+        (posix > 0).then_some(posix)
+    }
+
     /// The counters of card number `card`, in the order of [`super::Counter`].
     pub fn counters(&self, card: usize) -> [u64; COUNTERS] {
         std::array::from_fn(|n| self.word(layout::AT_COUNTERS + card.min(MAX_CARDS - 1) * COUNTERS + n))

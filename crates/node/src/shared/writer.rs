@@ -184,6 +184,11 @@ impl Writer {
         }
     }
 
+    /// Stores up to when the configured list of leap seconds knows, POSIX seconds; 0: there is none.
+    pub fn leap_until(&self, posix: i64) {
+        self.set(layout::AT_LEAP_UNTIL, posix.cast_unsigned());
+    }
+
     /// Stores what is known of an instance's ptp4l.
     pub fn announce(&self, instance: Instance, read: &AnnounceRead) {
         self.words_of(layout::AT_ANNOUNCE, instance, read.pack());

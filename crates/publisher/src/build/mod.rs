@@ -27,7 +27,7 @@ use crate::lines;
 pub use announce::locations;
 pub use discover::without_config;
 pub use judged::judged;
-pub use leap::{ahead, fallback};
+pub use leap::{ahead, fallback, leap_list, system_time};
 pub use pins::CardPins;
 pub use real::real;
 pub use simulated::simulated;

@@ -53,6 +53,7 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
         problems: Vec::new(),
         notes: note.into_iter().collect(),
     };
+    builder.writer.leap_until(builder.core.leap_list_until);
     for (number, instance) in (0..).zip(&config.instances) {
         builder.instance(Id(number), instance)?;
     }

@@ -177,7 +177,7 @@ impl Scrape {
                 let named: Vec<_> = named.collect();
                 let ptp4ls: Vec<_> = picture.instances.iter().map(ptp4l).collect();
                 let wires = self.sources.wires();
-                table.with(counts.attached, |families| {
+                table.with(counts, |families| {
                     announce::with(families, &ptp4ls, |families| {
                         processes::with(families, &self.node, &named, &*self.sources, |families| {
                             wires::with(families, &wires, picture.names, |families| {

@@ -248,7 +248,7 @@ impl<'a> Table<'a> {
     }
 
     /// Lends the table as families.
-    pub fn with(&self, attached: u64, look: impl FnOnce(&[Family<'_>])) {
+    pub fn with(&self, counts: FeedCounts, look: impl FnOnce(&[Family<'_>])) {
         let ups: Vec<([(&str, &str); 2], f64)> = self
             .cards
             .iter()
@@ -305,14 +305,24 @@ impl<'a> Table<'a> {
             .collect();
         let attached = [Sample {
             labels: &[],
-            value: number(attached),
+            value: number(counts.attached),
         }];
+        let until = counts.leap_until.map(|posix| Sample {
+            labels: &[],
+            value: number(posix.cast_unsigned()),
+        });
         let mut families = vec![Family {
             name: "tgm_node_attached_total",
             help: "Node processes that this publisher has attached to.",
             kind: Kind::Counter,
             samples: &attached,
         }];
+        families.push(Family {
+            name: "tgm_leap_file_expiry_timestamp_seconds",
+            help: "When the configured list of leap seconds expires.",
+            kind: Kind::Gauge,
+            samples: until.as_slice(),
+        });
         families.push(Family {
             name: "tgm_source_up",
             help: "1 while a configured source is open.",

@@ -55,6 +55,7 @@ impl Sources for Node {
             alive: true,
             lost: 3,
             attached: 2,
+            leap_until: None,
         }
     }
 

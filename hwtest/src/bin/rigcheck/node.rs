@@ -33,7 +33,7 @@ pub const RESOURCES: [&str; 10] = [
 /// need minutes, and nothing that is checked here depends on how long.
 pub const FAST_CARD: &str = "lock_s 1; hoacq_s 1; gnss acquire 2";
 /// linuxptp's built-in list of leap seconds has expired; TAI − UTC has been 37 s since 2017 (3692217600 in NTP seconds).
-pub const LEAP_SECONDS: &str = "#@\t4291747200\n2272060800\t10\n3692217600\t37\n";
+const LEAP_SECONDS: &str = "#@\t4291747200\n2272060800\t10\n3692217600\t37\n";
 const TS2PHC: &str = "[global]\nuse_syslog 0\nverbose 1\nts2phc.pulsewidth 100000000\n";
 const API: &str = "/api/ocloudNotifications/v2";
 

@@ -114,18 +114,16 @@ impl Managed {
         let card = Card::first()?;
         card.control(FAST_CARD)?;
         let gate = file(&folder, "gate", &GATE.replace("FOLDER", &folder.display().to_string()))?;
-        let leap = file(&folder, "leap", crate::node::LEAP_SECONDS)?;
         let text = format!(
             "[leap]\nutc_offset_s = 37\n[[instance]]\n[instance.ptp4l]\nannounce = \"own\"\nsocket = \"{socket}\"\n\
              [instance.process.ts2phc]\nrun = \"manage\"\ncommand = [\"sh\", \"{gate}\", \"ts2phc\"]\narguments = [\"-s\", \"generic\"]\n\
-             [instance.process.ts2phc.options]\nglobal = {{ verbose = 1, \"ts2phc.pulsewidth\" = 100000000, leapfile = \"{leap}\" }}\n\
+             [instance.process.ts2phc.options]\nglobal = {{ verbose = 1, \"ts2phc.pulsewidth\" = 100000000 }}\n\
              \"/dev/ptp0\" = {{ \"ts2phc.extts_polarity\" = \"rising\", \"ts2phc.pin_index\" = 0, \"ts2phc.channel\" = 0 }}\n\
              [instance.process.ptp4l]\nrun = \"manage\"\ncommand = [\"sh\", \"{gate}\", \"ptp4l\"]\n\
              options.global = {{ uds_ro_address = \"{socket}ro\" }}\noptions.{INTERFACE} = {{}}\n\
              [[instance.card]]\ninterface = \"{INTERFACE}\"\n",
             socket = folder.join("ptp4l").display(),
             gate = gate.display(),
-            leap = leap.display(),
         );
         let config = file(&folder, "tgmd.toml", &text)?;
         let wire = Wire::listen(FAR_END)?;
