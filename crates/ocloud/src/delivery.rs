@@ -15,7 +15,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use hyper::StatusCode;
-use hyper::body::Bytes;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -26,6 +25,7 @@ use crate::caller::Owner;
 use crate::dial::Dialer;
 use crate::dialect::Dialect;
 use crate::endpoint::Endpoint;
+use crate::ledger::{Ledger, Place, Taken};
 use crate::link::{Link, LinkError};
 use crate::queue::{Item, Queue};
 use crate::resource::{Resource, Resources};
@@ -40,6 +40,21 @@ struct Lane {
     idle: Option<Link>,
     /// The event whose POST was begun on it. It is in the queue too.
     begun: Option<Item>,
+    /// What is being sent beside the queue.
+    doubted: Resources,
+    /// Where the consumer stands in the ledger, if there is one.
+    place: Option<Place>,
+}
+
+impl Lane {
+    /// The consumer has taken that; 0: what it has of the resource is not known.
+    fn took(&self, resource: Resource, issue: u64) {
+        if let Some(place) = &self.place
+            && (issue == 0 || !self.doubted.has(resource))
+        {
+            place.took(resource, issue);
+        }
+    }
 }
 
 /// One consumer: an endpoint and what it gets.
@@ -62,6 +77,8 @@ pub struct Subscriber {
     serial: AtomicU64,
     suspended: AtomicBool,
     task: Mutex<Option<AbortHandle>>,
+    /// What it had of each resource when this publisher began.
+    had: Taken,
 }
 
 impl Subscriber {
@@ -79,7 +96,42 @@ impl Subscriber {
             serial: AtomicU64::new(0),
             suspended: AtomicBool::new(false),
             task: Mutex::default(),
+            had: [0; _],
         }
+    }
+
+    /// With its place in the ledger and what it has.
+    pub fn placed(self, ledger: Option<&Arc<Ledger>>, had: Taken) -> Self {
+        self.lane().place = ledger.map(|ledger| ledger.place(self.client, &had));
+        Subscriber { had, ..self }
+    }
+
+    /// Whether it is known to have had this state of a resource when this publisher began.
+    pub fn had(&self, resource: Resource, issue: u64) -> bool {
+        issue > 0 && self.had.get(resource.index()) == Some(&issue)
+    }
+
+    /// It has taken its initial notification: the last that it got of the resource, unless something else is on its way.
+    pub fn begin_with(&self, resource: Resource, issue: u64) {
+        let lane = self.lane();
+        if !lane.queue.has(resource) {
+            lane.took(resource, issue);
+        }
+    }
+
+    /// Until [`Self::believe`], what it has of these resources is not known: it is sent something beside its queue.
+    pub fn doubt(&self, resources: Resources) {
+        let mut lane = self.lane();
+        lane.doubted = lane.doubted.with(resources);
+        for resource in resources.iter() {
+            lane.took(resource, 0);
+        }
+    }
+
+    /// The end of that; what it has is known again from the next that it takes.
+    pub fn believe(&self, resources: Resources) {
+        let mut lane = self.lane();
+        lane.doubted = lane.doubted.without(resources);
     }
 
     /// Whether it is this endpoint, speaking this version, at the wish of this owner.
@@ -99,6 +151,14 @@ impl Subscriber {
             task.abort();
         }
         self.lane().idle = None;
+    }
+
+    /// As [`Self::stop`], and what it has acknowledged is forgotten.
+    pub fn end(&self) {
+        self.stop();
+        if let Some(place) = self.lane().place.take() {
+            place.leave();
+        }
     }
 
     /// The resources it gets.
@@ -123,24 +183,13 @@ impl Subscriber {
     }
 
     /// Hands it an event, which is on its way at once if nothing else is. The number of older ones that this made superfluous.
-    pub fn push(
-        &self,
-        resource: Resource,
-        body: Bytes,
-        simulated: bool,
-        queued: Instant,
-        age: Option<Duration>,
-    ) -> usize {
+    pub fn push(&self, item: Item) -> usize {
         let item = Item {
             serial: self.serial.fetch_add(1, Relaxed),
-            resource,
-            body,
-            simulated,
-            queued,
-            age,
+            ..item
         };
         let mut lane = self.lane();
-        let Lane { queue, idle, begun } = &mut *lane;
+        let Lane { queue, idle, begun, .. } = &mut *lane;
         if let Some(idle) = idle
             && begun.is_none()
         {
@@ -280,6 +329,7 @@ fn delivered(subscriber: &Subscriber, counters: &Counters, item: &Item) {
     }
     let mut lane = subscriber.lane();
     lane.queue.done(item.serial);
+    lane.took(item.resource, item.issue);
     if subscriber.suspended.swap(false, Relaxed) {
         lane.queue.keep_latest_only(false);
     }
@@ -328,6 +378,7 @@ async fn drop_ended(subscriber: &Subscriber, idle: Option<&TcpStream>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hyper::body::Bytes;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
@@ -364,7 +415,15 @@ mod tests {
         // More than the buffers of both ends hold.
         let (much, little) = (Bytes::from(vec![b'x'; 64 << 20]), Bytes::from_static(b"little"));
         for (resource, body) in [(Resource::Gnss, &much), (Resource::LockState, &little)] {
-            subscriber.push(resource, body.clone(), false, Instant::now(), None);
+            subscriber.push(Item {
+                serial: 0,
+                resource,
+                body: body.clone(),
+                issue: 0,
+                simulated: false,
+                queued: Instant::now(),
+                age: None,
+            });
         }
         assert!(subscriber.lane().idle.as_ref().is_some_and(Link::is_held_up));
         tokio::task::yield_now().await;

@@ -25,8 +25,10 @@ use crate::dial::Dialer;
 use crate::dialect::Dialect;
 use crate::encode::{Envelope, encode_unset};
 use crate::endpoint::Endpoint;
+use crate::ledger::{Found, Issue, Ledger, Taken};
 use crate::model::Model;
 use crate::present::{Content, Present};
+use crate::queue::Item;
 use crate::relay::Relayed;
 use crate::resource::{Resource, Resources};
 use crate::retry::Timing;
@@ -92,6 +94,8 @@ pub(crate) struct Inner {
     pub config: Config,
     pub truth: Arc<dyn Truth>,
     pub store: Option<Store>,
+    /// What consumers have acknowledged, beside the store.
+    pub ledger: Option<Arc<Ledger>>,
     /// Held while a file is written, so that a consumer's newest list is written last.
     pub writing: tokio::sync::Mutex<()>,
     /// Subscriptions whose initial notification is under way.
@@ -125,6 +129,10 @@ pub(crate) struct State {
     pub subscribers: Vec<Arc<Subscriber>>,
     /// Counts the changes of each resource.
     pub changes: [u64; Resource::COUNT],
+    /// The state of each resource that left last.
+    issues: [Issue; Resource::COUNT],
+    /// The resources whose present state is known since this publisher began.
+    seen: Resources,
     /// The model holds what was told.
     pub primed: bool,
     model: Model,
@@ -153,7 +161,12 @@ impl Hub {
             Some(folder) => Store::open(folder).map(|(store, records)| (Some(store), records))?,
             None => (None, Vec::new()),
         };
+        let (ledger, found) = match &config.store {
+            Some(folder) => Ledger::open(folder, config.compat as u8),
+            None => (None, Found::default()),
+        };
         let hub = Hub(Arc::new(Inner {
+            ledger,
             config,
             truth,
             store,
@@ -164,6 +177,8 @@ impl Hub {
                 subscriptions: Vec::new(),
                 subscribers: Vec::new(),
                 changes: [0; Resource::COUNT],
+                issues: found.issues,
+                seen: Resources::NONE,
                 primed: false,
                 model: Model::default(),
                 known: 0,
@@ -174,15 +189,17 @@ impl Hub {
             }),
         }));
         for record in &records {
-            hub.restore(record);
+            let had = found.taken.get(&record.client);
+            hub.restore(record, had.copied().unwrap_or_default());
         }
         Ok(hub)
     }
 
-    fn restore(&self, record: &Record) {
+    fn restore(&self, record: &Record, had: Taken) {
         let Inner {
             config,
             store,
+            ledger,
             counters,
             ..
         } = &*self.0;
@@ -211,7 +228,8 @@ impl Hub {
                 return;
             }
         };
-        let subscriber = Arc::new(Subscriber::new(record.client, endpoint, dialect, owner));
+        let subscriber = Subscriber::new(record.client, endpoint, dialect, owner);
+        let subscriber = Arc::new(subscriber.placed(ledger.as_ref(), had));
         let mut state = self.state();
         state
             .subscriptions
@@ -268,8 +286,12 @@ impl Hub {
         let mut state = self.state();
         state.primed = true;
         state.count(resource);
-        let content = Content::Relayed(&event.values);
-        self.tell(&mut state, &told, content, |subscriber| subscriber.wanted());
+        let content = Content::Relayed(event);
+        let had = state.first_sight(resource, false, content.print(event.simulated));
+        self.tell(&mut state, &told, content, |subscriber| match had {
+            Some(issue) if subscriber.had(resource, issue) => Resources::NONE,
+            _ => subscriber.wanted(),
+        });
     }
 
     /// Compares the picture with what was told and tells what differs. Call it once at the start, whenever events were lost, and after the
@@ -302,6 +324,11 @@ impl Hub {
     pub fn outage(&self) -> Option<Duration> {
         let dead = self.state().node_died?.elapsed();
         (dead > self.0.config.node_grace).then_some(dead)
+    }
+
+    /// Ends every delivery where it stands, as the death of the process does.
+    pub fn abandon(&self) {
+        self.state().subscribers.iter().for_each(|one| one.stop());
     }
 
     /// What delivery has done and has yet to do.
@@ -340,6 +367,24 @@ impl Hub {
         Some(simulated)
     }
 
+    /// The same for somebody who is to be told: the time is not before what was told, and the state counts as one that leaves.
+    pub(crate) fn initially(&self, resource: Resource, present: &Present<'_>) -> Option<Initial> {
+        let mut rows = Vec::with_capacity(2);
+        let print = present.of(resource, &mut rows)?.print(present.is_simulated(resource));
+        let (time, issue) = {
+            let state = &mut *self.state();
+            (state.stamp(resource), self.issue(&mut state.issues, resource, print))
+        };
+        let mut body = Vec::with_capacity(512);
+        let simulated = self.present(resource, present, Dialect::V2, time, &mut body)?;
+        Some(Initial {
+            resource,
+            body: Bytes::from(body),
+            simulated,
+            issue,
+        })
+    }
+
     /// What stands for the state of a resource that nobody has told, where consumers expect something there.
     pub(crate) fn unset(&self, resource: Resource, simulated: bool) -> Bytes {
         let mut out = Vec::with_capacity(512);
@@ -364,7 +409,33 @@ impl Hub {
     fn prime(&self, state: &mut State, picture: &Picture<'_>) {
         state.model.replace(picture);
         state.primed = true;
+        let simulated = picture.node.simulated;
+        for resource in Resource::ALL {
+            let content = Content::Rows(state.model.rows(resource), picture.names);
+            let print = content.print(simulated);
+            if let Some(issue) = state.first_sight(resource, content.is_empty(), print) {
+                let had = state.subscribers.iter().filter(|one| one.had(resource, issue));
+                had.for_each(|one| one.owe(one.owed().without(Resources::just(resource))));
+            }
+        }
         self.settle(state, &Present::Picture(picture));
+    }
+
+    /// Counts a state as the one that leaves now, if it is another than the last.
+    fn issue(&self, issues: &mut [Issue; Resource::COUNT], resource: Resource, print: u64) -> u64 {
+        let Some(issue) = issues.get_mut(resource.index()) else {
+            return 0;
+        };
+        if issue.number == 0 || issue.print != print {
+            *issue = Issue {
+                number: issue.number + 1,
+                print,
+            };
+            if let Some(ledger) = &self.0.ledger {
+                ledger.issue(resource, *issue);
+            }
+        }
+        issue.number
     }
 
     fn settle(&self, state: &mut State, present: &Present<'_>) {
@@ -380,13 +451,14 @@ impl Hub {
     }
 
     /// Encodes once per version and hands to each consumer that `to` names the resource for.
-    fn tell(&self, state: &mut State, told: &Told, content: Content<'_>, to: fn(&Subscriber) -> Resources) {
+    fn tell(&self, state: &mut State, told: &Told, content: Content<'_>, to: impl Fn(&Subscriber) -> Resources + Copy) {
         let State {
             subscribers,
             buffer,
             model,
             id,
             told: times,
+            issues,
             ..
         } = state;
         let content = match content {
@@ -394,7 +466,7 @@ impl Hub {
             given => given,
         };
         let counters = &self.0.counters;
-        let mut time = None;
+        let mut first = None;
         for dialect in Dialect::ALL {
             let of = |subscriber: &&Arc<Subscriber>| subscriber.dialect == dialect && to(subscriber).has(told.resource);
             let mut consumers = subscribers.iter().filter(of).peekable();
@@ -402,18 +474,30 @@ impl Hub {
                 continue;
             }
             buffer.clear();
-            let time = *time.get_or_insert_with(|| later(times, told.resource, told.time));
+            let (time, issue) = *first.get_or_insert_with(|| {
+                // Known to have left before it leaves.
+                let issue = self.issue(issues, told.resource, content.print(told.simulated));
+                (later(times, told.resource, told.time), issue)
+            });
             let envelope = self.envelope(told.id.unwrap_or(*id), time, told.simulated);
             content.encode(dialect, buffer, &envelope, told.resource);
             let body = Bytes::copy_from_slice(buffer);
             for subscriber in consumers {
                 // Whoever is told a change needs no reminder of the state.
                 subscriber.owe(subscriber.owed().without(Resources::just(told.resource)));
-                let dropped = subscriber.push(told.resource, body.clone(), told.simulated, told.queued, told.age);
+                let dropped = subscriber.push(Item {
+                    serial: 0,
+                    resource: told.resource,
+                    body: body.clone(),
+                    issue,
+                    simulated: told.simulated,
+                    queued: told.queued,
+                    age: told.age,
+                });
                 Counters::add(&counters.coalesced, dropped);
             }
         }
-        if time.is_some() {
+        if first.is_some() {
             Counters::add(&counters.events, 1);
             *id = Uuid::new_v4();
         }
@@ -440,10 +524,21 @@ impl State {
         let wanted = own.fold(Resources::NONE, |all, one| all.with(one.target.resources));
         subscriber.want(wanted);
         if wanted.is_empty() {
-            subscriber.stop();
+            subscriber.end();
             self.subscribers.retain(|one| !Arc::ptr_eq(one, subscriber));
         }
         !wanted.is_empty()
+    }
+
+    /// The issue that a consumer has to have had to know the present state of a resource without being told, when that state is known for the
+    /// first time since this publisher began.
+    fn first_sight(&mut self, resource: Resource, is_empty: bool, print: u64) -> Option<u64> {
+        if is_empty || self.seen.has(resource) {
+            return None;
+        }
+        self.seen = self.seen.with(Resources::just(resource));
+        let issue = self.issues.get(resource.index())?;
+        (issue.print == print).then_some(issue.number)
     }
 
     /// The time to tell a resource's present state with.
@@ -456,6 +551,15 @@ impl State {
             *changes += 1;
         }
     }
+}
+
+/// An initial notification.
+pub(crate) struct Initial {
+    pub resource: Resource,
+    pub body: Bytes,
+    pub simulated: bool,
+    /// Which state it tells; 0: none.
+    pub issue: u64,
 }
 
 /// One thing to tell.

@@ -20,6 +20,7 @@ mod dialect;
 mod encode;
 pub mod endpoint;
 mod hub;
+mod ledger;
 mod link;
 mod model;
 mod outcome;

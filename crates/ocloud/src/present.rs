@@ -1,11 +1,14 @@
 //! What is known at one moment, in either form: the node's picture, or what another publisher told.
 
+use std::hash::Hasher;
+
 use tgm_core::{Names, Picture};
 
 use crate::dialect::Dialect;
 use crate::encode::Envelope;
+use crate::ledger::Print;
 use crate::model::{Row, rows_of};
-use crate::relay::{States, Value};
+use crate::relay::{Relayed, States};
 use crate::resource::Resource;
 
 /// The present.
@@ -41,7 +44,7 @@ impl Present<'_> {
                 rows_of(resource, picture, rows);
                 Some(Content::Rows(rows, picture.names)).filter(|content| !content.is_empty())
             }
-            Present::Relayed(states) => Some(Content::Relayed(&states.get(resource)?.values)),
+            Present::Relayed(states) => Some(Content::Relayed(states.get(resource)?)),
         }
     }
 }
@@ -54,7 +57,7 @@ pub(crate) enum Content<'a> {
     /// These rows.
     Rows(&'a [Row], &'a dyn Names),
     /// As another publisher said it.
-    Relayed(&'a [Value]),
+    Relayed(&'a Relayed),
 }
 
 impl Content<'_> {
@@ -63,8 +66,32 @@ impl Content<'_> {
         match self {
             Content::Model(_) => true,
             Content::Rows(rows, _) => rows.is_empty(),
-            Content::Relayed(values) => values.is_empty(),
+            Content::Relayed(state) => state.values.is_empty(),
         }
+    }
+
+    /// The fingerprint of the states in it, as [`crate::model::Model`] and [`Relayed::is_same`] tell them apart.
+    pub fn print(&self, simulated: bool) -> u64 {
+        let mut print = Print::new(simulated);
+        match self {
+            Content::Model(_) => {}
+            Content::Rows(rows, names) => {
+                for row in *rows {
+                    print.write(names.port(row.port).as_bytes());
+                    print.write_u8(0);
+                    print.write_i64(row.value);
+                }
+            }
+            Content::Relayed(state) => {
+                for (address, value) in state.states() {
+                    print.write(address.as_bytes());
+                    print.write_u8(0);
+                    print.write(value.as_bytes());
+                    print.write_u8(0);
+                }
+            }
+        }
+        print.finish()
     }
 
     /// Appends the event in a version's words.
@@ -72,7 +99,7 @@ impl Content<'_> {
         match self {
             Content::Model(_) => {}
             Content::Rows(rows, names) => dialect.encode(out, envelope, resource, rows, *names),
-            Content::Relayed(values) => dialect.encode_relayed(out, envelope, resource, values),
+            Content::Relayed(state) => dialect.encode_relayed(out, envelope, resource, &state.values),
         }
     }
 }

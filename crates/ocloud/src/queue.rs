@@ -14,12 +14,14 @@ const _: () = assert!(DEPTH > Resource::COUNT);
 /// One encoded event on its way.
 #[derive(Debug, Clone)]
 pub struct Item {
-    /// Tells it from all others of this consumer.
+    /// Tells it from all others of this consumer, which gives it.
     pub serial: u64,
     /// Whose state it tells.
     pub resource: Resource,
     /// The body; shared by all consumers, and by all attempts.
     pub body: Bytes,
+    /// Which state of the resource that is, as the [`crate::ledger`] counts them.
+    pub issue: u64,
     /// Something behind it is simulated.
     pub simulated: bool,
     /// When it got here.
@@ -101,6 +103,11 @@ impl Queue {
         self.items.retain(|item| wanted.has(item.resource));
     }
 
+    /// Whether something of a resource waits.
+    pub fn has(&self, resource: Resource) -> bool {
+        self.items.iter().any(|item| item.resource == resource)
+    }
+
     /// How many wait.
     pub fn len(&self) -> usize {
         self.items.len()
@@ -122,6 +129,7 @@ mod tests {
             serial,
             resource,
             body: Bytes::new(),
+            issue: 0,
             simulated: false,
             queued: Instant::now(),
             age: None,

