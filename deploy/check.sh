@@ -50,16 +50,31 @@ else
 fi
 
 # Every file that a kustomization names is there, and every one that is there is named; nothing runs privileged.
-for resource in $(sed -n 's/^- //p' kubernetes/node/kustomization.yaml); do
-    [ -f "kubernetes/node/$resource" ] || wrong "kustomization: there is no $resource"
+for part in node consumer; do
+    for resource in $(sed -n 's/^- //p' "kubernetes/$part/kustomization.yaml"); do
+        [ -f "kubernetes/$part/$resource" ] || wrong "kustomization of $part: there is no $resource"
+    done
+    for file in "kubernetes/$part"/*.yaml; do
+        name=$(basename "$file")
+        [ "$name" = kustomization.yaml ] || grep -qx -- "- $name" "kubernetes/$part/kustomization.yaml" || wrong "kustomization of $part: $name is not named"
+    done
 done
-for file in kubernetes/node/*.yaml; do
-    name=$(basename "$file")
-    [ "$name" = kustomization.yaml ] || grep -qx -- "- $name" kubernetes/node/kustomization.yaml || wrong "kustomization: $name is not named"
+# A flag that a manifest gives the sidecar is one that it has.
+for flag in $(sed -n 's/^ *- --\([a-z-]*\)=.*/\1/p' kubernetes/consumer/deployment.yaml); do
+    grep -q "pub ${flag//-/_}:" ../crates/publisher/src/sidecar/args.rs || wrong "the sidecar has no --$flag"
 done
+if python3 -c 'import yaml' 2>/dev/null; then
+    for file in kubernetes/*/*.yaml; do
+        python3 -c 'import sys, yaml; list(yaml.safe_load_all(open(sys.argv[1])))' "$file" || wrong "$file is no YAML"
+    done
+else
+    echo 'SKIPPED: no YAML for python3 (Debian: python3-yaml)'
+fi
 ! grep -rn 'privileged: true' kubernetes || wrong 'a privileged container'
 if command -v kustomize >/dev/null; then
-    kustomize build kubernetes/node >/dev/null || wrong 'kustomize build'
+    for part in node consumer; do
+        kustomize build "kubernetes/$part" >/dev/null || wrong "kustomize build of $part"
+    done
 else
     echo 'SKIPPED: no kustomize'
 fi
