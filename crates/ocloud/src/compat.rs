@@ -5,6 +5,7 @@
 //! | `value_type` of a clock class | `metric` | `decimal64.3` |
 //! | the initial notification is taken by | any 2xx | 204 and nothing else |
 //! | a subscription to what nobody has told | 404 | 201 after a notification of FREERUN (a class: 0) at `…/ptp-not-set` |
+//! | a consumer that cannot be reached for ten events in a row | keeps its subscriptions, suspended | its subscriptions end, in the store too |
 //!
 //! What both do is not switched: `source` is the short address, the content type `application/json`, every value a string, and
 //! CurrentState of what nobody has told is 404.

@@ -7,7 +7,8 @@
 //!   time stay, so a consumer can tell a repetition. One that answers 429 or 503 with `Retry-After` is left in peace for that long, up to
 //!   [`Timing::longest_asked`]. A redirect is a refusal: events go where the subscription said and nowhere else.
 //! * After [`Timing::suspend_after`] failures in a row the consumer counts as suspended: only the latest state of each resource waits
-//!   for it. It is still tried, and the first success makes it whole again. Nothing but DELETE ends a subscription.
+//!   for it. It is still tried, and the first success makes it whole again. Nothing but DELETE ends a
+//!   subscription, unless the hub keeps cloud-event-proxy's habits: there ten events in a row for which a consumer cannot be reached end them.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant, SystemTime};
 use hyper::StatusCode;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
@@ -140,8 +142,8 @@ impl Subscriber {
     }
 
     /// Starts its task on the present runtime, with the connection that its initial notification went over.
-    pub fn start(self: &Arc<Self>, timing: Timing, counters: Arc<Counters>, dialer: Arc<Dialer>, link: Option<Link>) {
-        let task = tokio::spawn(run(self.clone(), timing, counters, dialer, link));
+    pub fn start(self: &Arc<Self>, ways: Ways, link: Option<Link>) {
+        let task = tokio::spawn(run(self.clone(), ways, link));
         *lock(&self.task) = Some(task.abort_handle());
     }
 
@@ -276,14 +278,50 @@ pub async fn attempt(
     }
 }
 
-async fn run(
-    subscriber: Arc<Subscriber>,
-    timing: Timing,
-    counters: Arc<Counters>,
-    dialer: Arc<Dialer>,
-    mut link: Option<Link>,
-) {
+/// How events are delivered.
+#[derive(Debug, Clone)]
+pub struct Ways {
+    /// The waits.
+    pub timing: Timing,
+    /// What came of it.
+    pub counters: Arc<Counters>,
+    /// How consumers are reached.
+    pub dialer: Arc<Dialer>,
+    /// Where it is said that a consumer is given up; `None`: none ever is.
+    pub gives_up: Option<UnboundedSender<Uuid>>,
+}
+
+/// Events in a row for which a consumer could not be reached, after which cloud-event-proxy gives it up.
+const GIVEN_UP: u32 = 10;
+
+/// Counts them.
+#[derive(Debug, Default)]
+struct Missed {
+    events: u32,
+    last: Option<u64>,
+}
+
+impl Missed {
+    /// An attempt failed. Whether the consumer is to be given up: a refusal is an answer, and one event is one failure however often it is tried.
+    fn too_many(&mut self, serial: u64, error: &AttemptError) -> bool {
+        if matches!(error, AttemptError::Refused(..) | AttemptError::NotExactly(_)) {
+            *self = Missed::default();
+        } else if self.last.replace(serial) != Some(serial) {
+            self.events += 1;
+        }
+        self.events >= GIVEN_UP
+    }
+}
+
+async fn run(subscriber: Arc<Subscriber>, ways: Ways, mut link: Option<Link>) {
+    let Ways {
+        timing,
+        counters,
+        dialer,
+        gives_up,
+    } = ways;
     let mut failures = 0u32;
+    let mut missed = Missed::default();
     let mut chance = Chance::new();
     loop {
         let item = next(&subscriber, &mut link).await;
@@ -301,9 +339,17 @@ async fn run(
                 tracing::info!(endpoint = %subscriber.endpoint.text, "consumer takes events again");
             }
             failures = 0;
+            missed = Missed::default();
             continue;
         };
         counters.attempted(item.resource, false);
+        if let Some(gives_up) = &gives_up
+            && missed.too_many(item.serial, &error)
+        {
+            tracing::warn!(endpoint = %subscriber.endpoint.text, %error, "consumer given up after {GIVEN_UP} events: its subscriptions end");
+            let _ = gives_up.send(subscriber.client); // fails only when the hub is gone
+            return;
+        }
         failures = failures.saturating_add(1);
         let mut wait = timing.wait(failures, chance.next());
         if let AttemptError::Refused(_, later) = &error {
@@ -408,7 +454,13 @@ mod tests {
         ));
         let link = Link::open(&subscriber.endpoint, &Dialer::default()).await.unwrap();
         let (counters, go) = (Arc::new(Counters::default()), Arc::new(Notify::new()));
-        subscriber.start(Timing::default(), counters.clone(), Arc::default(), Some(link));
+        let ways = Ways {
+            timing: Timing::default(),
+            counters: counters.clone(),
+            dialer: Arc::default(),
+            gives_up: None,
+        };
+        subscriber.start(ways, Some(link));
         while subscriber.lane().idle.is_none() {
             tokio::task::yield_now().await;
         }

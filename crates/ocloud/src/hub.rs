@@ -9,18 +9,19 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hyper::body::Bytes;
 use tgm_core::{Event, Picture};
 use tgm_time::{Mono, Nanos, Time, Utc};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use uuid::Uuid;
 
 use crate::address::Target;
 use crate::caller::{Caller, Owner};
 use crate::compat::Compat;
-use crate::delivery::Subscriber;
+use crate::delivery::{Subscriber, Ways};
 use crate::dial::Dialer;
 use crate::dialect::Dialect;
 use crate::encode::{Envelope, encode_unset};
@@ -101,7 +102,31 @@ pub(crate) struct Inner {
     /// Subscriptions whose initial notification is under way.
     pub pending: AtomicUsize,
     pub counters: Arc<Counters>,
+    /// Where it is said which consumer is given up, if any ever is.
+    gives_up: Option<UnboundedSender<Uuid>>,
     state: Mutex<State>,
+}
+
+impl Inner {
+    /// How events are delivered.
+    pub fn ways(&self) -> Ways {
+        Ways {
+            timing: self.config.timing,
+            counters: self.counters.clone(),
+            dialer: self.config.dialer.clone(),
+            gives_up: self.gives_up.clone(),
+        }
+    }
+}
+
+/// Ends the subscriptions of consumers that are given up, in the store too.
+async fn give_up(hub: Weak<Inner>, mut given_up: UnboundedReceiver<Uuid>) {
+    while let Some(client) = given_up.recv().await {
+        let Some(hub) = hub.upgrade().map(Hub) else { return };
+        if let Err(error) = hub.end_client(client).await {
+            tracing::error!(%error, "subscriptions that were given up would be back after a restart");
+        }
+    }
 }
 
 /// One subscription.
@@ -165,7 +190,10 @@ impl Hub {
             Some(folder) => Ledger::open(folder, config.compat as u8),
             None => (None, Found::default()),
         };
+        let (gives_up, given_up) = unbounded_channel();
+        let gives_up = (config.compat == Compat::Openshift).then_some(gives_up);
         let hub = Hub(Arc::new(Inner {
+            gives_up,
             ledger,
             config,
             truth,
@@ -192,16 +220,13 @@ impl Hub {
             let had = found.taken.get(&record.client);
             hub.restore(record, had.copied().unwrap_or_default());
         }
+        tokio::spawn(give_up(Arc::downgrade(&hub.0), given_up));
         Ok(hub)
     }
 
     fn restore(&self, record: &Record, had: Taken) {
         let Inner {
-            config,
-            store,
-            ledger,
-            counters,
-            ..
+            config, store, ledger, ..
         } = &*self.0;
         let read = || -> Result<_, String> {
             let dialect = Dialect::ALL.into_iter().find(|dialect| dialect.number() == record.api);
@@ -242,7 +267,7 @@ impl Hub {
         state.subscribers.push(subscriber.clone());
         state.refresh(&subscriber);
         subscriber.owe(subscriber.wanted());
-        subscriber.start(config.timing, counters.clone(), config.dialer.clone(), None);
+        subscriber.start(self.0.ways(), None);
     }
 
     /// Tells consumers what changed. `picture` is the truth at or after the event; `now` is on the clock of `event.at`.

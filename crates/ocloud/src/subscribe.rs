@@ -191,7 +191,16 @@ impl Hub {
 
     /// Ends all subscriptions of a version that the caller has.
     pub async fn unsubscribe_all(&self, caller: &Caller, dialect: Dialect) -> Result<(), StoreError> {
-        let ends = |one: &Subscriber| one.dialect == dialect && caller.has(&one.owner);
+        self.end_all(|one| one.dialect == dialect && caller.has(&one.owner))
+            .await
+    }
+
+    /// Ends all subscriptions of one consumer.
+    pub(crate) async fn end_client(&self, client: Uuid) -> Result<(), StoreError> {
+        self.end_all(|one| one.client == client).await
+    }
+
+    async fn end_all(&self, ends: impl Fn(&Subscriber) -> bool) -> Result<(), StoreError> {
         let subscribers: Vec<_> = {
             let mut state = self.state();
             state.subscriptions.retain(|one| !ends(&one.subscriber));
@@ -302,12 +311,7 @@ impl Hub {
         let subscriber = known.unwrap_or_else(|| {
             let subscriber = Subscriber::new(Uuid::new_v4(), endpoint, dialect, caller.owner.clone());
             let subscriber = Arc::new(subscriber.placed(self.0.ledger.as_ref(), [0; _]));
-            subscriber.start(
-                self.0.config.timing,
-                self.0.counters.clone(),
-                self.0.config.dialer.clone(),
-                link,
-            );
+            subscriber.start(self.0.ways(), link);
             state.subscribers.push(subscriber.clone());
             subscriber
         });

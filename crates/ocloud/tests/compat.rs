@@ -5,6 +5,7 @@ mod common;
 
 use common::testing::Scene;
 use common::*;
+use tgm_core::EventKind;
 use tgm_ocloud::{Compat, Config};
 
 fn with(compat: Compat) -> Config {
@@ -76,7 +77,7 @@ async fn an_event_that_is_answered_200_is_delivered_in_both() {
         let mut publisher = Publisher::new(with(compat));
         publisher.join("/sync/ptp-status/lock-state", &mut consumer, 1).await;
         consumer.behave(&[], Manner::Answer(200));
-        publisher.tell(tgm_core::EventKind::LockState, 2);
+        publisher.tell(EventKind::LockState, 2);
         assert_eq!(consumer.next().await.value(), "HOLDOVER");
         publisher
             .until(|stats| stats.delivered == 1 && stats.live.queued == 0)
@@ -130,4 +131,33 @@ async fn an_extension_is_never_made_up() {
         .subscribe("/sync/gnss-status/nmea-status", &consumer.uri())
         .await;
     assert_eq!(refused.status, 404);
+}
+
+#[tokio::test]
+async fn who_cannot_be_reached_for_ten_events_is_given_up_by_one_and_kept_by_the_other() {
+    for (compat, files) in [(Compat::None, 2), (Compat::Openshift, 1)] {
+        let folder = Folder::new();
+        let config = Config {
+            store: Some(folder.0.clone()),
+            ..with(compat)
+        };
+        let mut publisher = Publisher::new(config);
+        let (mut gone, mut refuses) = (Consumer::new().await, Consumer::new().await);
+        publisher.join("/sync/ptp-status/lock-state", &mut gone, 1).await;
+        publisher.join("/sync/ptp-status/lock-state", &mut refuses, 1).await;
+        gone.behave(&[], Manner::HangUp);
+        refuses.behave(&[], Manner::Answer(500));
+        let mut events = 0;
+        let lives = |events| compat == Compat::None && events == 40;
+        while publisher.count().await == 2 && !lives(events) {
+            let failed = publisher.hub.stats().failed;
+            publisher.tell(EventKind::LockState, [2, 1][events % 2]);
+            publisher.until(|stats| stats.failed >= failed + 4).await;
+            events += 1;
+        }
+        // Tried again and again, an event is one failure.
+        assert!(events >= 10, "given up after {events}");
+        publisher.until(|_| folder.files() == files).await;
+        assert_eq!(publisher.count().await, files);
+    }
 }
