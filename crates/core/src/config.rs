@@ -13,8 +13,10 @@ use crate::process::Downtimes;
 pub struct Limits {
     /// |Φ|, |P| and tAcc each, and their root sum of squares. 100 ns for PRTC-A, 40 ns for PRTC-B.
     pub offset: Nanos,
-    /// |OS clock offset| for LOCKED.
+    /// Largest OS clock offset for LOCKED.
     pub os_clock: Nanos,
+    /// Lowest one; −`os_clock` where both sides are alike.
+    pub os_clock_lowest: Nanos,
     /// Consecutive good samples before Locked.
     pub in_sync_times: u16,
     /// Time that these samples must span at least.
@@ -60,6 +62,7 @@ impl Limits {
     pub const DEFAULT: Limits = Limits {
         offset: Nanos(100),
         os_clock: Nanos(100),
+        os_clock_lowest: Nanos(-100),
         in_sync_times: 10,
         in_sync_span: Nanos::from_secs(10),
         flapping_window: Nanos::from_secs(600),

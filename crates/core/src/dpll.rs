@@ -337,6 +337,47 @@ mod tests {
     }
 
     #[test]
+    fn by_phase_alone_the_eec_does_not_count_unless_there_is_no_other() {
+        let mut judge = card(LockStatus::Locked);
+        judge.lock(
+            at(200),
+            DpllKind::Eec,
+            Some(LockStatus::Holdover),
+            Origin::Notification,
+            &L,
+        );
+        assert_eq!((judge.judge(at(201)), judge.judge_phase(at(201))), (D::Hold, D::Locked));
+        let mut judge = DpllJudge::default();
+        judge.lock(
+            at(0),
+            DpllKind::Eec,
+            Some(LockStatus::Holdover),
+            Origin::Notification,
+            &L,
+        );
+        assert_eq!(judge.judge_phase(at(1)), D::Hold);
+        let mut judge = card(LockStatus::Holdover);
+        assert_eq!(judge.judge_phase(at(101)), D::Hold);
+        judge.unwatched = true;
+        assert_eq!(judge.judge_phase(at(101)), D::Unobserved, "nobody watches it");
+    }
+
+    #[test]
+    fn what_a_driver_says_while_it_starts_is_no_status() {
+        let mut judge = card(LockStatus::Locked);
+        judge.gone(at(200), DpllKind::Eec, &L);
+        judge.lock(
+            at(300),
+            DpllKind::Eec,
+            Some(LockStatus::Unlocked),
+            Origin::Notification,
+            &L,
+        );
+        assert_eq!(judge.frequency(at(301)), UNKNOWN);
+        assert_eq!(judge.frequency(at(60_300)), 1);
+    }
+
+    #[test]
     fn silence_in_holdover_and_free_run_changes_nothing() {
         assert_eq!(card(LockStatus::Holdover).judge(at(3_600_000)), D::Hold);
         assert_eq!(card(LockStatus::Unlocked).judge(at(3_600_000)), D::Free);

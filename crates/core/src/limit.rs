@@ -20,7 +20,17 @@ impl OffsetJudge {
     /// Judges one sample; true if it alone is within the limit.
     #[inline]
     pub fn sample(&mut self, offset: Nanos, limit: Nanos) -> bool {
-        let magnitude = offset.abs();
+        self.judge(offset.abs(), limit)
+    }
+
+    /// The same with a limit of its own on either side of zero: true if the sample alone lies from `lowest` to `highest`.
+    pub fn sample_between(&mut self, offset: Nanos, (lowest, highest): (Nanos, Nanos)) -> bool {
+        let side = if offset < Nanos::ZERO { lowest } else { highest };
+        self.judge(offset.abs(), side.abs())
+    }
+
+    #[inline]
+    fn judge(&mut self, magnitude: Nanos, limit: Nanos) -> bool {
         if magnitude <= limit {
             self.reset();
             return true;
@@ -83,6 +93,23 @@ mod tests {
         assert!(out_after(&[1_001, -1_001]));
         assert!(!out_after(&[1_001, 101]));
         assert!(!out_after(&[1_000, 1_000]));
+    }
+
+    #[test]
+    fn each_side_of_a_range_has_its_own_limit() {
+        let range = (Nanos(-90), Nanos(80));
+        let good = |offset| OffsetJudge::default().sample_between(Nanos(offset), range);
+        assert!(good(80) && good(-90) && good(0));
+        assert!(!good(81) && !good(-91));
+        let out_after = |samples: [i64; 2]| {
+            let mut judge = OffsetJudge::default();
+            for sample in samples {
+                judge.sample_between(Nanos(sample), range);
+            }
+            judge.is_out()
+        };
+        assert!(out_after([801, -901]), "ten times its own side's");
+        assert!(!out_after([801, -900]) && !out_after([800, -901]));
     }
 
     #[test]

@@ -56,7 +56,9 @@ impl OsClock {
     }
 
     fn file(&mut self, at: Time<Mono>, offset: Nanos, limits: &Limits) {
-        let within = self.judge.sample(offset, limits.os_clock);
+        let within = self
+            .judge
+            .sample_between(offset, (limits.os_clock_lowest, limits.os_clock));
         if within {
             self.was_in_range = true;
         } else if self.judge.is_out() {
@@ -151,6 +153,22 @@ mod tests {
             clock.measured(at(s.try_into().unwrap()), Nanos(TAI - offset), KNOWN, &L);
         }
         clock
+    }
+
+    #[test]
+    fn a_range_has_its_own_limit_on_either_side() {
+        let limits = Limits {
+            os_clock: Nanos(80),
+            os_clock_lowest: Nanos(-300),
+            ..L
+        };
+        for (offset, state) in [(80, Locked), (81, Freerun), (-300, Locked), (-301, Freerun)] {
+            let mut clock = OsClock::default();
+            for s in 0..3 {
+                clock.measured(at(s), Nanos(TAI - offset), KNOWN, &limits);
+            }
+            assert_eq!(clock.state(at(2), Locked, &limits, Compat::None).0, state, "{offset}");
+        }
     }
 
     #[test]

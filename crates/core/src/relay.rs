@@ -176,6 +176,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_told_and_what_was_told_long_ago_do_not_contradict_each_other() {
+        let mut relay = told(Holdover, 6);
+        assert!(relay.is_contradictory(at(1), &L));
+        relay.verdict(at(60), None, Some(ClockClass(6)));
+        assert!(relay.is_contradictory(at(89), &L));
+        assert!(
+            !relay.is_contradictory(at(90), &L),
+            "the state is stale, the class is not"
+        );
+        let mut relay = told(Holdover, 6);
+        relay.verdict(at(60), Some(Holdover), None);
+        assert!(
+            !relay.is_contradictory(at(90), &L),
+            "the class is stale, the state is not"
+        );
+    }
+
+    #[test]
     fn silence_for_90_s_is_no_lock_and_no_freerun() {
         assert_eq!(told(Locked, 6).state(at(90), &L), Some((Holdover, Cause::Stale)));
         assert_eq!(told(Freerun, 248).state(at(90), &L), Some((Freerun, Cause::Stale)));

@@ -6,7 +6,7 @@ mod common;
 use common::{Choice, World, good};
 use tgm_core::config::CardPolicy;
 use tgm_core::*;
-use tgm_time::{Nanos, Time};
+use tgm_time::{Femtos, Nanos, Time};
 
 const UTC0: i64 = 1_800_000_000;
 
@@ -55,6 +55,30 @@ fn a_lock_status_is_judged_when_it_comes() {
         world.see(ms, 0, what);
         assert_eq!(world.told(EventKind::ClockClass), [class]);
     }
+}
+
+#[test]
+fn a_phase_offset_beyond_the_limit_ends_a_holdover_when_it_comes() {
+    let mut world = World::locked(Choice::default());
+    let origin = Origin::Notification;
+    let (dpll, status) = (DpllKind::Pps, Some(LockStatus::Holdover));
+    world.see(later(&world, 0), 0, Reading::DpllLock { dpll, status, origin });
+    assert_eq!(world.told(EventKind::ClockClass), [7]);
+    let ms = later(&world, 10);
+    let offset = Femtos(2_000_000_000); // 2 µs
+    world.see(ms, 0, Reading::DpllPhase { offset, origin });
+    assert_eq!(world.told(EventKind::ClockClass), [7, 248]);
+    assert_eq!(world.events.last().unwrap().at, common::mono(ms));
+}
+
+#[test]
+fn what_a_receiver_says_first_is_told_when_it_says_it() {
+    let mut world = World::new(Choice::default());
+    let mut epoch = good();
+    (epoch.fix_ok, epoch.state) = (Some(false), GnssState::AntennaDisconnected);
+    world.see(500, 0, Reading::Gnss(epoch));
+    let told = world.told(EventKind::GnssState);
+    assert_eq!(told.last(), Some(&i64::from(GnssState::AntennaDisconnected.number())));
 }
 
 fn watched() -> Choice {

@@ -153,10 +153,6 @@ impl Profile {
             max_ns: fields.number("maxOffsetThreshold", 0, MOST).unwrap_or(default.max_ns),
             min_ns: fields.number("minOffsetThreshold", -MOST, 0).unwrap_or(default.min_ns),
         };
-        if self.threshold.min_ns != -self.threshold.max_ns {
-            let text = "minOffsetThreshold is not −maxOffsetThreshold; the smaller of both sizes holds on both sides";
-            problems.push(node.problem(text).warn());
-        }
     }
 
     fn settings(&mut self, node: &Node, problems: &mut Vec<Problem>) {

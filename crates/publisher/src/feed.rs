@@ -33,6 +33,8 @@ struct State {
     alive: bool,
     lost: u64,
     attached: u64,
+    /// The instances that go on where a node before this one ended.
+    adopted: Vec<Instance>,
     /// An event was taken from the ring whose moment could not be read: the hub has to be told the present.
     behind: bool,
 }
@@ -60,11 +62,20 @@ impl Feed {
         let mut reader = Reader::open(shared.snapshot.as_fd(), shared.ring.as_fd())?;
         let wake = Receiver::from_owned_fd(shared.wake)?;
         log_adopted(&mut reader);
+        let taken_up = reader.earlier().filter(|event| event.cause == Cause::Adopted);
+        let mut adopted: Vec<Instance> = taken_up.map(|event| event.instance).collect();
+        adopted.dedup();
         let mut state = self.state();
+        state.adopted = adopted;
         state.reader = Some(reader);
         state.alive = true;
         state.attached += 1;
         Ok(wake)
+    }
+
+    /// Whether an instance goes on where a node before this one ended; as far back as the ring reaches.
+    pub fn is_adopted(&self, instance: Instance) -> bool {
+        self.state().adopted.contains(&instance)
     }
 
     /// The node is gone; what it told last stays readable.

@@ -73,14 +73,15 @@ fn check(file: &std::path::Path) -> Result<(), exit::Fatal> {
     for instance in &config.instances {
         let cards: Vec<&str> = instance.cards.iter().map(|card| card.interface.as_str()).collect();
         println!(
-            "{}: cards {}; offset within {} ns; holdover to {} ns or {} s, in specification to {} ns; system clock within {} ns, holds over {} s",
+            "{}: cards {}; offset within {} ns; holdover to {} ns or {} s, in specification to {} ns; system clock from {} to {} ns, holds over {} s",
             instance.name,
             cards.join(", "),
             instance.offset_limit_ns,
             instance.local_max_holdover_offset_ns,
             instance.local_holdover_timeout_s,
             instance.max_in_spec_offset_ns,
-            instance.os_clock_limit_ns,
+            instance.os_clock_range_ns().0,
+            instance.os_clock_range_ns().1,
             instance.os_clock_holdover_s
         );
     }

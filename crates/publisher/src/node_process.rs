@@ -118,11 +118,12 @@ fn publish_args(args: &NodeArgs, config: &Config) -> Result<PublishArgs, Fatal> 
 
 /// What the system clock is held to, as OpenShift's profiles say it.
 fn limits(instance: &config::Instance) -> Limits {
+    let (min_ns, max_ns) = instance.os_clock_range_ns();
     Limits {
         profile: instance.name.clone(),
         holdover_s: instance.os_clock_holdover_s,
-        max_ns: instance.os_clock_limit_ns,
-        min_ns: instance.os_clock_limit_ns.saturating_neg(),
+        max_ns,
+        min_ns,
     }
 }
 

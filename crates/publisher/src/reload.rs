@@ -159,6 +159,8 @@ fn limits_of((old, new): (&Instance, &Instance)) -> Instance {
     Instance {
         offset_limit_ns: new.offset_limit_ns,
         os_clock_limit_ns: new.os_clock_limit_ns,
+        threshold: new.threshold,
+        os_clock_min_ns: new.os_clock_min_ns,
         in_sync_condition_times: new.in_sync_condition_times,
         in_sync_span_s: new.in_sync_span_s,
         flapping_window_s: new.flapping_window_s,

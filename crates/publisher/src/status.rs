@@ -64,6 +64,7 @@ fn instance(view: &InstanceView, picture: &Picture<'_>, feed: &Feed) -> Value {
         "clock_class": view.class.map(|class| class.0),
         "why": why(view, picture) + &wires::why(&wires, view.instance, picture.names),
         "offset_ns": nanos(view.offset),
+        "adopted": feed.is_adopted(view.instance),
         "utc_offset_s": seconds(view.announce.and_then(|announce| announce.utc_offset)),
         "announce_desired": view.announce.map(announce),
         "processes": processes(feed, view.instance),

@@ -71,7 +71,8 @@ pub fn card_policy(card: &Card, holdover: &Holdover, owns_pins: bool) -> CardPol
 fn limits(instance: &Instance) -> Limits {
     Limits {
         offset: Nanos(instance.offset_limit_ns),
-        os_clock: Nanos(instance.os_clock_limit_ns),
+        os_clock: Nanos(instance.os_clock_range_ns().1),
+        os_clock_lowest: Nanos(instance.os_clock_range_ns().0),
         in_sync_times: instance.in_sync_condition_times,
         in_sync_span: Nanos::from_secs(instance.in_sync_span_s),
         flapping_window: Nanos::from_secs(instance.flapping_window_s),

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::receiver::GnssSetup;
 use super::{
-    AnnounceMode, Authority, Card, Config, Devices, Instance, OnFaultName, OutOfSpecClass, Pin, Role, Who, Witness,
+    AnnounceMode, Authority, Card, Config, Devices, Instance, OnFaultName, OutOfSpecClass, Pin, Role, Threshold, Who,
+    Witness,
 };
 use crate::build::ports_listened_to;
 use crate::build::programs::programs;
@@ -151,6 +152,22 @@ fn check_instance(instance: &Instance, warnings: &mut Vec<String>) -> Result<(),
         if !(1..=1_000_000_000).contains(&value) {
             return refuse(instance, &format!("has {key} = {value}; allowed are 1 to 1000000000"));
         }
+    }
+    let lowest = instance.os_clock_min_ns;
+    match (instance.threshold, lowest) {
+        (Threshold::Symmetric, Some(_)) => {
+            return refuse(instance, "has os_clock_min_ns without threshold = \"range\"");
+        }
+        (Threshold::Range, None) => {
+            return refuse(instance, "has threshold = \"range\" without os_clock_min_ns");
+        }
+        (Threshold::Range, Some(lowest)) if !(-1_000_000_000..=0).contains(&lowest) => {
+            return refuse(
+                instance,
+                &format!("has os_clock_min_ns = {lowest}; allowed are -1000000000 to 0"),
+            );
+        }
+        _ => {}
     }
     for (process, settings) in instance.process.each() {
         if !(0..=3600).contains(&settings.downtime_threshold_s) {
@@ -349,6 +366,9 @@ mod tests {
             ("in_sync_span_s = -1", "in_sync_span_s"),
             ("flapping_window_s = 86401", "flapping_window_s"),
             ("gnss_trust_s = 0", "gnss_trust_s"),
+            ("os_clock_min_ns = -90", "without threshold"),
+            ("threshold = \"range\"", "without os_clock_min_ns"),
+            ("threshold = \"range\"\nos_clock_min_ns = 1", "-1000000000 to 0"),
             ("ptp4l.domain = 128", "ptp4l.domain"),
             ("synce.network_option = 3", "network_option"),
             ("synce.clock = \"st3e\"", "st3e"),

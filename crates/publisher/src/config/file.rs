@@ -286,6 +286,17 @@ impl Default for Ptp4l {
     }
 }
 
+/// How the system clock's limit is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Threshold {
+    /// The same on both sides.
+    #[default]
+    Symmetric,
+    /// Each side has its own.
+    Range,
+}
+
 /// One ptp4l/ts2phc configuration.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -300,6 +311,10 @@ pub struct Instance {
     pub offset_limit_ns: i64,
     /// Limit of the system clock's offset for LOCKED.
     pub os_clock_limit_ns: i64,
+    /// Whether that limit holds on both sides.
+    pub threshold: Threshold,
+    /// With a range: the lowest offset.
+    pub os_clock_min_ns: Option<i64>,
     /// Consecutive good samples before Locked.
     pub in_sync_condition_times: u16,
     /// Time that these samples span at least.
@@ -337,6 +352,14 @@ pub struct Instance {
     pub cards: Vec<Card>,
 }
 
+impl Instance {
+    /// From which to which offset the system clock is LOCKED, nanoseconds.
+    pub fn os_clock_range_ns(&self) -> (i64, i64) {
+        let most = self.os_clock_limit_ns;
+        (self.os_clock_min_ns.unwrap_or(most.saturating_neg()), most)
+    }
+}
+
 impl Default for Instance {
     fn default() -> Self {
         Instance {
@@ -345,6 +368,8 @@ impl Default for Instance {
             authority: Authority::Native,
             offset_limit_ns: 100,
             os_clock_limit_ns: 100,
+            threshold: Threshold::default(),
+            os_clock_min_ns: None,
             in_sync_condition_times: 10,
             in_sync_span_s: 10,
             flapping_window_s: 600,

@@ -18,7 +18,7 @@ pub use check::check;
 pub use doors::Doors;
 pub use file::{
     AnnounceMode, Authority, Card, CompatName, Config, Devices, Instance, Leap, Lines, OnFaultName, OutOfSpecClass,
-    ProfileName, Ptp4l, Role, Stop, node_name, read,
+    ProfileName, Ptp4l, Role, Stop, Threshold, node_name, read,
 };
 pub use holdover::Holdover;
 pub use pins::{Pin, State as PinState, Toward as PinToward};

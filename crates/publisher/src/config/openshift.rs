@@ -4,7 +4,7 @@
 //! |---|---|
 //! | a profile of `clockType: T-GM` | an instance `ptp4l.N.config`, N its place among the node's profiles |
 //! | `leadingInterface`, `interconnections`, `devices`, sections of `ts2phcConf` | its cards, in this order |
-//! | `ptpClockThreshold` | `os_clock_limit_ns`, the smaller size of both; `os_clock_holdover_s` |
+//! | `ptpClockThreshold` | `os_clock_limit_ns`, with `threshold = "range"` and `os_clock_min_ns` where the sides differ; `os_clock_holdover_s` |
 //! | `LocalMaxHoldoverOffSet`, `LocalHoldoverTimeout`, `MaxInSpecOffset` of `ptpSettings`, else of the plug-in | the limits of a holdover |
 //! | `inSyncConditionTimes` | `in_sync_condition_times` |
 //!
@@ -14,7 +14,7 @@ use std::path::Path;
 
 use tgm_openshift::{ClockType, File, Profile, Use};
 
-use super::{Card, Config, Instance};
+use super::{Card, Config, Instance, Threshold};
 use crate::exit::Fatal;
 
 /// Whether a file is one of these: by its name, else by how its first line that says something begins.
@@ -74,6 +74,7 @@ fn instance(number: usize, profile: &Profile, notes: &mut Vec<String>) -> Result
     let [offset, timeout, in_spec] = profile.limits;
     let e810 = profile.e810.as_ref();
     let threshold = profile.threshold;
+    let lopsided = threshold.min_ns != -threshold.max_ns;
     if e810.is_some_and(|e810| e810.pins.iter().any(|pin| pin.used != Use::Off) || !e810.ublx.is_empty()) {
         let name = &profile.name;
         notes.push(format!(
@@ -85,7 +86,13 @@ fn instance(number: usize, profile: &Profile, notes: &mut Vec<String>) -> Result
     let cards: Result<Vec<Card>, _> = cards.iter().map(|name| card(name)).collect();
     Ok(Instance {
         name: format!("ptp4l.{number}.config"),
-        os_clock_limit_ns: threshold.max_ns.min(-threshold.min_ns),
+        os_clock_limit_ns: threshold.max_ns,
+        threshold: if lopsided {
+            Threshold::Range
+        } else {
+            Threshold::Symmetric
+        },
+        os_clock_min_ns: lopsided.then_some(threshold.min_ns),
         os_clock_holdover_s: threshold.holdover_s,
         in_sync_condition_times: times.unwrap_or(default.in_sync_condition_times),
         local_max_holdover_offset_ns: offset
@@ -126,14 +133,14 @@ mod tests {
         let config = read(Path::new("gm.yaml"), FILE, "node1", &["gm"], &mut notes).unwrap();
         let [instance] = &config.instances[..] else { panic!() };
         assert_eq!(instance.name, "ptp4l.0.config");
-        assert_eq!(instance.os_clock_limit_ns, 80);
+        assert_eq!(instance.os_clock_range_ns(), (-90, 80));
         assert_eq!(instance.local_holdover_timeout_s, 600);
         assert_eq!(instance.local_max_holdover_offset_ns, 1400);
         assert_eq!(instance.max_in_spec_offset_ns, 1500);
         assert_eq!(instance.cards.len(), 1);
         assert_eq!(instance.cards[0].interface, "ens2f0");
         assert!(!config.control.dpll && !config.control.gnss && !config.control.extts);
-        assert_eq!(notes.len(), 2, "the lop-sided threshold, the pins: {notes:?}");
+        assert_eq!(notes.len(), 1, "the pins: {notes:?}");
     }
 
     #[test]

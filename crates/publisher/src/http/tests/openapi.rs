@@ -248,6 +248,10 @@ async fn every_path_and_code_of_the_description_is_answered_as_it_says() {
     }
     asked!(404, "GET", STATE, "/sync/nope/CurrentState");
     asked!(404, "GET", STATE, "/sync%2Fsynce-status%2Flock-state/CurrentState");
+    *api.node.0.lock().unwrap() = Some(Scene::with_synce());
+    asked!(200, "GET", STATE, "/sync/synce-status/lock-state/CurrentState");
+    asked!(200, "GET", STATE, "/sync/synce-status/clock-quality/CurrentState");
+    *api.node.0.lock().unwrap() = Some(Scene::locked());
 
     let (status, made) = api.subscribe(LOCK, &uri).await;
     assert_eq!(status, 201);
