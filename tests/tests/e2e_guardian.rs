@@ -6,9 +6,11 @@
 
 mod common;
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixListener;
 use std::process::{Child, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -16,7 +18,9 @@ use common::ptp4l::Ptp4l;
 use common::{Folder, program, until};
 use tgm_core::checkpoint::Will;
 use tgm_core::config::OutOfSpec;
+use tgm_core::synce::QualityLevel;
 use tgm_core::{Announce, Instance, TgmState};
+use tgm_linuxptp::synce4l::set_command;
 use tgm_node::checkpoint::{CheckpointFile, Record, SLOT};
 use tgm_node::clock::boottime;
 use tgm_time::{Nanos, Seconds};
@@ -231,4 +235,70 @@ fn a_checkpoint_that_cannot_be_read_is_free_run() {
     let ptp4l = Ptp4l::start(&folder.path("ptp4l"), 6);
     let _guardian = Guardian::start(&folder, &[]);
     assert_eq!(classes(&ptp4l, 248), [6, 248]);
+}
+
+/// Takes what is set, as synce4l does.
+fn synce4l(folder: &Folder) -> Arc<Mutex<Vec<Vec<u8>>>> {
+    let listener = UnixListener::bind(folder.path("synce4l")).unwrap();
+    let told = Arc::<Mutex<Vec<Vec<u8>>>>::default();
+    let keeps = told.clone();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let mut command = vec![0; 256];
+            let length = client.read(&mut command).unwrap();
+            command.truncate(length);
+            keeps.lock().unwrap().push(command.clone());
+            let _ = client.write_all(&command);
+        }
+    });
+    told
+}
+
+/// The words for a source whose levels are option 1's.
+fn source(folder: &Folder) -> String {
+    let source = serde_json::json!({
+        "instance": 0, "socket": folder.path("synce4l"), "device": "synce1", "source": "GNSS",
+        "out_of_spec": [11, 34], "free_run": [11, 255]
+    });
+    source.to_string()
+}
+
+// Hazard: false 6; SyncE: a dead node's quality level does not stand.
+#[test]
+fn func_tgm014_r2_a_dead_nodes_quality_level_is_taken_back_with_its_class() {
+    let folder = Folder::new();
+    let _file = leave(&folder, false, LONG);
+    let ptp4l = Ptp4l::start(&folder.path("ptp4l"), 6);
+    let mut heart = Heart::beating(&folder);
+    let _guardian = Guardian::start(&folder, &["--synce", &source(&folder)]);
+    heart.stop();
+    // It is told as soon as it listens; ptp4l does not wait for that.
+    assert_eq!(classes(&ptp4l, 248), [6, 248]);
+    let told = synce4l(&folder);
+    until("its level", || !told.lock().unwrap().is_empty());
+    let level = QualityLevel {
+        ssm: 0xb,
+        extended: 0xff,
+    };
+    assert_eq!(told.lock().unwrap()[0], set_command("synce1", "GNSS", level).unwrap());
+}
+
+#[test]
+fn func_tgm014_r2_while_the_budget_lasts_the_level_stands_as_the_class_does() {
+    let folder = Folder::new();
+    let _file = leave(&folder, true, Nanos::from_secs(6));
+    let ptp4l = Ptp4l::start(&folder.path("ptp4l"), 6);
+    let told = synce4l(&folder);
+    let mut heart = Heart::beating(&folder);
+    let _guardian = Guardian::start(&folder, &["--synce", &source(&folder)]);
+    heart.stop();
+    until("class 7", || ptp4l.class() == 7);
+    assert!(told.lock().unwrap().is_empty());
+    assert_eq!(classes(&ptp4l, 248), [7, 248]);
+    until("its level", || !told.lock().unwrap().is_empty());
+    let level = QualityLevel {
+        ssm: 0xb,
+        extended: 0xff,
+    };
+    assert_eq!(told.lock().unwrap()[0], set_command("synce1", "GNSS", level).unwrap());
 }

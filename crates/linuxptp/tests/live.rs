@@ -9,9 +9,13 @@ use common::rig::{DOMAIN, Rig, now, readable};
 use nix::sys::socket::{MsgFlags, recv};
 use tgm_core::{Announce, TgmState, config::OutOfSpec};
 use tgm_linuxptp::announce::{Seen, decode};
-use tgm_linuxptp::management::{Action, Data, Events, GrandmasterSettings, ManagementId, Subscription, Tlv};
+use tgm_linuxptp::management::{
+    Action, Data, Events, ExternalGrandmaster, GrandmasterSettings, ManagementId, Subscription, Tlv,
+};
 use tgm_linuxptp::values::{ManagementError, PortState};
-use tgm_linuxptp::{Alarm, Change, Client, Failure, Link, Locations, Mode, Options, Received, Settings, frame};
+use tgm_linuxptp::{
+    Alarm, Change, Client, ClockIdentity, Failure, Link, Locations, Mode, Options, Received, Settings, frame,
+};
 use tgm_time::Seconds;
 
 fn announced(state: TgmState) -> Settings {
@@ -68,6 +72,41 @@ fn every_data_set_reads_as_pmc_reads_it() {
         (8, 0, 0),
         "{counters:?}"
     );
+}
+
+#[test]
+fn the_grandmaster_behind_another_ptp4l_is_refused_by_one_that_does_not_know_it_and_kept_by_one_that_does() {
+    let Some(mut rig) = Rig::new() else { return };
+    rig.start();
+    let mut client = Client::open(&rig.locations(), DOMAIN, 0).unwrap();
+    let id = ManagementId::ExternalGrandmasterPropertiesNp;
+    let wanted = ExternalGrandmaster {
+        grandmaster: ClockIdentity([0xc4, 0x7d, 0x46, 0xff, 0xfe, 0x20, 0xac, 0xae]),
+        steps_removed: 1,
+    };
+    let answer = |client: &mut Client| {
+        let told = next(client, |received| match received {
+            Received::Answer { message, .. } => Some(match message.tlv {
+                Tlv::Error { id, error, .. } => Err((id, error)),
+                Tlv::Management { data, .. } => Ok(matches!(data, Data::ExternalGrandmaster(told) if told == wanted)),
+            }),
+            _ => None,
+        });
+        told.unwrap()
+    };
+    client.set(id, Data::ExternalGrandmaster(wanted), now()).unwrap();
+    let set = answer(&mut client);
+    client.get(id, now()).unwrap();
+    let get = answer(&mut client);
+    assert_eq!(set, get);
+    match set {
+        Ok(kept) => assert!(kept),
+        Err((of, error)) => {
+            assert_eq!(of, id);
+            let known = [ManagementError::NotSupported, ManagementError::NoSuchId];
+            assert!(rig.major() <= 4 && known.contains(&error), "{error:?}");
+        }
+    }
 }
 
 #[test]

@@ -228,6 +228,56 @@ fn a_child_survives_its_supervisor_and_is_adopted_if_it_is_the_same() {
     group.stop(false);
 }
 
+// Requirements 7.5: who is announced longest changes last.
+#[test]
+fn func_tgm011_of_several_that_changed_ptp4l_is_started_anew_last() {
+    let folder = Folder::new();
+    let all = |text: &str| {
+        let mut all: Vec<Program> = [Process::Ts2phc, Process::Ptp4l, Process::Synce4l]
+            .map(|process| script(process, text))
+            .into();
+        all.iter_mut().for_each(|program| {
+            if let Run::Manage { files, .. } = &mut program.run {
+                *files = u64::from(text != IDLE);
+            }
+        });
+        all
+    };
+    let (mut group, mut seen) = begin(all(IDLE), &folder);
+    until(&mut group, &mut seen, "all", |seen| seen.count("synce4l up") == 1);
+    seen.0.clear();
+    group.replace(all("exec sleep 601"));
+    until(&mut group, &mut seen, "all anew", |seen| {
+        ["ts2phc up", "ptp4l up", "synce4l up"]
+            .iter()
+            .all(|up| seen.count(up) == 1)
+    });
+    let place = |begin: &str| seen.0.iter().position(|line| line.starts_with(begin)).unwrap();
+    assert!(
+        place("ptp4l down") > place("ts2phc up") && place("ptp4l down") > place("synce4l up"),
+        "{:#?}",
+        seen.0
+    );
+    // One that cannot be started holds nobody up, and who did not change runs on.
+    seen.0.clear();
+    let mut broken = all("exec sleep 602");
+    if let Run::Manage { words, .. } = &mut broken[0].run {
+        *words = vec!["/nonexistent/ts2phc".to_owned()];
+    }
+    broken[2] = all("exec sleep 601").remove(2);
+    group.replace(broken);
+    until(&mut group, &mut seen, "another ptp4l", |seen| {
+        seen.count("ptp4l up") == 1
+    });
+    assert_eq!(
+        (seen.count("synce4l"), seen.count("ts2phc up")),
+        (0, 0),
+        "{:#?}",
+        seen.0
+    );
+    group.stop(false);
+}
+
 #[test]
 fn func_tgm015_a_change_restarts_that_program_alone() {
     let folder = Folder::new();

@@ -61,6 +61,30 @@ fn a_set_is_written_byte_for_byte_as_pmc_writes_it() {
     assert_eq!(Message::decode(&bytes(PMC_SET)), Ok(message));
 }
 
+/// SET EXTERNAL_GRANDMASTER_PROPERTIES_NP as linuxptp's tlv.h lays it out (newer than 4.4; not recorded, no release has it): gmIdentity
+/// c47d46.fffe.20acae, stepsRemoved 1365.
+const EXTERNAL_SET: &str = "0d0200401800000000000000000000000000000000000000000000006f1e0000047fffffffffffffffffffff000001000001000cc00dc47d46fffe20acae0555";
+
+#[test]
+fn the_grandmaster_behind_another_ptp4l_is_written_as_linuxptp_lays_it_out() {
+    let set = bytes(PMC_SET);
+    let mut message = Message::decode(&set).unwrap();
+    message.tlv = Tlv::Management {
+        id: ManagementId::ExternalGrandmasterPropertiesNp,
+        data: Data::ExternalGrandmaster(ExternalGrandmaster {
+            grandmaster: ClockIdentity([0xc4, 0x7d, 0x46, 0xff, 0xfe, 0x20, 0xac, 0xae]),
+            steps_removed: 1_365,
+        }),
+    };
+    let mut buffer = [0; MAX_LENGTH];
+    assert_eq!(message.encode(&mut buffer).unwrap(), bytes(EXTERNAL_SET));
+    assert_eq!(Message::decode(&bytes(EXTERNAL_SET)), Ok(message));
+    let whole = bytes(EXTERNAL_SET);
+    for end in 0..whole.len() {
+        assert!(Message::decode(&whole[..end]).is_err(), "{end}");
+    }
+}
+
 #[test]
 fn an_answer_of_ptp4l_is_read() {
     let answer = bytes(PTP4L_SET);

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use tgm_core::synce::{EquipmentClock, NetworkOption, QualityLevel, quality_level};
+use tgm_core::synce::QualityLevel;
 use tgm_core::{CardView, ClockState, Instance as Id, InstanceView, TgmState};
 use tgm_linuxptp::synce4l;
 use tgm_node::clock::boottime;
@@ -24,7 +24,7 @@ use tgm_node::synce::{SynceSlots, SynceSource};
 use tgm_time::Nanos;
 use tracing::{info, warn};
 
-use crate::config::{Config, Synce as Settings, SynceClock};
+use crate::config::{Config, Synce as Settings};
 use crate::exit::Fatal;
 use crate::supervise::Given;
 
@@ -58,22 +58,9 @@ struct Source {
 }
 
 impl Source {
-    fn level(&self, state: TgmState) -> QualityLevel {
-        let option = match self.settings.network_option {
-            2 => NetworkOption::Two,
-            _ => NetworkOption::One,
-        };
-        let clock = match self.settings.clock {
-            SynceClock::Eec => EquipmentClock::Eec,
-            SynceClock::Eeec => EquipmentClock::EnhancedEec,
-            SynceClock::St3e => EquipmentClock::Stratum3e,
-        };
-        quality_level(state, option, clock)
-    }
-
     /// Sets the level of `state`, if it is due.
     fn turn(&mut self, state: TgmState) {
-        let level = self.level(state);
+        let level = self.settings.level(state);
         let due = self.tried.as_ref().is_none_or(|(tried, at, failed)| {
             let pause = if failed.is_some() { RETRY } else { AGAIN };
             *tried != level || at.elapsed() >= pause
@@ -204,7 +191,7 @@ impl Synce {
         let _ = self.stop.shutdown(Shutdown::Both); // it is open
         let Ok(sources) = self.thread.join() else { return };
         for mut source in sources.into_iter().filter(|source| !leaves && source.tried.is_some()) {
-            let level = source.level(TgmState::FreeRun);
+            let level = source.settings.level(TgmState::FreeRun);
             source.set(level);
         }
     }

@@ -20,6 +20,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const GLANCE: Duration = Duration::from_millis(200);
 /// How long a child may take to end by itself.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a ptp4l that is to be started anew waits for the others that are.
+const LAST: Duration = Duration::from_secs(6);
 
 /// Who runs a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +110,12 @@ struct Slot {
     last: String,
     /// Being ended, to be started anew or for good.
     killed_at: Option<Instant>,
+    /// It is to be started anew, and has not been.
+    renews: bool,
+    /// A ptp4l that is to be started anew goes on until the others have been, at the latest until then.
+    last_at: Option<Instant>,
+    /// What its child was started as.
+    digest: u64,
     /// ts2phc: its servo has locked.
     locked: bool,
 }
@@ -121,6 +129,9 @@ impl Slot {
             due,
             last: String::new(),
             killed_at: None,
+            renews: false,
+            last_at: None,
+            digest: 0,
             locked: false,
         }
     }
@@ -166,6 +177,7 @@ impl Group {
             if managed && record.digest == slot.program.digest() {
                 let pid = child.pid;
                 slot.child = Some(child);
+                slot.digest = record.digest;
                 tell(&slot.program, Report::Up { pid, adopted: true });
             } else {
                 end(vec![child]);
@@ -225,8 +237,18 @@ impl Group {
             let own = ready.iter().find(|(of, _)| *of == instance);
             own.map_or_else(|| locked(instance), |(_, locked)| *locked)
         };
+        let renewing = self.slots.iter().any(|slot| slot.renews && slot.last_at.is_none());
         for slot in &mut self.slots {
             if let Some(child) = &slot.child {
+                match slot.last_at {
+                    Some(last) if renewing && now < last => wait = wait.min(GLANCE),
+                    Some(_) => {
+                        slot.last_at = None;
+                        child.terminate();
+                        slot.killed_at = Some(now + PATIENCE);
+                    }
+                    None => {}
+                }
                 match slot.killed_at {
                     Some(at) if now >= at => child.kill(),
                     Some(at) => wait = wait.min(at - now),
@@ -238,6 +260,7 @@ impl Group {
                 wait = wait.min(slot.due - now);
                 continue;
             }
+            slot.renews = false; // as soon as it is tried: one that cannot be started holds nobody up
             let waits = matches!(slot.program.run, Run::Manage { waits: true, .. });
             if waits && !is_ready(slot.program.instance) {
                 wait = wait.min(GLANCE);
@@ -255,6 +278,7 @@ impl Group {
                     let adopted = matches!(slot.program.run, Run::Watch { .. });
                     let pid = child.pid;
                     slot.child = Some(child);
+                    slot.digest = slot.program.digest();
                     changed = true;
                     tell(&slot.program, Report::Up { pid, adopted });
                 }
@@ -316,7 +340,7 @@ impl Group {
             changed = true;
             let meant = slot.killed_at.take().is_some();
             slot.due = if meant { now } else { slot.pace.next(child.since, now) };
-            slot.locked = false;
+            (slot.locked, slot.last_at) = (false, None);
             let end = child.end();
             tell(&slot.program, Report::Down { end, last: &slot.last });
             slot.last.clear();
@@ -327,7 +351,7 @@ impl Group {
     }
 
     /// Other programs from now on: those that were and are the same run on, the others are ended, and started anew where they still
-    /// are. Of those, a ptp4l is the last.
+    /// are. Of those, a ptp4l is the last (requirements 7.5): it announces until the others run.
     pub fn replace(&mut self, programs: Vec<Program>) {
         let now = Instant::now();
         let mut old = std::mem::take(&mut self.slots);
@@ -341,12 +365,20 @@ impl Group {
             let is_same = slot.program.digest() == program.digest() && kind(&slot.program) == kind(&program);
             slot.program = program;
             match &slot.child {
-                Some(child) if !is_same && matches!(slot.program.run, Run::Manage { .. }) => {
-                    child.terminate();
-                    slot.killed_at = Some(now + PATIENCE);
+                // One that is being ended is not asked again: it has only so much time.
+                Some(_) if slot.killed_at.is_some() => {}
+                Some(child) => {
+                    let changes = slot.digest != slot.program.digest() || !is_same;
+                    slot.renews = changes && kind(&slot.program);
+                    slot.last_at = None;
+                    if slot.renews && slot.program.process == Process::Ptp4l {
+                        slot.last_at = Some(now + LAST);
+                    } else if slot.renews {
+                        child.terminate();
+                        slot.killed_at = Some(now + PATIENCE);
+                    }
                 }
                 None => slot.due = now,
-                Some(_) => {}
             }
             self.slots.push(slot);
         }
@@ -380,7 +412,7 @@ impl Group {
                 name: slot.program.name.clone(),
                 pid: child.pid,
                 started: child.started,
-                digest: slot.program.digest(),
+                digest: slot.digest,
             })
         });
         let records: Vec<_> = records.collect();

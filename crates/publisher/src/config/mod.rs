@@ -23,6 +23,6 @@ pub use file::{
 pub use holdover::Holdover;
 pub use pins::{Pin, State as PinState, Toward as PinToward};
 pub use process::{Process, Rules, Who};
-pub use synce::{Synce, SynceClock};
+pub use synce::Synce;
 pub use tls::{Delivery, Tls};
 pub use witness::Witness;

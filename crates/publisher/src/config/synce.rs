@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use tgm_core::TgmState;
+use tgm_core::synce::{EquipmentClock, NetworkOption, QualityLevel, quality_level};
 use tgm_linuxptp::synce4l::NAME;
 
 /// What the card's equipment clock is.
@@ -47,6 +49,20 @@ impl Default for Synce {
 }
 
 impl Synce {
+    /// The level that goes with a state.
+    pub fn level(&self, state: TgmState) -> QualityLevel {
+        let option = match self.network_option {
+            2 => NetworkOption::Two,
+            _ => NetworkOption::One,
+        };
+        let clock = match self.clock {
+            SynceClock::Eec => EquipmentClock::Eec,
+            SynceClock::Eeec => EquipmentClock::EnhancedEec,
+            SynceClock::St3e => EquipmentClock::Stratum3e,
+        };
+        quality_level(state, option, clock)
+    }
+
     /// What makes no sense in it.
     pub fn fault(&self) -> Option<String> {
         if !matches!(self.network_option, 1 | 2) {

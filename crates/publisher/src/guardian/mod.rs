@@ -7,6 +7,7 @@
 mod keeper;
 mod last_words;
 mod run;
+mod synce;
 
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,7 @@ use tgm_linuxptp::{Locations, Mode, Options};
 
 pub use keeper::Guardians;
 pub use run::run;
+pub use synce::Source;
 
 use crate::build::locations;
 use crate::config::{AnnounceMode, Config};
@@ -41,6 +43,9 @@ pub struct GuardianArgs {
     /// A ptp4l, as JSON.
     #[arg(long = "ptp4l")]
     pub ptp4ls: Vec<Server>,
+    /// An external source of a synce4l, as JSON.
+    #[arg(long = "synce")]
+    pub synces: Vec<Source>,
 }
 
 /// A ptp4l whose class is guarded.
@@ -84,7 +89,7 @@ impl Server {
 }
 
 impl GuardianArgs {
-    /// For the ptp4ls that `config` owns; `None` if it owns none.
+    /// For the ptp4ls that `config` owns and the synce4ls that it tells; `None` if there are none.
     pub fn new(config: &Config, file: &Path, node: u64) -> Result<Option<Self>, Fatal> {
         let all = (0..).zip(&config.instances).flat_map(|(number, instance)| {
             let of_cards = instance.cards.iter().filter_map(|card| card.ptp4l.as_ref());
@@ -105,7 +110,11 @@ impl GuardianArgs {
                 }
             })
             .collect();
-        if ptp4ls.is_empty() {
+        let synces = (0..).zip(&config.instances);
+        let synces: Vec<Source> = synces
+            .filter_map(|(number, instance)| Source::new(number, &instance.synce))
+            .collect();
+        if ptp4ls.is_empty() && synces.is_empty() {
             return Ok(None);
         }
         let file = std::path::absolute(file).map_err(|error| Fatal::Config(error.to_string()))?;
@@ -116,6 +125,7 @@ impl GuardianArgs {
             last: false,
             json_log: config.log.json,
             ptp4ls,
+            synces,
         }))
     }
 
@@ -128,6 +138,9 @@ impl GuardianArgs {
         put("--adopt-max-age", self.adopt_max_age.to_string());
         for server in &self.ptp4ls {
             put("--ptp4l", serde_json::to_string(server).unwrap_or_default()); // paths that are text, as the configuration's are
+        }
+        for source in &self.synces {
+            put("--synce", serde_json::to_string(source).unwrap_or_default());
         }
         words.extend(self.last.then(|| "--last".to_owned()));
         words.extend(self.json_log.then(|| "--json-log".to_owned()));

@@ -14,6 +14,7 @@ use tgm_node::clock::boottime;
 use tgm_time::{Mono, Nanos, Time};
 use tracing::{error, info, warn};
 
+use super::synce::Guarded;
 use super::{GuardianArgs, Server};
 use crate::exit::Fatal;
 use crate::{log, signals};
@@ -37,6 +38,7 @@ pub fn run(args: &GuardianArgs) -> Result<(), Fatal> {
         file,
         buffer: Box::new([0; SLOT]),
         charges: args.ptp4ls.iter().map(Charge::new).collect(),
+        synces: args.synces.iter().map(Guarded::new).collect(),
         acts: false,
         asked: None,
         done: None,
@@ -51,6 +53,7 @@ struct Guardian<'a> {
     file: CheckpointFile,
     buffer: Box<[u8; SLOT]>,
     charges: Vec<Charge<'a>>,
+    synces: Vec<Guarded<'a>>,
     acts: bool,
     /// Since when it is asked to end.
     asked: Option<Time<Mono>>,
@@ -100,19 +103,25 @@ impl Guardian<'_> {
         let dead = silent >= DEAD_AFTER;
         let max_age = Nanos::from_secs(self.args.adopt_max_age);
         let (mut acts, mut settled) = (false, true);
+        let due = |instance| match &record {
+            _ if !dead && !takes_back => None,
+            _ if takes_back => Some(free_run(record.as_ref(), instance)),
+            None => Some(free_run(None, instance)),
+            Some(_) if self.args.last => None,
+            Some(record) => match will(record, instance) {
+                Some(will) => will.due(head.heartbeat, now, max_age),
+                None => Some(free_run(None, instance)),
+            },
+        };
         for charge in &mut self.charges {
-            let due = match &record {
-                _ if !dead && !takes_back => None,
-                _ if takes_back => Some(free_run(record.as_ref(), charge.instance())),
-                None => Some(free_run(None, charge.instance())),
-                Some(_) if self.args.last => None,
-                Some(record) => match will(record, charge.instance()) {
-                    Some(will) => will.due(head.heartbeat, now, max_age),
-                    None => Some(free_run(None, charge.instance())),
-                },
-            };
+            let due = due(charge.instance());
             acts |= due.is_some();
             settled &= charge.turn(due.as_ref(), now);
+        }
+        for synce in &mut self.synces {
+            let due = due(synce.instance());
+            acts |= due.is_some();
+            settled &= synce.turn(due.as_ref(), now);
         }
         if acts != self.acts {
             self.acts = acts;
