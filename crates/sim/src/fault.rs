@@ -5,7 +5,9 @@ use std::str::FromStr;
 
 use tgm_core::leap::{LeapAhead, LeapWord};
 use tgm_core::synce::QualityLevel;
-use tgm_core::{Antenna, ClockClass, ClockState, DpllKind, GnssFix, Jamming, LockStatus, Process, Spoofing};
+use tgm_core::{
+    Antenna, ClockClass, ClockState, DpllKind, GnssFix, InputQuality, Jamming, LockStatus, Process, Spoofing,
+};
 use tgm_time::{Nanos, Seconds};
 
 /// When the pulse of the receiver reaches the DPLL.
@@ -84,6 +86,8 @@ pub enum Fault {
     Process(Process, bool),
     /// The room gets warmer at once by so many kelvin; the oscillator follows in its own time.
     Warm(i32),
+    /// The driver tells how good the clock is that the EEC follows.
+    EecQuality(InputQuality),
     /// synce4l says that it sends this quality level; `None`: it says nothing any more.
     SynceSends(Option<QualityLevel>),
     /// Another daemon's verdict, for an instance judged by relay. `None`: the message told none.
@@ -133,6 +137,7 @@ impl Fault {
         "upstream lost|silent",
         "process ts2phc|ptp4l|phc2sys|synce4l|dpll-monitor|gnss-monitor down|up",
         "temperature step ±KELVIN",
+        "eec quality category1|category2|category3|unknown",
         "synce sends SSM EXTENDED",
         "synce silent",
         "verdict LOCKED|HOLDOVER|FREERUN|- CLASS|-",
@@ -200,6 +205,7 @@ impl Fault {
             ["upstream", "silent"] => Fault::UpstreamSilent,
             ["process", which, "down"] => Fault::Process(Process::from_name(which)?, true),
             ["process", which, "up"] => Fault::Process(Process::from_name(which)?, false),
+            ["eec", "quality", word] => Fault::EecQuality(InputQuality::from_name(word)?),
             ["synce", "sends", ssm, extended] => Fault::SynceSends(Some(QualityLevel {
                 ssm: ssm.parse().ok().filter(|ssm| *ssm <= 15)?,
                 extended: extended.parse().ok()?,
@@ -338,6 +344,7 @@ impl fmt::Display for Fault {
             Fault::Process(process, down) => {
                 write!(f, "process {} {}", process.name(), if down { "down" } else { "up" })
             }
+            Fault::EecQuality(quality) => write!(f, "eec quality {}", quality.name()),
             Fault::SynceSends(Some(level)) => write!(f, "synce sends {} {}", level.ssm, level.extended),
             Fault::SynceSends(None) => f.write_str("synce silent"),
             Fault::Warm(kelvin) => write!(f, "temperature step {kelvin}"),

@@ -2,7 +2,7 @@
 
 use tgm_core::config::{CardConfig, Config, DoesNotFit, InstanceConfig, Judge, Limits, OutOfSpec, Policy};
 use tgm_core::learn::{End, History};
-use tgm_core::{Core, Event, GnssPin, Instance, Now, Observation, Port, Reading};
+use tgm_core::{Core, Event, GnssPin, Instance, Now, Observation, Origin, Port, Reading};
 use tgm_time::{Mono, Nanos, Seconds, Time};
 
 use crate::card::{Card, CardSetup};
@@ -224,6 +224,15 @@ impl Simulation {
             Fault::SynceSends(level) => Some(Reading::SynceQuality { level }),
             _ => None,
         };
+        if let Fault::EecQuality(quality) = step.fault {
+            let origin = Origin::Notification;
+            return sink(Observation {
+                at,
+                instance: step.instance,
+                port: step.port,
+                what: Reading::EecQuality { quality, origin },
+            });
+        }
         if let Some(what) = told {
             return sink(Observation {
                 at,

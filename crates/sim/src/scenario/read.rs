@@ -41,7 +41,7 @@ struct File {
     #[serde(default)]
     judge: JudgeWord,
     utc_offset: Option<i64>,
-    out_of_spec_class: Option<Spanned<u8>>,
+    out_of_spec_class: Option<Spanned<Value>>,
     #[serde(default)]
     owns_pins: bool,
     #[serde(default)]
@@ -526,19 +526,22 @@ fn times(table: &DpllTable) -> Times {
     }
 }
 
-fn out_of_spec(class: Option<&Spanned<u8>>) -> Result<OutOfSpec, Wrong> {
+fn out_of_spec(class: Option<&Spanned<Value>>) -> Result<OutOfSpec, Wrong> {
     let Some(class) = class else {
         return Ok(OutOfSpec::None);
     };
-    match class.get_ref() {
-        140 => Ok(OutOfSpec::Category1),
-        150 => Ok(OutOfSpec::Category2),
-        160 => Ok(OutOfSpec::Category3),
-        other => Err(Wrong::at(
-            class,
-            format!("{other} is no class out of specification; allowed: 140, 150, 160"),
-        )),
-    }
+    let other = match class.get_ref() {
+        Value::Number(140) => return Ok(OutOfSpec::Category1),
+        Value::Number(150) => return Ok(OutOfSpec::Category2),
+        Value::Number(160) => return Ok(OutOfSpec::Category3),
+        Value::Word(word) if word == "auto" => return Ok(OutOfSpec::Auto),
+        Value::Number(other) => other.to_string(),
+        Value::Word(other) => format!("`{other}`"),
+    };
+    Err(Wrong::at(
+        class,
+        format!("{other} is no class out of specification; allowed: 140, 150, 160, \"auto\""),
+    ))
 }
 
 fn port(name: &Spanned<String>, setup: &Setup) -> Result<Port, Wrong> {
