@@ -260,6 +260,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_said_once_of_leap_seconds_is_handed_on_with_an_epoch_that_does_not_say_it() {
+        let said = GnssEpoch {
+            leap: Some(Seconds(18)),
+            leap_word: LeapWord::NONE,
+            ..good()
+        };
+        let (judge, _) = after(&[said, good()]);
+        assert_eq!(judge.as_known(), said);
+        assert_eq!(judge.epoch, good());
+    }
+
+    #[test]
     fn what_makes_a_solution_unusable() {
         let not_ok = GnssEpoch {
             fix_ok: Some(false),

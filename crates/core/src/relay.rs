@@ -179,14 +179,14 @@ mod tests {
     fn what_is_told_and_what_was_told_long_ago_do_not_contradict_each_other() {
         let mut relay = told(Holdover, 6);
         assert!(relay.is_contradictory(at(1), &L));
-        relay.verdict(at(60), None, Some(ClockClass(6)));
+        relay.verdict(at(60), None, Some(ClockClass(6)), None);
         assert!(relay.is_contradictory(at(89), &L));
         assert!(
             !relay.is_contradictory(at(90), &L),
             "the state is stale, the class is not"
         );
         let mut relay = told(Holdover, 6);
-        relay.verdict(at(60), Some(Holdover), None);
+        relay.verdict(at(60), Some(Holdover), None, None);
         assert!(
             !relay.is_contradictory(at(90), &L),
             "the class is stale, the state is not"
