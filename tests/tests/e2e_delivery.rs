@@ -82,6 +82,11 @@ fn everybody_ends_in_the_true_state_whatever_dies() {
             crash: 150,
             cut: 150,
             refuse: 30,
+            ..Temper::CALM
+        },
+        Temper {
+            dawdle: 10,
+            ..Temper::CALM
         },
     ];
     let consumers: Vec<Erratic> = (1..)

@@ -17,6 +17,8 @@ pub struct Temper {
     pub cut: u64,
     /// 503, or the connection breaks after the body was read.
     pub refuse: u64,
+    /// It has read the event and looks at it much later.
+    pub dawdle: u64,
 }
 
 impl Temper {
@@ -25,6 +27,7 @@ impl Temper {
         crash: 0,
         cut: 0,
         refuse: 0,
+        dawdle: 0,
     };
 }
 
@@ -38,9 +41,12 @@ pub struct Erratic {
     pub crashes: Arc<AtomicU64>,
     /// Times that its network was cut.
     pub cuts: Arc<AtomicU64>,
-    last: Arc<Mutex<HashMap<String, String>>>,
+    last: Arc<Mutex<Newest>>,
     calm: Arc<AtomicBool>,
 }
+
+/// By resource: time and body.
+type Newest = HashMap<String, (String, String)>;
 
 struct Shared {
     temper: Temper,
@@ -48,7 +54,7 @@ struct Shared {
     calm: Arc<AtomicBool>,
     /// Counts the lives: what belongs to an earlier one is dead.
     life: AtomicU64,
-    last: Arc<Mutex<HashMap<String, String>>>,
+    last: Arc<Mutex<Newest>>,
     taken: Arc<AtomicU64>,
     crashes: Arc<AtomicU64>,
     cuts: Arc<AtomicU64>,
@@ -88,7 +94,8 @@ impl Erratic {
 
     /// The newest event of a resource that it took.
     pub fn last(&self, resource: &str) -> Option<String> {
-        self.last.lock().unwrap().get(resource).cloned()
+        let last = self.last.lock().unwrap();
+        last.get(resource).map(|(_, body)| body.clone())
     }
 }
 
@@ -133,10 +140,22 @@ impl Shared {
             >> 33
     }
 
+    /// Keeps what is newest by its time. Each connection has a thread: what a dead publisher sent last may be looked at after what the next
+    /// one sent first, and no publisher can know of that.
+    fn keep(&self, resource: String, time: String, body: String) {
+        let mut last = self.last.lock().unwrap();
+        if last.get(&resource).is_none_or(|(before, _)| *before <= time) {
+            last.insert(resource, (time, body));
+        }
+    }
+
     fn is(&self, one_in: u64) -> bool {
         one_in > 0 && !self.calm.load(Ordering::SeqCst) && self.roll().is_multiple_of(one_in)
     }
 }
+
+/// Longer than a publisher takes to be back.
+const DAWDLES: Duration = Duration::from_millis(800);
 
 fn serve(mut stream: TcpStream, life: u64, shared: &Shared) -> Option<()> {
     stream.set_nonblocking(false).unwrap();
@@ -165,13 +184,16 @@ fn serve(mut stream: TcpStream, life: u64, shared: &Shared) -> Option<()> {
                 .ok()?;
             continue;
         }
+        if shared.is(shared.temper.dawdle) {
+            std::thread::sleep(DAWDLES);
+        }
         let event: serde_json::Value = serde_json::from_str(&body).unwrap();
         let (resource, time) = (text(&event["source"]), text(&event["time"]));
         // RFC 3339 with nine digits: text order is time order.
         if let Some(before) = newest.insert(resource.clone(), time.clone()) {
             assert!(before <= time, "{resource} went back from {before} to {time}");
         }
-        shared.last.lock().unwrap().insert(resource, body);
+        shared.keep(resource, time, body);
         shared.taken.fetch_add(1, Ordering::SeqCst);
         stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").ok()?;
     }
