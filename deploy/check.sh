@@ -24,7 +24,7 @@ count=0
 for name in $names; do
     base=$(sed -E 's/_(bucket|sum|count)$//' <<<"$name")
     count=$((count + 1))
-    grep -rqF -e "\"$base\"" -e "\"$name\"" ../crates/metrics/src ../crates/publisher/src/http && continue
+    grep -rqF -e "\"$base\"" -e "\"$name\"" ../crates/metrics/src ../crates/publisher/src/http ../crates/publisher/src/tls && continue
     grep -qE "\"${name#openshift_ptp_}\" \[" ../crates/metrics/src/incumbent.rs && continue
     wrong "$name is not on our page"
 done

@@ -166,6 +166,11 @@ pub struct Tgmd {
 impl Tgmd {
     /// Starts one with these arguments beside its addresses, run directory and store, and waits until it serves.
     pub fn start(folder: Folder, extra: &[&str]) -> Self {
+        Self::start_until(folder, extra, Tgmd::is_healthy)
+    }
+
+    /// The same, but it serves when `serves` says so.
+    pub fn start_until(folder: Folder, extra: &[&str], serves: impl Fn(&Self) -> bool) -> Self {
         let (listen, metrics) = (free_address(), free_address());
         let extra: Vec<String> = extra.iter().map(|word| (*word).to_owned()).collect();
         let child = spawn(&folder, listen, metrics, &extra);
@@ -180,7 +185,7 @@ impl Tgmd {
         };
         until("health", || {
             assert!(tgmd.node_lives(), "it ended: {}", tgmd.log());
-            tgmd.is_healthy()
+            serves(&tgmd)
         });
         tgmd
     }

@@ -19,8 +19,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::counted::Counted;
 
-/// Streams of one connection at once: as few as RFC 9113 §6.5.2 has clients count on. More are refused by the protocol.
-const AT_ONCE: u32 = 100;
+/// Streams of one connection at once. More are refused by the protocol, and may be asked again. Fewer than the 100 that RFC 9113 §6.5.2
+/// would like: each holds some kilobytes, also one whose answer is a refusal, and there may be as many connections as `doors` says.
+const AT_ONCE: u32 = 32;
 /// Streams that the peer may have reset before they were looked at: more, as in CVE-2023-44487, cost it the connection.
 const RESETS: usize = 16;
 /// Streams that we may have to reset for errors of the peer. A client that opens many before it knows [`AT_ONCE`] stays below.

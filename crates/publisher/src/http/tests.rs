@@ -26,6 +26,7 @@ use crate::feed::FeedCounts;
 use crate::tls::{Certificate, Door};
 use testing::{Scene, picture};
 
+mod frames;
 mod http2;
 mod limits;
 mod mutual;

@@ -7,16 +7,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::version::TLS13;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::frames::{CALM, GOAWAY, PREFACE, frame, frames, get, resets};
 use super::limits::{LIMITS, RUDE, end_of, from, is_served};
-use super::tls::{Setting, client, connect, get, health};
+use super::tls::{self, Setting, client, connect, health};
 use super::*;
-
-/// Begins HTTP/2 (RFC 9113 §3.4), with empty settings.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-const RST_STREAM: u8 = 3;
-const GOAWAY: u8 = 7;
-/// Error code ENHANCE_YOUR_CALM (RFC 9113 §7).
-const CALM: [u8; 4] = [0, 0, 0, 0xb];
 
 async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> SendRequest<Body> {
     speak_with(stream, &http2::Builder::new(TokioExecutor::new())).await
@@ -46,31 +40,6 @@ async fn answer(sender: &mut SendRequest<Body>, request: Request<Body>) -> (Stat
     (head.status, String::from_utf8(body.into()).unwrap())
 }
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()].concat();
-    [&head, payload].concat()
-}
-
-/// `GET http://a/` as HPACK's static table has it, all of it in one frame.
-fn get_root(stream: u32) -> Vec<u8> {
-    frame(1, 0x5, stream, &[0x82, 0x84, 0x86, 0x01, 1, b'a'])
-}
-
-/// Kind and payload of each frame.
-fn frames(mut bytes: &[u8]) -> Vec<(u8, &[u8])> {
-    let mut found = Vec::new();
-    while let [a, b, c, kind, _, _, _, _, _, rest @ ..] = bytes {
-        let length = usize::try_from(u32::from_be_bytes([0, *a, *b, *c]))
-            .unwrap()
-            .min(rest.len());
-        let (payload, next) = rest.split_at(length);
-        found.push((*kind, payload));
-        bytes = next;
-    }
-    found
-}
-
 #[tokio::test]
 async fn http2_is_spoken_by_prior_knowledge_and_by_alpn_and_says_the_same() {
     let setting = Setting::new();
@@ -89,7 +58,7 @@ async fn http2_is_spoken_by_prior_knowledge_and_by_alpn_and_says_the_same() {
         (
             "https",
             speak(alpn).await,
-            get(&mut https(&["http/1.1"]).await.unwrap(), &path).await.unwrap(),
+            tls::get(&mut https(&["http/1.1"]).await.unwrap(), &path).await.unwrap(),
         ),
     ] {
         let (_, expected) = by_http1.split_once("\r\n\r\n").unwrap();
@@ -126,7 +95,9 @@ async fn http2_is_spoken_by_prior_knowledge_and_by_alpn_and_says_the_same() {
 #[tokio::test]
 async fn a_stream_is_a_request_of_its_address() {
     let served = served_within(LIMITS, PATIENCE, false).await;
-    let sender = speak(from(RUDE, served.rest).await).await;
+    let mut modest = http2::Builder::new(TokioExecutor::new());
+    modest.initial_max_send_streams(16);
+    let sender = speak_with(from(RUDE, served.rest).await, &modest).await;
     let all = (0..60).map(|_| {
         let mut sender = sender.clone();
         tokio::spawn(async move { answer(&mut sender, request("GET", &health(), "")).await.0 })
@@ -188,23 +159,13 @@ async fn answers_that_nobody_reads_take_places_and_go_with_their_connection() {
 #[tokio::test]
 async fn a_flood_of_resets_ends_its_connection_and_nothing_else() {
     let served = served().await;
-    let pairs = |count: u32| {
-        let pair = |n| {
-            [
-                get_root(2 * n + 1),
-                frame(RST_STREAM, 0, 2 * n + 1, &8u32.to_be_bytes()),
-            ]
-            .concat()
-        };
-        (0..count).flat_map(pair).collect::<Vec<u8>>()
-    };
     let mut stream = TcpStream::connect(served.rest).await.unwrap();
-    stream.write_all(&[PREFACE, &pairs(100)].concat()).await.unwrap();
+    stream.write_all(&[PREFACE, &resets(100)].concat()).await.unwrap();
     let told = end_of(stream).await;
     let last = frames(&told).into_iter().rfind(|(kind, _)| *kind == GOAWAY);
     assert_eq!(last.expect("no word of farewell").1[4..8], CALM);
     // Again and again, from many, while another asks.
-    let flood = pairs(2000);
+    let flood = resets(2000);
     let rude: Vec<_> = (0..64)
         .map(|_| {
             let (flood, to) = (flood.clone(), served.rest);
@@ -238,7 +199,7 @@ async fn who_says_nothing_over_http2_is_let_go() {
     stream.write_all(&[PREFACE, &half].concat()).await.unwrap();
     end_of(stream).await;
     let mut stream = TcpStream::connect(served.rest).await.unwrap();
-    stream.write_all(&[PREFACE, &get_root(1)].concat()).await.unwrap();
+    stream.write_all(&[PREFACE, &get(1, b"/")].concat()).await.unwrap();
     let told = end_of(stream).await;
     let kinds: Vec<u8> = frames(&told).iter().map(|(kind, _)| *kind).collect();
     assert!(
