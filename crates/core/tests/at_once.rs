@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Choice, World, good};
-use tgm_core::config::CardPolicy;
+use tgm_core::config::{CardPolicy, DrillPlan};
 use tgm_core::*;
 use tgm_time::{Femtos, Nanos, Time};
 
@@ -229,4 +229,37 @@ fn how_often_a_lock_may_be_lost_is_a_limit() {
     );
     assert!((25..=28).contains(&capped), "{capped}");
     assert!((10..=13).contains(&off), "{off}");
+}
+
+#[test]
+fn a_holdover_on_purpose_says_so_and_another_does_not() {
+    let plan = DrillPlan {
+        every: Nanos::from_secs(60),
+        length: Nanos::from_secs(20),
+        bound: Nanos(500),
+        alone: true,
+    };
+    let holds = |seconds| {
+        let mut world = World::locked(Choice {
+            card: CardPolicy {
+                owns_pins: true,
+                drill: Some(plan),
+                ..CardPolicy::default()
+            },
+            ..Choice::default()
+        });
+        world.run(seconds);
+        let pin = world.desired(0).pins;
+        let what = Reading::DpllLock {
+            dpll: DpllKind::Pps,
+            status: Some(LockStatus::Holdover),
+            origin: Origin::Notification,
+        };
+        world.see(later(&world, 0), 0, what);
+        let mut told = world.events.iter();
+        let told = told.find(|event| event.kind == EventKind::ClockClass);
+        (pin, told.map(|event| (event.new, event.cause)))
+    };
+    assert_eq!(holds(5), (GnssPin::Attached, Some((7, Cause::DpllHoldover))));
+    assert_eq!(holds(46), (GnssPin::Detached, Some((7, Cause::HoldoverDrill))));
 }
