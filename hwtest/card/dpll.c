@@ -4,8 +4,9 @@
  * second-order loop that is fed once a second, and the lock status. What the
  * driver knows of this is another matter, see poll.c.
  *
- * Units: phases in fs against true time, frequencies in ppt (1 ppt moves a
- * phase by 1000 fs in a second).
+ * Units: phases in fs against true time, positive for an edge that comes late;
+ * frequencies in ppt, positive for fast (1 ppt moves a phase by -1000 fs in a
+ * second).
  */
 #include "card.h"
 
@@ -112,7 +113,8 @@ s64 dpll_phase_fs(const struct dpll *d, u64 raw)
 {
 	s64 ns = (s64)(raw - d->phase_raw);
 
-	return d->phase_fs + div_s64(ns * d->freq_ppt, 1000000);
+	/* what is fast comes early */
+	return d->phase_fs - div_s64(ns * d->freq_ppt, 1000000);
 }
 
 /* From raw on the output has this frequency. */
@@ -283,8 +285,8 @@ static void track(struct dpll *d, u64 raw)
 	}
 	d->error_fs = error;
 	/* critically damped: ki = (kp / 2)^2, with kp = 4 x bandwidth */
-	d->pull_ppt += div_s64(error * 4 * bandwidth * bandwidth, 1000000000);
-	steer(d, raw, crystal + d->pull_ppt + div_s64(error * 4 * bandwidth, 1000000));
+	d->pull_ppt -= div_s64(error * 4 * bandwidth * bandwidth, 1000000000);
+	steer(d, raw, crystal + d->pull_ppt - div_s64(error * 4 * bandwidth, 1000000));
 }
 
 void dpll_second(struct card *c, u64 raw)

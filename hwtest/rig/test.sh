@@ -24,4 +24,4 @@ while read -r name program; do
 done << END
 $programs
 END
-exec "$TGM_RIG" run --timeout 600 "$script; exit \$failed"
+exec "$TGM_RIG" run --timeout 1200 "$script; exit \$failed"

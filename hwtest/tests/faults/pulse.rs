@@ -62,34 +62,59 @@ fn a_noisy_pulse_is_told_and_costs_the_lock_only_beyond_the_limit() {
     assert_eq!(node.seen().class(), 6);
 }
 
-/// The true error of what follows the pulse, ns, when its walk has lasted for so many seconds.
+/// How far the pulse walks in a second, ns.
 const WALK: i64 = 10;
 
-/// Nobody says that the pulse is wrong: the receiver is content, and the DPLL follows it. The lag behind it tells.
+/// Nobody says that the pulse is wrong: the receiver is content, and the DPLL follows it, the PHC with it. A narrow loop lags behind, and
+/// that tells; with the card's own 60 mHz the lag stays below 31 ns and nothing does.
 #[test]
-fn a_pulse_that_walks_away_is_found_before_it_is_100_ns_off() {
-    const NAME: &str = "a_pulse_that_walks_away_is_found_before_it_is_100_ns_off";
-    let needs = needs(&["pps gnss walk 10", "pps gnss offset 0"]);
+fn a_pulse_that_walks_away_is_found_before_the_clock_is_100_ns_off() {
+    const NAME: &str = "a_pulse_that_walks_away_is_found_before_the_clock_is_100_ns_off";
+    let needs = needs(&["pps gnss walk 10", "pps gnss offset 0", "dpll pps bandwidth 10"]);
     let Some(rig) = rig(NAME, &needs) else { return };
     let mut node = Node::start(&rig);
     node.lock(&rig);
+    let offsets = |node: &mut Node| {
+        let card = node.seen().card;
+        [card.phase_offset, card.phc_offset].map(|offset| offset.map_or(i64::MAX, |offset| offset.0))
+    };
+    node.until("both have settled", |node| {
+        offsets(node).iter().all(|offset| offset.abs() <= 3)
+    });
+    let _wide = rig
+        .temporarily(
+            "dpll pps bandwidth 10; dpll eec bandwidth 10",
+            "dpll pps bandwidth 60; dpll eec bandwidth 60",
+        )
+        .unwrap();
     node.run(Duration::from_secs(5));
     assert!(node.is(TgmState::Locked));
     let pulses = node.count(Counter::PhcPulses);
     let walk = format!("pps gnss walk {WALK}");
     let _back = rig.temporarily(&walk, "pps gnss walk 0; pps gnss offset 0").unwrap();
-    node.until("the walk is found", |node| node.seen().class() != 6);
-    let seconds = i64::try_from(node.count(Counter::PhcPulses) - pulses).unwrap();
+    // How many pulses the node had been told of when it found out: those that a slow machine tells it of later do not count.
+    let mut known = pulses;
+    node.until("the walk is found", |node| {
+        let found = node.seen().class() != 6;
+        if !found {
+            known = node.count(Counter::PhcPulses);
+        }
+        found
+    });
+    let walked = WALK * i64::try_from(known + 1 - pulses).unwrap();
+    let [phase, phc] = offsets(&mut node);
     let found = node.seen();
     println!(
-        "{}: after {seconds} s, {} ns: {:?}, class {}; {:?}",
+        "{}: pulse {walked} ns off, DPLL {phase} ns behind it, PHC {phc} ns: {:?}, class {}; {:?}",
         rig.kernel,
-        WALK * seconds,
         found.card.state,
         found.class(),
         node.told.last()
     );
-    assert!(WALK * seconds < 100);
+    // What is off is what the clock has followed.
+    assert!(walked - phase.min(phc) < 100, "{walked} {phase} {phc}");
+    // And they lag alike: one oscillator's worth of steering.
+    assert!((phase - phc).abs() <= 40, "{phase} {phc}");
     rig.control("pps gnss walk 0; pps gnss offset 0").unwrap();
     node.lock(&rig);
     assert_eq!(node.seen().class(), 6);
