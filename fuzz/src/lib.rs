@@ -177,6 +177,37 @@ pub fn relay(data: &[u8]) {
     }
 }
 
+/// The publisher's own modules: tgmd is a program, not a library.
+#[allow(dead_code, reason = "who is let in is asked by the program alone")]
+#[path = "../../crates/publisher/src/auth"]
+mod auth {
+    pub mod algorithm;
+    pub mod keys;
+    pub mod refused;
+    pub mod token;
+}
+
+/// A bearer token, a set of keys, a token's claims: nothing is proven without a key, and what is proven has a subject.
+pub fn token(data: &[u8]) {
+    use auth::keys::Keys;
+    use auth::token::{Claims, Rules, Token};
+
+    let keys = Keys::parse(data).map_or_else(|_| Keys::default(), |(keys, _)| keys);
+    if let Ok(token) = std::str::from_utf8(data).map_or(Err(()), |text| Token::parse(text).map_err(drop)) {
+        assert!(token.verify(&keys).is_err(), "a text is a token and its keys at once");
+    }
+    if let Ok(claims) = serde_json::from_slice::<Claims>(data) {
+        let rules = Rules {
+            issuer: "i",
+            audience: "a",
+            leeway_s: 30.0,
+        };
+        if let Ok(proven) = claims.check(rules, 1.8e9) {
+            assert!(!proven.subject.is_empty() && proven.scopes.iter().all(|scope| !scope.is_empty()));
+        }
+    }
+}
+
 /// A receiver's answers to the set-up: it ends, whatever comes back, and nothing is told that was not sent.
 pub fn receiver_setup(data: &[u8]) {
     use tgm_gnss::setup::{Plan, Report, SetUp, Watch, encode};

@@ -17,6 +17,7 @@ const TARGETS: &[Target] = &[
     ("scenario", tgm_fuzz::scenario),
     ("address", tgm_fuzz::address),
     ("relay", tgm_fuzz::relay),
+    ("token", tgm_fuzz::token),
     ("wire", tgm_fuzz::wire),
     ("synce4l", tgm_fuzz::synce4l),
     ("receiver_setup", tgm_fuzz::receiver_setup),
