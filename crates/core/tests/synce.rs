@@ -1,7 +1,6 @@
 //! SyncE beside an instance (E6, E7; FUNC-TGM014-R3): told when it changes, once, and of the EEC alone.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // tests: stop where it breaks
 
-#[allow(dead_code)] // uses a part
 mod common;
 
 use common::{Choice, World};
