@@ -275,11 +275,18 @@ fn tgmd_tells_a_boundary_clock_without_dpll_locked_and_free_run_with_its_upstrea
     assert_eq!(told["utc_offset_s"], 37, "the upstream's");
     assert_eq!(told["announce_desired"]["clock_class"], 248, "ready for when it ends");
     assert_eq!(wire.class(), Some(6));
+    assert_eq!(tgmd.metric("tgm_upstream_followed"), Some(1.0));
+    assert_eq!(tgmd.metric("tgm_upstream_clock_class"), Some(6.0));
+    assert!(
+        tgmd.metric("tgm_upstream_offset_seconds").is_some() && tgmd.metric("tgm_upstream_answers_total") > Some(0.0)
+    );
     chain.kill_gm();
     until("FREERUN", || tgmd.current(LOCK).as_deref() == Some("FREERUN"));
     assert_eq!(tgmd.current(CLASS).as_deref(), Some("248"));
     until("248 on the wire", || wire.class() == Some(248));
     assert_eq!(instance(&tgmd)["upstream"]["followed"], false);
+    assert_eq!(tgmd.metric("tgm_upstream_followed"), Some(0.0));
+    assert_eq!(tgmd.metric("tgm_upstream_offset_seconds"), None);
 }
 
 #[test]

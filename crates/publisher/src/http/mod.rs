@@ -18,6 +18,7 @@ mod sources;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod upstreams;
 mod wires;
 
 use std::sync::Arc;

@@ -20,6 +20,7 @@ use super::processes;
 use super::refusals::Refusals;
 use super::rest::respond;
 use super::sources::{Sources, Table};
+use super::upstreams;
 use super::wires;
 use crate::tls::{self, Certificate};
 
@@ -180,11 +181,13 @@ impl Scrape {
                 table.with(counts, |families| {
                     announce::with(families, &ptp4ls, |families| {
                         processes::with(families, &self.node, &named, &*self.sources, |families| {
-                            wires::with(families, &wires, picture.names, |families| {
-                                lines::with(families, &self.sources.lines(), |families| {
-                                    self.doors(families, |families| {
-                                        out.clear();
-                                        render(Some(picture), Counters { families, ..counters }, &mut out);
+                            upstreams::with(families, &named, &*self.sources, |families| {
+                                wires::with(families, &wires, picture.names, |families| {
+                                    lines::with(families, &self.sources.lines(), |families| {
+                                        self.doors(families, |families| {
+                                            out.clear();
+                                            render(Some(picture), Counters { families, ..counters }, &mut out);
+                                        });
                                     });
                                 });
                             });

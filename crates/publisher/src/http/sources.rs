@@ -5,7 +5,7 @@ use tgm_core::{Instance, Process};
 use tgm_metrics::{Family, Kind, Sample, Told};
 use tgm_node::processes::ProcessRead;
 use tgm_node::shared::layout::{COUNTERS, LINE_WORDS};
-use tgm_node::shared::{AnnounceRead, Counter, WireRead};
+use tgm_node::shared::{AnnounceRead, Counter, UpstreamRead, WireRead};
 use tgm_node::shut::Shuts;
 
 use crate::feed::{Feed, FeedCounts};
@@ -26,6 +26,8 @@ pub trait Sources: Send + Sync {
     fn told(&self) -> Vec<Told>;
     /// What is known of an instance's process.
     fn process(&self, instance: Instance, process: Process) -> ProcessRead;
+    /// What is known of the clock that an instance's ptp4l follows.
+    fn upstream(&self, instance: Instance) -> UpstreamRead;
 }
 
 impl Sources for Feed {
@@ -55,6 +57,10 @@ impl Sources for Feed {
 
     fn process(&self, instance: Instance, process: Process) -> ProcessRead {
         Feed::process(self, instance, process)
+    }
+
+    fn upstream(&self, instance: Instance) -> UpstreamRead {
+        Feed::upstream(self, instance)
     }
 }
 

@@ -8,7 +8,7 @@ use tgm_core::wire::MAX_WIRES;
 use tgm_core::{Event, EventKind, Instance, Picture, Process};
 use tgm_node::processes::ProcessRead;
 use tgm_node::shared::layout::{COUNTERS, LINE_WORDS};
-use tgm_node::shared::{AnnounceRead, Counter, LineCounter, WireRead};
+use tgm_node::shared::{AnnounceRead, Counter, LineCounter, UpstreamRead, WireRead};
 use tgm_node::shut::{Shut, Shuts};
 use tgm_ocloud::{Api, Config, Hub, Truth};
 use tgm_time::Time;
@@ -80,6 +80,10 @@ impl Sources for Node {
             counters[Counter::PinForeign as usize] = 5;
         }
         counters
+    }
+
+    fn upstream(&self, _: Instance) -> UpstreamRead {
+        UpstreamRead::default() // a grandmaster follows nobody
     }
 
     fn process(&self, instance: Instance, process: Process) -> ProcessRead {
