@@ -438,10 +438,7 @@ impl Hub {
         for resource in Resource::ALL {
             let content = Content::Rows(state.model.rows(resource), picture.names);
             let print = content.print(simulated);
-            if let Some(issue) = state.first_sight(resource, content.is_empty(), print) {
-                let had = state.subscribers.iter().filter(|one| one.had(resource, issue));
-                had.for_each(|one| one.owe(one.owed().without(Resources::just(resource))));
-            }
+            state.first_sight(resource, content.is_empty(), print);
         }
         self.settle(state, &Present::Picture(picture));
     }
@@ -555,15 +552,17 @@ impl State {
         !wanted.is_empty()
     }
 
-    /// The issue that a consumer has to have had to know the present state of a resource without being told, when that state is known for the
-    /// first time since this publisher began.
+    /// When the present state of a resource is known for the first time since this publisher began: nothing is owed to who has it. The issue that
+    /// it has to have had for that.
     fn first_sight(&mut self, resource: Resource, is_empty: bool, print: u64) -> Option<u64> {
         if is_empty || self.seen.has(resource) {
             return None;
         }
         self.seen = self.seen.with(Resources::just(resource));
-        let issue = self.issues.get(resource.index())?;
-        (issue.print == print).then_some(issue.number)
+        let issue = self.issues.get(resource.index()).filter(|issue| issue.print == print)?;
+        let had = self.subscribers.iter().filter(|one| one.had(resource, issue.number));
+        had.for_each(|one| one.owe(one.owed().without(Resources::just(resource))));
+        Some(issue.number)
     }
 
     /// The time to tell a resource's present state with.

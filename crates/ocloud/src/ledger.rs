@@ -288,7 +288,10 @@ const fn nofollow() -> i32 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use super::*;
+    use proptest::prelude::*;
 
     struct Folder(PathBuf);
 
@@ -308,6 +311,74 @@ mod tests {
     impl Drop for Folder {
         fn drop(&mut self) {
             let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    /// What happens between two publishers.
+    #[derive(Debug, Clone)]
+    enum Step {
+        /// A state leaves for the consumers with these bits.
+        Leaves(u8),
+        /// The consumer takes the oldest that is on its way.
+        Takes(usize),
+        /// The consumer gets it, and its answer is lost.
+        Gets(usize),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            any::<u8>().prop_map(Step::Leaves),
+            (0..3usize).prop_map(Step::Takes),
+            (0..3usize).prop_map(Step::Gets)
+        ];
+        prop::collection::vec(step, 0..40)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Killed after any step: who counts as having the last state got nothing after it.
+        #[test]
+        fn nobody_counts_as_having_what_it_may_not_have(steps in steps()) {
+            let folder = Folder::new();
+            let clients: Vec<_> = (0..3).map(|_| Uuid::new_v4()).collect();
+            let (ledger, _) = folder.open();
+            let places: Vec<_> = clients.iter().map(|client| ledger.place(*client, &[0; _])).collect();
+            let (mut number, mut on_way, mut got) = (0, vec![VecDeque::new(); 3], vec![0; 3]);
+            for step in steps {
+                match step {
+                    Step::Leaves(to) => {
+                        number += 1;
+                        ledger.issue(Resource::Gnss, Issue { number, print: number });
+                        let to = (0..3).filter(|one| to & (1 << one) != 0);
+                        to.for_each(|one| on_way[one].push_back(number));
+                    }
+                    Step::Takes(one) => {
+                        if let Some(issue) = on_way[one].pop_front() {
+                            got[one] = issue;
+                            places[one].took(Resource::Gnss, issue);
+                        }
+                    }
+                    Step::Gets(one) => got[one] = on_way[one].front().copied().unwrap_or(got[one]),
+                }
+            }
+            let found = folder.open().1;
+            prop_assert_eq!(found.issues[Resource::Gnss.index()].number, number);
+            for (client, got) in clients.iter().zip(got) {
+                let taken = found.taken[client][Resource::Gnss.index()];
+                prop_assert!(taken == 0 || taken != number || got == number);
+            }
+        }
+
+        #[test]
+        fn any_bytes_count_for_something_or_nothing(bytes in prop::collection::vec(any::<u8>(), 0..2_000)) {
+            let folder = Folder::new();
+            let path = folder.0.join(NAME);
+            let own = head(boot().unwrap(), 0);
+            for content in [bytes.clone(), [own.as_slice(), &bytes].concat()] {
+                std::fs::write(&path, content).unwrap();
+                let _ = read(&path, &own);
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 use common::*;
 use tgm_core::{EventKind, Picture};
 use tgm_ocloud::relay::{Relayed, States};
-use tgm_ocloud::{Api, Caller, Hub, Present, Request, Resource, Role, Truth};
+use tgm_ocloud::{Api, Caller, Config, Hub, Present, Request, Resource, Role, Truth};
 
 #[derive(Default)]
 struct Heard(Mutex<Option<States>>);
@@ -34,8 +34,12 @@ struct Relay {
 
 impl Relay {
     fn new() -> Self {
+        Self::with(config())
+    }
+
+    fn with(config: Config) -> Self {
         let heard = Arc::new(Heard::default());
-        let hub = Hub::open(config(), heard.clone()).unwrap();
+        let hub = Hub::open(config, heard.clone()).unwrap();
         Relay {
             heard,
             api: Api::new(hub.clone()),
@@ -188,4 +192,30 @@ async fn simulated_stays_simulated() {
     assert!(told.head.to_ascii_lowercase().contains("x-tgm-simulated: true"));
     let health = relay.ask("GET", "/api/ocloudNotifications/v2/health", "").await;
     assert_eq!(text(&health), "OK (simulated)");
+}
+
+#[tokio::test]
+async fn after_a_restart_an_application_is_told_what_differs() {
+    let (folder, mut consumer) = (Folder::new(), Consumer::new().await);
+    let kept = || Config {
+        store: Some(folder.0.clone()),
+        ..config()
+    };
+    let mut publisher = Publisher::new(config());
+    let pulled = |answer: &tgm_ocloud::Outcome| text(answer);
+    let lock = "/sync/ptp-status/lock-state/CurrentState";
+    let relay = Relay::with(kept());
+    relay.hears(&pulled(&publisher.ask("GET", lock, "").await), Resource::LockState);
+    assert_eq!(relay.subscribe_v2(LOCK, &consumer.uri()).await.status, 201);
+    assert_eq!(consumer.next().await.value(), "LOCKED");
+    relay.hub.abandon();
+
+    let relay = Relay::with(kept());
+    relay.hears(&pulled(&publisher.ask("GET", lock, "").await), Resource::LockState);
+    relay.hub.settle_owed();
+    publisher.set(|scene| scene.instances[0].lock_state = Some(tgm_core::ClockState::Freerun));
+    publisher.tell(EventKind::LockState, 0);
+    relay.hears(&pulled(&publisher.ask("GET", lock, "").await), Resource::LockState);
+    assert_eq!(consumer.next().await.value(), "FREERUN", "it had the lock");
+    relay.hub.abandon();
 }
