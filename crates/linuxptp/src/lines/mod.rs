@@ -30,6 +30,7 @@ mod splitter;
 mod state;
 mod synce;
 mod take;
+mod write;
 
 pub use body::{Body, Chrony};
 pub use daemon::{BoundaryStatus, DpllStatus, GnssStatus, GrandmasterStatus, PulseStatus, SynceQuality, SynceStatus};
@@ -41,6 +42,7 @@ pub use splitter::{LineSplitter, SplitCounters};
 pub use state::{EecState, ServoState, Status};
 pub use synce::{Eec, QualityLevel};
 pub use take::{Metric, PortEvent, Role};
+pub use write::DaemonLine;
 
 use scan::Words;
 
