@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{CompatName, Doors};
+use crate::config::{CompatName, Doors, Out};
 
 /// The PTP telecom-grandmaster node: watches GNSS, DPLL and PHC, tells O-RAN subscribers and Prometheus.
 #[derive(Debug, Parser)]
@@ -102,6 +102,12 @@ pub struct PublishArgs {
     /// Limits of a profile, for the metrics.
     #[arg(long, value_parser = Limits::parse)]
     pub limits: Vec<Limits>,
+    /// Who is told besides subscribers: what the configuration says under `out`, as JSON.
+    #[arg(long, value_parser = out, default_value = "{}")]
+    pub out: Out,
+    /// An instance that is a boundary or slave clock, for who is told so.
+    #[arg(long)]
+    pub boundary: Vec<String>,
 }
 
 /// What a profile allows its clock (`ptpClockThreshold`), as the metrics tell it.
@@ -135,6 +141,10 @@ impl Limits {
 }
 
 fn doors(text: &str) -> Result<Doors, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
+fn out(text: &str) -> Result<Out, String> {
     serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
@@ -177,6 +187,13 @@ impl PublishArgs {
             // With the sign of a number, a word may look like a flag.
             words.push(format!("--limits={holdover_s}:{max_ns}:{min_ns}:{profile}"));
         }
+        if self.out.is_used() {
+            words.push(format!(
+                "--out={}",
+                serde_json::to_string(&self.out).unwrap_or_default()
+            ));
+            words.extend(self.boundary.iter().map(|name| format!("--boundary={name}")));
+        }
         if self.json_log {
             words.push("--json-log".to_owned());
         }
@@ -209,6 +226,11 @@ mod tests {
                 max_ns: 100,
                 min_ns: -100,
             }],
+            out: Out {
+                lines: Some("/cloud-native/events.sock".into()),
+                ..Out::default()
+            },
+            boundary: vec!["ptp4l.1.config".into()],
         };
         for args in [
             args.clone(),
@@ -219,6 +241,8 @@ mod tests {
                 doors: Doors::default(),
                 json_log: false,
                 limits: vec![],
+                out: Out::default(),
+                boundary: vec![],
                 ..args
             },
         ] {

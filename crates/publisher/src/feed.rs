@@ -1,7 +1,7 @@
 //! The publisher's view of the node: which one it is attached to, its present picture, and its events as they come.
 
 use std::os::fd::AsFd;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tgm_core::wire::MAX_WIRES;
@@ -17,6 +17,8 @@ use tgm_time::Nanos;
 use tokio::net::unix::pipe::Receiver;
 use tracing::{info, warn};
 
+use crate::out::Outlets;
+
 /// A hardware thread that has not turned for this long hangs; it turns at least once a second.
 const HANGS: Nanos = Nanos::from_secs(4);
 
@@ -25,7 +27,11 @@ const BEGINS: Nanos = Nanos::from_secs(10);
 
 /// The node that is attached, or the last one that was.
 #[derive(Debug, Default)]
-pub struct Feed(Mutex<State>);
+pub struct Feed {
+    state: Mutex<State>,
+    /// Who is told besides the hub.
+    outlets: OnceLock<Outlets>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -54,7 +60,25 @@ pub struct FeedCounts {
 
 impl Feed {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whom to tell besides the hub, from now on.
+    pub fn tell_too(&self, outlets: Outlets) {
+        let _ = self.outlets.set(outlets); // once
+    }
+
+    /// Who is told besides the hub.
+    pub fn outlets(&self) -> Option<&Outlets> {
+        self.outlets.get()
+    }
+
+    /// Tells everybody what is true, whatever they were told before.
+    pub fn resync(&self, hub: &Hub, picture: &Picture<'_>) {
+        hub.on_resync(picture);
+        if let Some(outlets) = self.outlets() {
+            outlets.tell_everything();
+        }
     }
 
     /// Maps a node's shared memory; the pipe that tells of its events comes back.
@@ -175,7 +199,7 @@ impl Feed {
             match self.snapshot() {
                 Some(Ok(snapshot)) => {
                     self.state().behind = false;
-                    hub.on_resync(&snapshot.picture());
+                    self.resync(hub, &snapshot.picture());
                     present = Some(Ok(snapshot));
                 }
                 _ => return,
@@ -193,6 +217,9 @@ impl Feed {
             match next {
                 Next::Event(event) => {
                     hub.on_event(&event, &snapshot.picture(), boottime().unwrap_or(event.at));
+                    if let Some(outlets) = self.outlets() {
+                        outlets.on_event(&event, &snapshot.picture(), self);
+                    }
                     if told.len() < told.capacity() {
                         told.push(event);
                     }
@@ -202,7 +229,7 @@ impl Feed {
                         lost,
                         "events were overwritten before they were read; telling the present state instead"
                     );
-                    hub.on_resync(&snapshot.picture());
+                    self.resync(hub, &snapshot.picture());
                 }
                 Next::Empty => return,
             }

@@ -17,6 +17,7 @@ mod learned;
 mod lines;
 mod log;
 mod node_process;
+mod out;
 mod pins;
 mod processes;
 mod proxy;

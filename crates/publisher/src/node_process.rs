@@ -14,7 +14,7 @@ use tracing::{info, warn};
 
 use crate::args::{Limits, NodeArgs, PublishArgs};
 use crate::build::{self, Built};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Role};
 use crate::continuity::{self, Continuity};
 use crate::exit::Fatal;
 use crate::guardian::Guardians;
@@ -23,7 +23,7 @@ use crate::processes::{Processes, Tended};
 use crate::reload::Reloader;
 use crate::supervise::{Given, Supervisor, Why};
 use crate::synce::Synce;
-use crate::{control, hearing, learned, log, pins, receivers, run_dir, signals};
+use crate::{control, hearing, learned, log, out, pins, receivers, run_dir, signals};
 
 /// Memory of the hardware thread's stack.
 const STACK: usize = 256 * 1024;
@@ -48,6 +48,8 @@ pub fn run(args: &NodeArgs) -> Result<(), Fatal> {
         true => build::simulated(args.scenario.as_deref(), args.speed.unwrap_or(1))?,
         false => build::real(&config)?,
     };
+    let simulated = built.judged.cards().any(|card| card.simulated);
+    config.out.admit(simulated).map_err(Fatal::Config)?;
     for note in &built.notes {
         info!("{note}");
     }
@@ -113,6 +115,16 @@ fn publish_args(args: &NodeArgs, config: &Config) -> Result<PublishArgs, Fatal> 
         compat: settings.compat,
         json_log: config.log.json,
         limits: config.instances.iter().map(limits).collect(),
+        out: config.out.clone(),
+        boundary: if config.out.is_used() {
+            let follows = config
+                .instances
+                .iter()
+                .filter(|instance| instance.role != Role::Grandmaster);
+            follows.map(|instance| instance.name.clone()).collect()
+        } else {
+            Vec::new()
+        },
     })
 }
 
@@ -236,6 +248,7 @@ impl Node {
             leaves,
             reloader,
         } = self;
+        out::help(&args)?;
         let hearing = hearing::Hearing::new(&given)?;
         let mut publisher = Supervisor::start(given, args.clone(), socket)?;
         announce(&args, simulate);

@@ -23,6 +23,7 @@ use tracing::{error, info, warn};
 use crate::args::PublishArgs;
 use crate::exit::Fatal;
 use crate::feed::{AttachError, CHECK, Feed};
+use crate::out::Outlets;
 use crate::tls::{Consumers, Door, LOOKS, TlsError, watch};
 use crate::{http, log};
 
@@ -113,6 +114,10 @@ async fn serve(args: &PublishArgs) -> Result<(), Fatal> {
     }
     let rest = bind("the notification API", args.listen).await?;
     let metrics = bind("metrics", args.metrics_listen).await?;
+    let daemons_door = match args.out.door.filter(|_| args.out.is_used()) {
+        Some(address) => Some(bind("out.door", address).await?),
+        None => None,
+    };
     let feed = Arc::new(Feed::default());
     let config = HubConfig {
         store: args.store.clone(),
@@ -123,6 +128,7 @@ async fn serve(args: &PublishArgs) -> Result<(), Fatal> {
         ..HubConfig::new(args.node_name.clone())
     };
     let hub = Hub::open(config, feed.clone()).map_err(|error| Fatal::CannotServe(error.to_string()))?;
+    feed.tell_too(Outlets::start(args, daemons_door, &feed));
     tokio::spawn(http::serve(rest, metrics, hub.clone(), feed.clone(), tls, args.clone()));
     let publisher = Publisher {
         args,
@@ -234,7 +240,7 @@ impl Publisher<'_> {
         let wake = self.feed.attach(shared)?;
         self.hub.node_alive(true, Instant::now());
         match self.feed.snapshot() {
-            Some(Ok(snapshot)) => self.hub.on_resync(&snapshot.picture()),
+            Some(Ok(snapshot)) => self.feed.resync(&self.hub, &snapshot.picture()),
             Some(Err(error)) => {
                 self.feed.fall_behind();
                 warn!(%error, "the present state cannot be read; it is told as soon as it can");

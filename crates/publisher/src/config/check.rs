@@ -75,6 +75,7 @@ pub fn check(config: &Config) -> Result<Vec<String>, Fatal> {
         return Err(Fatal::Config(why.into()));
     }
     config.doors.check().map_err(Fatal::Config)?;
+    warnings.extend(config.out.check(config).map_err(Fatal::Config)?);
     let max_age = config.continuity.adopt_max_age_s;
     if !(2..=10).contains(&max_age) {
         return Err(Fatal::Config(format!(

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, de};
 use super::doors::Doors;
 use super::holdover::Holdover;
 use super::openshift;
+use super::out::Out;
 use super::pins::Pin;
 use super::process::Processes;
 use super::receiver::{GnssFanout, GnssSetup};
@@ -39,6 +40,8 @@ pub struct Config {
     pub holdover: Holdover,
     /// Where another daemon's lines come from.
     pub lines: Lines,
+    /// Who is told besides subscribers.
+    pub out: Out,
     /// One per ptp4l/ts2phc configuration.
     #[serde(rename = "instance")]
     pub instances: Vec<Instance>,

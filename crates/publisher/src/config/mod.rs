@@ -6,6 +6,7 @@ mod doors;
 mod file;
 mod holdover;
 mod openshift;
+mod out;
 mod pins;
 mod process;
 mod receiver;
@@ -21,6 +22,7 @@ pub use file::{
     ProfileName, Ptp4l, Role, Stop, Threshold, node_name, read,
 };
 pub use holdover::Holdover;
+pub use out::{LINES, Out, number};
 pub use pins::{Pin, State as PinState, Toward as PinToward};
 pub use process::{Process, Rules, Who};
 pub use synce::Synce;

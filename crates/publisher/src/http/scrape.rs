@@ -16,6 +16,7 @@ use tgm_ocloud::{BOUNDS, Hub, Outcome, Resource, Stats, Truth};
 
 use super::announce;
 use super::lines;
+use super::out as outlets;
 use super::processes;
 use super::refusals::Refusals;
 use super::rest::respond;
@@ -184,9 +185,11 @@ impl Scrape {
                             upstreams::with(families, &named, &*self.sources, |families| {
                                 wires::with(families, &wires, picture.names, |families| {
                                     lines::with(families, &self.sources.lines(), |families| {
-                                        self.doors(families, |families| {
-                                            out.clear();
-                                            render(Some(picture), Counters { families, ..counters }, &mut out);
+                                        outlets::with(families, &self.sources.outlets(), |families| {
+                                            self.doors(families, |families| {
+                                                out.clear();
+                                                render(Some(picture), Counters { families, ..counters }, &mut out);
+                                            });
                                         });
                                     });
                                 });

@@ -9,6 +9,7 @@ use tgm_node::shared::{AnnounceRead, Counter, UpstreamRead, WireRead};
 use tgm_node::shut::Shuts;
 
 use crate::feed::{Feed, FeedCounts};
+use crate::out::{OutCounts, Outlets};
 
 /// Where they are read from.
 pub trait Sources: Send + Sync {
@@ -24,6 +25,8 @@ pub trait Sources: Send + Sync {
     fn lines(&self) -> [u64; LINE_WORDS];
     /// The series that another daemon's lines tell.
     fn told(&self) -> Vec<Told>;
+    /// What is counted of the event proxies that are told.
+    fn outlets(&self) -> Vec<(&'static str, OutCounts)>;
     /// What is known of an instance's process.
     fn process(&self, instance: Instance, process: Process) -> ProcessRead;
     /// What is known of the clock that an instance's ptp4l follows.
@@ -53,6 +56,10 @@ impl Sources for Feed {
 
     fn told(&self) -> Vec<Told> {
         Feed::told(self)
+    }
+
+    fn outlets(&self) -> Vec<(&'static str, OutCounts)> {
+        Feed::outlets(self).map(Outlets::counts).unwrap_or_default()
     }
 
     fn process(&self, instance: Instance, process: Process) -> ProcessRead {

@@ -111,6 +111,10 @@ impl Sources for Node {
         vec![]
     }
 
+    fn outlets(&self) -> Vec<(&'static str, crate::out::OutCounts)> {
+        Vec::new()
+    }
+
     fn lines(&self) -> [u64; LINE_WORDS] {
         let mut lines = [0; LINE_WORDS];
         lines[LineCounter::Up as usize] = 1;
