@@ -298,7 +298,7 @@ impl Hub {
         self.settle(&mut state, &Present::Picture(picture));
     }
 
-    /// Tells consumers what another publisher tells of a resource: a state that is new, as [`States::set`] says. The truth knows it already.
+    /// Tells consumers what another publisher tells of a resource: a state that is new, as [`crate::relay::States::set`] says. The truth knows it already.
     pub fn on_relayed(&self, resource: Resource, event: &Relayed, age: Option<Duration>) {
         let told = Told {
             resource,
