@@ -300,6 +300,17 @@ pub fn fanout(data: &[u8]) {
     assert_eq!(kept + small.lost().bytes, read.len() as u64);
 }
 
+/// A typed message of the newer daemon, one to a line: each a message or an error.
+pub fn messages(data: &[u8]) {
+    use tgm_openshift::messages::Message;
+
+    for line in data.split(|byte| *byte == b'\n') {
+        if let Ok(message) = Message::parse(line) {
+            assert!(message.profile.len() + message.iface.len() <= line.len(), "names longer than their line");
+        }
+    }
+}
+
 /// Lines of linuxptp and its daemon: the same ones however the stream is cut, and each a line or an error inside it.
 pub fn lines(data: &[u8]) {
     use tgm_linuxptp::lines::{Line, LineSplitter};

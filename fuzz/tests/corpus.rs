@@ -24,6 +24,7 @@ const TARGETS: &[Target] = &[
     ("fanout", tgm_fuzz::fanout),
     ("lines", tgm_fuzz::lines),
     ("leap_list", tgm_fuzz::leap_list),
+    ("messages", tgm_fuzz::messages),
     ("linuxptp_config", tgm_fuzz::linuxptp_config),
     ("openshift", tgm_fuzz::openshift),
     ("checkpoint", tgm_fuzz::checkpoint),

@@ -150,6 +150,8 @@ pub struct Lines {
     pub socket: PathBuf,
     /// `host:port` where it is asked to tell everything again; empty: it is not asked.
     pub daemon: String,
+    /// The socket that a newer daemon sends typed messages to, one JSON object per line; empty: none is listened on.
+    pub messages: PathBuf,
 }
 
 impl Default for Lines {
@@ -157,6 +159,7 @@ impl Default for Lines {
         Lines {
             socket: "/cloud-native/events.sock".into(),
             daemon: "localhost:8081".into(),
+            messages: PathBuf::new(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! that is too long or cannot be read is counted and passed over, and its connection goes on. What a line decides goes to the hardware
 //! thread as a latest value; nothing is allocated per line.
 
+mod aliases;
 mod ask;
 mod reader;
 mod state;
@@ -27,6 +28,7 @@ use tracing::{info, warn};
 use crate::build::Relayed;
 use crate::config::Lines as Settings;
 use crate::exit::Fatal;
+use aliases::Aliases;
 use ask::Asker;
 use reader::{Reader, Wish};
 
@@ -44,6 +46,8 @@ const BATCH: usize = 32;
 const LISTENER: u64 = u64::MAX;
 /// The stop descriptor's mark.
 const STOP: u64 = u64::MAX - 1;
+/// The mark of the listener for typed messages.
+const MESSAGES: u64 = u64::MAX - 2;
 
 /// The thread.
 #[derive(Debug)]
@@ -57,10 +61,22 @@ impl Lines {
     /// Listens, and reads from now on what comes.
     pub fn start(settings: &Settings, relayed: Relayed) -> Result<Self, Fatal> {
         let runtime = |error: &dyn std::fmt::Display| Fatal::Runtime(format!("reading lines: {error}"));
-        let listener = listen(&settings.socket)?;
+        let listener = listen("lines.socket", &settings.socket)?;
+        let is_asked_for = !settings.messages.as_os_str().is_empty();
+        let messages = is_asked_for
+            .then(|| listen("lines.messages", &settings.messages))
+            .transpose()?;
+        let aliases = Aliases::default();
         let (stop, stopped) = UnixStream::pair().map_err(|error| runtime(&error))?;
-        let asker = Asker::start(settings.daemon.clone(), relayed.teller.clone()).map_err(|error| runtime(&error))?;
-        let mut thread = Thread::new(listener, stopped, asker, relayed).map_err(|errno| runtime(&errno))?;
+        let asker = Asker::start(settings.daemon.clone(), relayed.teller.clone(), aliases.clone())
+            .map_err(|error| runtime(&error))?;
+        let mut thread = Thread::new(
+            [Some(listener), messages],
+            stopped,
+            asker,
+            Reader::new(relayed, aliases),
+        )
+        .map_err(|errno| runtime(&errno))?;
         let run = move || thread.run();
         let thread = Builder::new().name("lines".into()).stack_size(STACK).spawn(run);
         info!(socket = %settings.socket.display(), "listening for another daemon's lines");
@@ -78,8 +94,8 @@ impl Lines {
 }
 
 /// Binds the socket. One that a killed process left is removed, one that is listened to is not.
-fn listen(path: &Path) -> Result<UnixListener, Fatal> {
-    let cannot = |why: &dyn std::fmt::Display| Fatal::CannotServe(format!("lines.socket {}: {why}", path.display()));
+fn listen(key: &str, path: &Path) -> Result<UnixListener, Fatal> {
+    let cannot = |why: &dyn std::fmt::Display| Fatal::CannotServe(format!("{key} {}: {why}", path.display()));
     if UnixStream::connect(path).is_ok() {
         return Err(cannot(
             &"another program listens there (cloud-event-proxy? another tgmd?)",
@@ -98,11 +114,14 @@ fn listen(path: &Path) -> Result<UnixListener, Fatal> {
 struct Connection {
     stream: UnixStream,
     splitter: LineSplitter,
+    /// Typed messages come, no lines of programs.
+    typed: bool,
 }
 
 struct Thread {
     epoll: Epoll,
-    listener: UnixListener,
+    /// For lines, and for typed messages where they are listened for.
+    listeners: [Option<UnixListener>; 2],
     /// Its end-of-file ends the thread.
     _stopped: UnixStream,
     connections: Vec<Option<Connection>>,
@@ -113,19 +132,28 @@ struct Thread {
 }
 
 impl Thread {
-    fn new(listener: UnixListener, stopped: UnixStream, asker: Asker, relayed: Relayed) -> Result<Self, Errno> {
+    fn new(
+        listeners: [Option<UnixListener>; 2],
+        stopped: UnixStream,
+        asker: Asker,
+        reader: Reader,
+    ) -> Result<Self, Errno> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
+        for (listener, mark) in listeners.iter().zip([LISTENER, MESSAGES]) {
+            if let Some(listener) = listener {
+                epoll.add(listener, EpollEvent::new(EpollFlags::EPOLLIN, mark))?;
+            }
+        }
         epoll.add(&stopped, EpollEvent::new(EpollFlags::EPOLLIN, STOP))?;
-        let teller = relayed.teller.clone();
+        let teller = reader.teller().clone();
         teller.count(LineCounter::Up, 1);
         Ok(Thread {
             epoll,
-            listener,
+            listeners,
             _stopped: stopped,
             connections: Vec::new(),
             buffer: vec![0; READ],
-            reader: Reader::new(relayed),
+            reader,
             asker,
             teller,
         })
@@ -142,7 +170,8 @@ impl Thread {
             for event in ready.iter().take(count) {
                 match event.data() {
                     STOP => return,
-                    LISTENER => self.accept(),
+                    LISTENER => self.accept(false),
+                    MESSAGES => self.accept(true),
                     place => self.read(usize::try_from(place).unwrap_or(usize::MAX)),
                 }
             }
@@ -171,16 +200,20 @@ impl Thread {
         }
     }
 
-    fn accept(&mut self) {
-        while let Ok((stream, _)) = self.listener.accept() {
-            if let Err(why) = self.take_in(stream) {
+    fn accept(&mut self, typed: bool) {
+        let accept = |thread: &Self| {
+            let listener = thread.listeners.get(usize::from(typed))?.as_ref()?;
+            listener.accept().ok()
+        };
+        while let Some((stream, _)) = accept(self) {
+            if let Err(why) = self.take_in(stream, typed) {
                 self.teller.count(LineCounter::Refused, 1);
                 warn!(why, "somebody on the line socket was turned away");
             }
         }
     }
 
-    fn take_in(&mut self, stream: UnixStream) -> Result<(), String> {
+    fn take_in(&mut self, stream: UnixStream, typed: bool) -> Result<(), String> {
         // Whoever writes here decides what is told of a clock.
         check_peer(&stream, getuid().as_raw()).map_err(|error| error.to_string())?;
         stream.set_nonblocking(true).map_err(|error| error.to_string())?;
@@ -196,14 +229,23 @@ impl Thread {
         let connection = Some(Connection {
             stream,
             splitter: LineSplitter::new(),
+            typed,
         });
         match self.connections.get_mut(place) {
             Some(slot) => *slot = connection,
             None => self.connections.push(connection),
         }
         self.teller.count(LineCounter::Connections, 1);
-        self.asker.ask();
+        self.count_writers();
+        if !typed {
+            self.asker.ask();
+        }
         Ok(())
+    }
+
+    fn count_writers(&mut self) {
+        let open = self.connections.iter().flatten().count();
+        self.reader.writers(open);
     }
 
     /// One read of one connection: others are not kept waiting by who writes much.
@@ -211,13 +253,22 @@ impl Thread {
         let Some(slot) = self.connections.get_mut(place) else {
             return;
         };
-        let Some(Connection { stream, splitter }) = slot else {
+        let Some(Connection {
+            stream,
+            splitter,
+            typed,
+        }) = slot
+        else {
             return;
         };
         let Ok(now) = boottime() else { return };
         let reader = &mut self.reader;
         let mut wish = Wish::Nothing;
-        let mut each = |line: Result<&[u8], _>| wish = wish.max(reader.take(now, line.ok()));
+        let typed = *typed;
+        let mut each = |line: Result<&[u8], _>| match typed {
+            true => reader.message(now, line.ok()),
+            false => wish = wish.max(reader.take(now, line.ok())),
+        };
         let ended = match (&*stream).read(&mut self.buffer) {
             Ok(0) => {
                 splitter.finish(&mut each);
@@ -233,6 +284,9 @@ impl Thread {
             *slot = None;
         }
         reader.tell();
+        if ended {
+            self.count_writers();
+        }
         if wish == Wish::Everything {
             self.asker.ask();
         }

@@ -3,8 +3,10 @@
 use tgm_linuxptp::lines::Line;
 use tgm_node::shared::LineCounter;
 use tgm_node::verdicts::VerdictTeller;
+use tgm_openshift::messages::{Message, Said};
 use tgm_time::{Mono, Time};
 
+use super::aliases::Aliases;
 use super::state::{State, Whose};
 use crate::build::Relayed;
 
@@ -30,20 +32,25 @@ pub struct Reader {
 
 impl Reader {
     /// For these instances.
-    pub fn new(relayed: Relayed) -> Self {
+    pub fn new(relayed: Relayed, aliases: Aliases) -> Self {
         let Relayed {
             instances,
             series,
             teller,
         } = relayed;
         Reader {
-            state: State::new(instances, series, teller.clone()),
+            state: State::new(instances, (series, aliases), teller.clone()),
             teller,
             lines: 0,
             unreadable: 0,
             too_long: 0,
             unknown: 0,
         }
+    }
+
+    /// To whom is told what they decide.
+    pub fn teller(&self) -> &VerdictTeller {
+        &self.teller
     }
 
     /// Takes a line; `None`: one that was too long.
@@ -62,6 +69,29 @@ impl Reader {
             Err(_) => self.unreadable += 1,
         }
         Wish::Nothing
+    }
+
+    /// Takes a line with a typed message.
+    pub fn message(&mut self, now: Time<Mono>, line: Option<&[u8]>) {
+        let Some(line) = line else {
+            self.too_long += 1;
+            return;
+        };
+        self.lines += 1;
+        match Message::parse(line) {
+            Ok(message) => {
+                if message.said == Said::Clear {
+                    self.state.restart(now);
+                }
+                self.unknown += u64::from(self.state.message(now, &message) == Whose::Unknown);
+            }
+            Err(_) => self.unreadable += 1,
+        }
+    }
+
+    /// How many are connected.
+    pub fn writers(&mut self, count: usize) {
+        self.state.writers(count);
     }
 
     /// When [`Reader::lapse`] has something to do.

@@ -10,8 +10,10 @@ use tgm_linuxptp::lines::Line;
 use tgm_metrics::Incumbent;
 use tgm_node::shared::{Reader, Writer};
 use tgm_node::verdicts::{VerdictSource, VerdictTeller};
+use tgm_openshift::messages::Message;
 use tgm_time::{Mono, Nanos, Time};
 
+use super::super::aliases::Aliases;
 use super::{Relayed, State, Thresholds};
 
 /// The series that are shown.
@@ -22,6 +24,7 @@ pub struct Bench {
     state: State<VerdictTeller>,
     source: VerdictSource,
     core: Core,
+    pub aliases: Aliases,
     /// Kept for the memory that it owns.
     _writer: Writer,
     reader: Reader,
@@ -69,10 +72,12 @@ impl Bench {
             .map(|known| (known.instance, Port(u16::from(known.instance.0))))
             .collect();
         let (source, teller) = VerdictSource::new(&ports).unwrap();
+        let aliases = Aliases::default();
         let mut bench = Bench {
-            state: State::new(relayed.to_vec(), writer.series(), teller),
+            state: State::new(relayed.to_vec(), (writer.series(), aliases.clone()), teller),
             source,
             core: Core::new(&config),
+            aliases,
             _writer: writer,
             reader,
             now,
@@ -113,6 +118,18 @@ impl Bench {
         }
         self.state.take(self.now, &line);
         self.turn();
+    }
+
+    /// Says a typed message.
+    pub fn message(&mut self, line: &str) {
+        self.now = self.now + Nanos::from_millis(10);
+        self.state.message(self.now, &Message::parse(line.as_bytes()).unwrap());
+        self.turn();
+    }
+
+    /// This many are connected.
+    pub fn writers(&mut self, count: usize) {
+        self.state.writers(count);
     }
 
     /// Lets time pass.

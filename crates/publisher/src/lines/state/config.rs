@@ -1,11 +1,12 @@
 //! What the lines of one configuration have told: its clock, its ports, its processes and its series.
 
-use tgm_core::{Alias, ClockState, Instance};
+use tgm_core::{ClockClass, ClockState, Instance};
 use tgm_linuxptp::lines::Role;
 use tgm_metrics::Incumbent;
 use tgm_node::shared::{SeriesId, SeriesTable};
 use tgm_time::{Mono, Nanos, Time};
 
+use super::super::aliases::Aliases;
 use super::lock::{Lock, Servo, Thresholds};
 use super::subject::{Key, Kind, Steerer, Subject, number_of};
 
@@ -48,6 +49,8 @@ pub enum Authority {
 #[derive(Debug)]
 pub struct Table {
     pub series: SeriesTable,
+    /// What interfaces are called.
+    pub aliases: Aliases,
     /// Series, subjects and configurations that had no room.
     pub refused: u64,
 }
@@ -89,19 +92,15 @@ pub struct Config {
     follows: bool,
     /// What the core was told last.
     pub told: Option<ClockState>,
+    /// What typed messages say of its interfaces; they are not repeated.
+    pub standing: Vec<(Box<str>, ClockState)>,
+    /// What they say of its class.
+    pub class: Option<ClockClass>,
     subjects: Vec<Subject>,
     programs: Vec<Program>,
     ports: Vec<Port>,
     /// The port that followed last.
     was_followed: Option<Box<str>>,
-}
-
-/// What an interface is called on the page. A device that stands for one has no alias.
-fn alias(name: &str) -> String {
-    match name.contains('/') {
-        true => name.to_owned(),
-        false => Alias(name).to_string(),
-    }
 }
 
 /// The one that it is, or a new one if there are fewer than `most`.
@@ -134,6 +133,8 @@ impl Config {
             pulses: Vec::new(),
             follows: false,
             told: None,
+            standing: Vec::new(),
+            class: None,
             subjects: Vec::new(),
             programs: Vec::new(),
             ports: Vec::new(),
@@ -154,7 +155,7 @@ impl Config {
     /// The subject of a line under the name `tag`, with its series; a new one if there is room.
     pub fn subject(&mut self, at: Time<Mono>, key: Key<'_>, tag: &str, table: &mut Table) -> Option<&mut Subject> {
         let new = || {
-            let alias = alias(key.name);
+            let alias = table.aliases.of(key.name);
             Subject::new(key, &alias, tag, &mut table.series, &mut table.refused)
         };
         let Some(subject) = find_or_add(&mut self.subjects, MOST_SUBJECTS, |subject| subject.is(&key), new) else {
@@ -193,6 +194,11 @@ impl Config {
         let subject = self.subjects.get_mut(place)?;
         subject.heard = at;
         Some(subject)
+    }
+
+    /// Interfaces are called otherwise: what is shown under an alias begins anew.
+    pub fn rename(&mut self, table: &mut Table) {
+        self.forget(|subject| subject.kind().is_aliased(), table);
     }
 
     /// Ends subjects.
@@ -236,7 +242,10 @@ impl Config {
     /// The name of a port that a line numbers only.
     pub fn port_name(&self, number: u16) -> Option<&str> {
         let known = self.ports.iter().find(|port| port.number == number);
-        known.map(|port| &*port.name).filter(|name| !name.is_empty())
+        let known = known.map(|port| &*port.name).filter(|name| !name.is_empty());
+        // The first port is the instance's interface, as its configuration has it.
+        let first = self.relayed.as_ref().filter(|_| number == 1);
+        known.or(first.map(|relayed| relayed.interface.as_str()))
     }
 
     fn has_slave(&self) -> bool {
@@ -282,6 +291,34 @@ impl Config {
         if let (Some(state), Some((_, lock))) = (worst, told) {
             self.lock.judged(state, lock.offset);
         }
+    }
+
+    /// A typed message says how an interface's clock is: the worst of them is the clock's.
+    pub fn said(&mut self, iface: &str, state: ClockState) {
+        let new = || (iface.into(), state);
+        let found = find_or_add(&mut self.standing, MOST_PORTS, |(name, _)| **name == *iface, new);
+        if let Some((_, told)) = found {
+            *told = state;
+        }
+        self.authority = Authority::Daemon;
+        if let Some(worst) = self.standing.iter().map(|(_, state)| *state).reduce(ClockState::worst) {
+            self.lock.judged(worst, None);
+        }
+    }
+
+    /// Shows what typed messages say of its interfaces.
+    pub fn show_standing(&mut self, now: Time<Mono>, table: &mut Table) {
+        if self.standing.is_empty() {
+            return;
+        }
+        let name = self.name.clone();
+        let standing = std::mem::take(&mut self.standing);
+        for (iface, state) in &standing {
+            if let Some(subject) = self.subject(now, Key::of(Kind::Grandmaster, iface), &name, table) {
+                subject.set(&table.series, Incumbent::ClockState, i64::from(state.metric()));
+            }
+        }
+        self.standing = standing;
     }
 
     /// State of a clock that a servo steers, as the servo says.

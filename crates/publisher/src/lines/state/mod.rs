@@ -13,21 +13,25 @@ mod recorded;
 mod subject;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 
 use tgm_core::{ClockClass, ClockState, Instance, Process as Program};
 use tgm_linuxptp::lines::{
-    Body, DpllStatus, GnssStatus, Line, Message, Offset, Port, PortText, Process, Role, ServoState, Source, Status,
-    Summary,
+    Body, Chrony, DpllStatus, GnssStatus, Line, Message, Offset, Port, PortText, Process, Role, ServoState, Source,
+    Status, Summary,
 };
 use tgm_linuxptp::values::PortState;
 use tgm_metrics::Incumbent;
 use tgm_node::shared::SeriesTable;
 use tgm_node::verdicts::VerdictTeller;
+use tgm_openshift::messages::{Message as Typed, Said};
 use tgm_time::{Mono, Nanos, Time};
 
 pub use config::Relayed;
 pub use lock::Thresholds;
 
+use super::aliases::Aliases;
 use config::{Authority, Config, SILENT, Table};
 use lock::Servo;
 use subject::{Key, Kind, Steerer, Subject};
@@ -40,6 +44,8 @@ const MOST_CONFIGS: usize = 64;
 const NO_OFFSET: i64 = 99_999_999_999;
 /// So often it is seen to what fell silent, and is a state told again that nobody repeats.
 const CHECK: Nanos = Nanos::from_secs(10);
+/// So often what somebody said of the system's clock once is told again: it is stale after five.
+const STANDING: Nanos = Nanos::from_secs(2);
 
 /// To whom what is decided is told.
 pub trait Tell {
@@ -88,6 +94,12 @@ pub struct State<T> {
     teller: T,
     /// When it is next seen to what fell silent.
     check: Option<Time<Mono>>,
+    /// How often interfaces had been renamed when that was last looked at.
+    renamed: u64,
+    /// Whether the system's clock follows, as somebody says who says it once.
+    standing: Option<bool>,
+    /// Connections that are open: while there is one, what was said once still stands.
+    writers: usize,
 }
 
 /// The part of a configuration's name that ts2phc's and ptp4l's have in common.
@@ -105,14 +117,21 @@ fn is_nodes(name: &str) -> bool {
 
 impl<T: Tell> State<T> {
     /// For these instances.
-    pub fn new(relayed: Vec<Relayed>, series: SeriesTable, teller: T) -> Self {
+    pub fn new(relayed: Vec<Relayed>, (series, aliases): (SeriesTable, Aliases), teller: T) -> Self {
         let configs = relayed.into_iter().map(|relayed| {
             let name = shared_name(&relayed.name).to_owned();
             Config::new(&name, Some(relayed))
         });
         State {
             configs: configs.collect(),
-            table: Table { series, refused: 0 },
+            renamed: aliases.turn(),
+            table: Table {
+                series,
+                aliases,
+                refused: 0,
+            },
+            standing: None,
+            writers: 0,
             teller,
             check: None,
         }
@@ -142,11 +161,21 @@ impl<T: Tell> State<T> {
 
     /// Lets time pass. A state that waits for its end is told again, as nobody repeats it.
     pub fn lapse(&mut self, now: Time<Mono>) {
-        self.check = Some(now + CHECK);
+        self.check = Some(now + if self.standing.is_some() { STANDING } else { CHECK });
+        if let Some(follows) = self.standing.filter(|_| self.writers > 0) {
+            self.teller.system_clock(now, Nanos::ZERO, follows);
+        }
         for config in &mut self.configs {
             config.lapse(now, &mut self.table);
-            if config.told != config.lock.state || config.deadline().is_some() {
+            if self.writers > 0 {
+                config.show_standing(now, &mut self.table);
+            }
+            let stands = self.writers > 0 && !config.standing.is_empty();
+            if config.told != config.lock.state || config.deadline().is_some() || stands {
                 tell(config, now, &mut self.teller);
+            }
+            if let (Some(class), Some(relayed), true) = (config.class, &config.relayed, self.writers > 0) {
+                self.teller.class(now, relayed.instance, class);
             }
             config.show_lock(&self.table);
         }
@@ -158,22 +187,19 @@ impl<T: Tell> State<T> {
             return Whose::Ours;
         };
         let tag = message.head.tag.map_or("", |tag| tag.name);
-        let name = shared_name(tag);
-        let place = match self.configs.iter().position(|config| *config.name == *name) {
-            Some(place) => place,
-            None if tag.is_empty() || self.configs.len() >= MOST_CONFIGS => {
-                self.table.refused += u64::from(!tag.is_empty());
-                return Whose::Unknown;
-            }
-            None => {
-                self.configs.push(Config::new(name, None));
-                self.configs.len() - 1
-            }
+        let Some(place) = self.place(now, tag) else {
+            return Whose::Unknown;
         };
+        match message.body {
+            Body::Chrony(chrony) => self.stand(now, matches!(chrony, Chrony::Selected(_))),
+            Body::Process { up: false } if message.head.process == Process::Chronyd => self.stand(now, false),
+            // Whoever is heard every second needs nobody to repeat it.
+            Body::Offset(offset) if offset.clock == Some(SYSTEM_CLOCK) => self.standing = None,
+            _ => {}
+        }
         let Some(config) = self.configs.get_mut(place) else {
             return Whose::Unknown;
         };
-        self.check.get_or_insert(now + CHECK);
         let mut reading = Reading {
             now,
             tag,
@@ -182,9 +208,89 @@ impl<T: Tell> State<T> {
             teller: &mut self.teller,
         };
         reading.body(message, line);
-        match reading.config.relayed.is_some() || is_nodes(name) {
+        match reading.config.relayed.is_some() || is_nodes(tag) {
             true => Whose::Ours,
             false => Whose::Unknown,
+        }
+    }
+
+    /// Takes a typed message.
+    pub fn message(&mut self, now: Time<Mono>, message: &Typed<'_>) -> Whose {
+        match message.said {
+            Said::OsClock(state) => {
+                self.stand(now, state != ClockState::Freerun);
+                Whose::Ours
+            }
+            Said::Ptp(_) | Said::Class(_) => {
+                let Some(config) = self
+                    .place(now, &message.profile)
+                    .and_then(|place| self.configs.get_mut(place))
+                else {
+                    return Whose::Unknown;
+                };
+                match message.said {
+                    Said::Ptp(state) => {
+                        config.said(&message.iface, state);
+                        tell(config, now, &mut self.teller);
+                        config.show_standing(now, &mut self.table);
+                    }
+                    Said::Class(class) => {
+                        config.class = Some(class);
+                        if let Some(relayed) = &config.relayed {
+                            self.teller.class(now, relayed.instance, class);
+                        }
+                    }
+                    _ => {}
+                }
+                match config.relayed {
+                    Some(_) => Whose::Ours,
+                    None => Whose::Unknown,
+                }
+            }
+            Said::Clear => {
+                self.standing = None;
+                for config in &mut self.configs {
+                    (config.class, config.standing) = (None, Vec::new());
+                }
+                Whose::Ours
+            }
+            // The node's state is made of the others here; the rest makes no event yet.
+            _ => Whose::Ours,
+        }
+    }
+
+    /// How many are connected.
+    pub fn writers(&mut self, count: usize) {
+        self.writers = count;
+    }
+
+    /// The system's clock follows or not, until somebody says otherwise.
+    fn stand(&mut self, now: Time<Mono>, follows: bool) {
+        self.standing = Some(follows);
+        self.check = Some(now + STANDING);
+        self.teller.system_clock(now, Nanos::ZERO, follows);
+    }
+
+    /// Whose a configuration's lines are; a new one if there is room.
+    fn place(&mut self, now: Time<Mono>, tag: &str) -> Option<usize> {
+        let turn = self.table.aliases.turn();
+        if std::mem::replace(&mut self.renamed, turn) != turn {
+            self.configs
+                .iter_mut()
+                .for_each(|config| config.rename(&mut self.table));
+        }
+        self.check.get_or_insert(now + CHECK);
+        let name = shared_name(tag);
+        match self.configs.iter().position(|config| *config.name == *name) {
+            Some(place) => Some(place),
+            None if tag.is_empty() || self.configs.len() >= MOST_CONFIGS => {
+                self.table.refused += u64::from(!tag.is_empty());
+                None
+            }
+            None => {
+                self.configs.push(Config::new(name, None));
+                Some(self.configs.len() - 1)
+            }
         }
     }
 }

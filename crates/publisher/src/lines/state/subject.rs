@@ -100,7 +100,7 @@ impl Kind {
     }
 
     /// It is shown under the interface's alias.
-    const fn is_aliased(self) -> bool {
+    pub const fn is_aliased(self) -> bool {
         !matches!(self, Kind::Role | Kind::Eec | Kind::Quality | Kind::Ha)
     }
 

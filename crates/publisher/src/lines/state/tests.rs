@@ -240,3 +240,83 @@ fn names_without_end_take_no_memory_without_end() {
     assert_eq!(bench.page().len(), MAX_SERIES);
     assert!(bench.refused() > 1_000);
 }
+
+#[test]
+fn what_chronyd_says_once_stands_while_somebody_is_connected() {
+    let mut bench = ordinary();
+    bench.writers(1);
+    bench.say("chronyd[1234][chronyd.0.config]: [chronyd.0.config] Selected source 192.0.2.1");
+    assert_eq!(bench.os_clock(), Locked);
+    for _ in 0..6 {
+        bench.sleep(5.0);
+        offset(&mut bench, 1, "s2");
+    }
+    assert_eq!(bench.os_clock(), Locked);
+    bench.writers(0);
+    bench.sleep(13.0);
+    assert_eq!(
+        bench.os_clock(),
+        Freerun,
+        "nobody is there any more who would say otherwise"
+    );
+    bench.writers(1);
+    bench.say("chronyd[1234][chronyd.0.config]: [chronyd.0.config] Selected source 192.0.2.1");
+    assert_eq!(bench.os_clock(), Locked);
+    bench.say("chronyd[1234][chronyd.0.config]: [chronyd.0.config] Can't synchronise: no selectable sources");
+    assert_eq!(bench.os_clock(), Freerun);
+}
+
+#[test]
+fn typed_messages_decide_and_stand_while_their_writer_is_there() {
+    let mut bench = Bench::new(&[instance(0, "ptp4l.0.config", "ens2f0", 100, 5)]);
+    bench.writers(2);
+    let ptp = |bench: &mut Bench, iface: &str, state: &str| {
+        bench.message(&format!(
+            r#"{{"version":1,"type":"ptp_state","profile":"ptp4l.0.config","iface":"{iface}","values":{{"state":"{state}"}}}}"#
+        ));
+    };
+    ptp(&mut bench, "ens2f0", "LOCKED");
+    ptp(&mut bench, "ens3f0", "HOLDOVER");
+    assert_eq!(
+        bench.told(LockState),
+        [(1, None), (2, None)],
+        "the worst of its interfaces"
+    );
+    ptp(&mut bench, "ens3f0", "LOCKED");
+    bench.message(r#"{"version":1,"type":"clock_class","profile":"ptp4l.0.config","values":{"clock_class":6}}"#);
+    bench.message(r#"{"version":1,"type":"os_clock_state","values":{"state":"LOCKED"}}"#);
+    assert_eq!(
+        (bench.told(LockState), bench.told(ClockClass)),
+        (vec![(1, None)], vec![(6, None)])
+    );
+    bench.sleep(200.0);
+    assert_eq!(bench.told(LockState), [], "it is not repeated, and holds");
+    assert_eq!(bench.os_clock(), Locked);
+    assert_eq!(bench.told(ClockClass), []);
+    assert_eq!(bench.get("clock_state{iface=\"ens3fx\",process=\"GM\"}"), Some(1.0));
+    bench.message(r#"{"version":1,"type":"cache_clear"}"#);
+    bench.sleep(100.0);
+    assert_eq!(
+        bench.told(LockState),
+        [(2, None)],
+        "what is forgotten is not told again"
+    );
+}
+
+#[test]
+fn series_take_the_names_that_the_daemon_has_for_its_interfaces() {
+    let mut bench = ordinary();
+    let of = |iface: &str| format!("offset_ns{{from=\"master\",iface=\"{iface}\",process=\"ptp4l\"}}");
+    assert_eq!(bench.get(&of("ens1fx")), Some(50.0));
+    bench.aliases.take(br#"{"ens1f0":"fronthaul"}"#).unwrap();
+    offset(&mut bench, 4, "s2");
+    assert_eq!(
+        (bench.get(&of("fronthaul")), bench.get(&of("ens1fx"))),
+        (Some(4.0), None)
+    );
+    assert_eq!(
+        bench.get("interface_role{iface=\"ens1f0\",process=\"ptp4l\"}"),
+        Some(1.0),
+        "a port has no alias"
+    );
+}
