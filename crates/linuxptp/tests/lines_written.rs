@@ -196,7 +196,7 @@ fn any_body() -> impl Strategy<Value = (Process<'static>, Body<'static>)> {
             }),
         )
     });
-    let synce = (device.clone(), option.clone(), status()).prop_map(|(device, network_option, state)| {
+    let synce = (device, option.clone(), status()).prop_map(|(device, network_option, state)| {
         let eec = EecState::LockedHoAcq;
         (
             Process::Synce4l,

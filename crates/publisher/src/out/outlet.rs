@@ -209,9 +209,8 @@ impl Outlet {
             }
             tokio::select! {
                 () = self.wake.notified() => {}
-                read = read(&stream) => match read {
-                    Some(why) => return why,
-                    None => {} // nobody expects to be heard there
+                read = read(&stream) => if let Some(why) = read {
+                    return why; // else somebody speaks who does not expect to be heard here
                 },
                 _ = again.tick() => {
                     times = times.wrapping_add(1);
@@ -349,7 +348,7 @@ mod tests {
     use super::*;
 
     fn event(seq: u64) -> Event {
-        let state = if seq % 2 == 0 {
+        let state = if seq.is_multiple_of(2) {
             ClockState::Locked
         } else {
             ClockState::Holdover
