@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn each_event_is_found_by_its_name() {
-        assert_eq!(kinds().count(), 17);
+        assert_eq!(kinds().count(), 19);
         for known in kinds() {
             assert_eq!(kind(known.name()), Ok(known));
         }
