@@ -1,11 +1,13 @@
 //! Keeps this sidecar subscribed at the publisher, to each resource by itself: that is what every publisher of API v2 knows.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::Method;
+use serde::Deserialize;
 use serde_json::json;
 use tgm_ocloud::Resource;
 use tgm_ocloud::api::ROOT;
@@ -18,6 +20,8 @@ use super::counts::Counts;
 const LOOKS: Duration = Duration::from_secs(5);
 /// Longest wait for an answer; the initial notification is in it.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest wait for an answer at the end.
+const LEAVING: Duration = Duration::from_secs(1);
 
 /// Its subscriptions.
 pub struct Subscriptions {
@@ -39,13 +43,26 @@ impl Subscriptions {
     /// Looks after them until `end` says that it is over; then ends them, as far as the publisher answers soon.
     pub async fn run(mut self, end: impl Future<Output = ()>) {
         tokio::pin!(end);
+        let over = Cell::new(false);
         loop {
-            tokio::select! {
-                biased;
-                () = &mut end => break,
-                result = self.look() => if let Err(error) = result {
-                    debug!(%error, "the publisher does not say whether this sidecar is subscribed");
-                },
+            let result = {
+                let look = self.look(&over);
+                tokio::pin!(look);
+                tokio::select! {
+                    biased;
+                    // What was asked is waited for: a subscription that is made behind its back would stay.
+                    () = &mut end => {
+                        over.set(true);
+                        look.await
+                    }
+                    result = &mut look => result,
+                }
+            };
+            if let Err(error) = result {
+                debug!(%error, "the publisher does not say whether this sidecar is subscribed");
+            }
+            if over.get() {
+                break;
             }
             tokio::select! {
                 biased;
@@ -53,22 +70,33 @@ impl Subscriptions {
                 () = tokio::time::sleep(LOOKS) => {}
             }
         }
-        for id in self.ids.clone().into_iter().flatten() {
+        self.end().await;
+    }
+
+    /// Ends all that come to this endpoint, also those of a life before, which it may not have looked at yet.
+    async fn end(&mut self) {
+        let ids: Vec<String> = match self.all(LEAVING).await {
+            Ok(all) => {
+                let own = all.into_iter().filter(|one| one.endpoint == self.endpoint);
+                own.map(|one| one.id).collect()
+            }
+            Err(_) => self.ids.iter().flatten().cloned().collect(),
+        };
+        for id in ids {
             let path = format!("{ROOT}/subscriptions/{id}");
-            let patience = Duration::from_secs(1);
-            if self
-                .asker
-                .ask(Method::DELETE, &path, Bytes::new(), patience)
-                .await
-                .is_err()
-            {
+            let answer = self.asker.ask(Method::DELETE, &path, Bytes::new(), LEAVING).await;
+            if let Err(error) = answer {
+                warn!(%error, id, "the publisher keeps the subscription of this sidecar");
                 break;
             }
         }
     }
 
-    async fn look(&mut self) -> Result<(), AskError> {
+    async fn look(&mut self, over: &Cell<bool>) -> Result<(), AskError> {
         for (at, resource) in Resource::ALL.into_iter().enumerate() {
+            if over.get() {
+                break;
+            }
             let mut id = self.ids.get(at).cloned().flatten();
             if let Some(known) = &id {
                 let path = format!("{ROOT}/subscriptions/{known}");
@@ -123,14 +151,26 @@ impl Subscriptions {
 
     /// The subscription there is, where a publisher does not say which.
     async fn find(&mut self, address: &str) -> Result<Option<String>, AskError> {
-        let path = format!("{ROOT}/subscriptions");
-        let answer = self.asker.ask(Method::GET, &path, Bytes::new(), PATIENCE).await?;
-        let all: Vec<serde_json::Value> = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let text = |one: &serde_json::Value, member: &str| Some(one.get(member)?.as_str()?.to_owned());
-        let own = all.iter().find(|one| {
-            text(one, "ResourceAddress").as_deref() == Some(address)
-                && text(one, "EndpointUri").as_ref() == Some(&self.endpoint)
-        });
-        Ok(own.and_then(|one| text(one, "SubscriptionId")))
+        let all = self.all(PATIENCE).await?;
+        let own = |one: &Made| one.address == address && one.endpoint == self.endpoint;
+        Ok(all.into_iter().find(own).map(|one| one.id))
     }
+
+    /// All that the publisher lists.
+    async fn all(&mut self, patience: Duration) -> Result<Vec<Made>, AskError> {
+        let path = format!("{ROOT}/subscriptions");
+        let answer = self.asker.ask(Method::GET, &path, Bytes::new(), patience).await?;
+        Ok(serde_json::from_slice(&answer.body).unwrap_or_default())
+    }
+}
+
+/// A subscription as a publisher lists it.
+#[derive(Deserialize)]
+struct Made {
+    #[serde(rename = "SubscriptionId")]
+    id: String,
+    #[serde(rename = "ResourceAddress")]
+    address: String,
+    #[serde(rename = "EndpointUri")]
+    endpoint: String,
 }
