@@ -9,6 +9,7 @@ pub mod ethtool;
 pub mod fd;
 pub mod netlink;
 pub mod packet;
+pub mod pages;
 pub mod pps;
 pub mod process;
 pub mod ptp;

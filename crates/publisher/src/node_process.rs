@@ -260,6 +260,7 @@ impl Node {
                 .map_err(|error| Fatal::Runtime(error.to_string()))?;
         }
         control::serve(control, reloader.clone())?;
+        tgm_sys::pages::forget_beginning();
         let why = loop {
             match publisher.watch(signals, &ended)? {
                 Why::Stop if signals::is_reload(signals) => reloader.reload_and_log(),

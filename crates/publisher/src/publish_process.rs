@@ -249,6 +249,7 @@ impl Publisher<'_> {
         }
         link.write_all(&[handover::READY]).await?;
         info!("attached to a node");
+        tgm_sys::pages::forget_beginning();
         Ok(Some(Node {
             link,
             wake,

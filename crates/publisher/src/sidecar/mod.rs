@@ -93,6 +93,7 @@ async fn serve(args: &SidecarArgs, meant: Meant) -> Result<(), Fatal> {
         transport = meant.transport.text,
         "sidecar serves"
     );
+    tgm_sys::pages::forget_beginning();
     let subscriptions = subscriptions::Subscriptions {
         asker: asker::Asker::new(meant.publisher, Arc::default()),
         counts,
