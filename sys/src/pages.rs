@@ -15,7 +15,10 @@ pub fn forget_beginning() -> usize {
     // SAFETY: `gather` is called during this call only, with this very pointer, and does not unwind.
     unsafe { libc::dl_iterate_phdr(Some(gather), to.cast()) };
     let ranges = ranges.known.into_iter().take(ranges.count);
-    ranges.filter(|range| forget(range.clone())).map(|range| range.len()).sum()
+    ranges
+        .filter(|range| forget(range.clone()))
+        .map(|range| range.len())
+        .sum()
 }
 
 /// Whole pages without a writer.
@@ -51,8 +54,10 @@ impl Ranges {
 }
 
 unsafe extern "C" fn gather(info: *mut libc::dl_phdr_info, _size: usize, to: *mut c_void) -> c_int {
-    // SAFETY: dl_iterate_phdr gives a valid object, and back the pointer that it was given, of which there is no other.
-    let (info, ranges) = unsafe { (&*info, &mut *to.cast::<Ranges>()) };
+    // SAFETY: dl_iterate_phdr gives a valid object.
+    let info = unsafe { &*info };
+    // SAFETY: it gives back the pointer that it was given, of which there is no other.
+    let ranges = unsafe { &mut *to.cast::<Ranges>() };
     let (Ok(base), false) = (usize::try_from(info.dlpi_addr), info.dlpi_phdr.is_null()) else {
         return 0;
     };
