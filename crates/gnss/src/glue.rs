@@ -130,6 +130,27 @@ impl GnssSource {
         }
     }
 
+    /// It is open.
+    pub const fn is_open(&self) -> bool {
+        self.source.is_open()
+    }
+
+    /// Where it is now, while it is closed: see [`Source::set_number`].
+    pub fn set_number(&mut self, number: u32) {
+        self.source.set_number(number);
+    }
+
+    /// Where it is now is not known yet: the next try is later, as after one that failed.
+    pub fn put_off(&mut self, now: Time<Mono>) {
+        self.backoff.failed(now);
+    }
+
+    /// It turned out to be another device: closed, and lost like one that went.
+    pub fn give_up(&mut self, now: Time<Mono>, mut sink: impl FnMut(Observation)) {
+        self.source.close();
+        self.lost(ReadError::Gone, now, &mut sink);
+    }
+
     /// What it was made from.
     pub const fn spec(&self) -> &Spec {
         self.source.spec()

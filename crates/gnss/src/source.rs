@@ -8,6 +8,7 @@ pub mod spec;
 mod tty;
 
 use std::ffi::CString;
+use std::fmt::Write as _;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
@@ -131,6 +132,18 @@ impl Source {
     /// Opens it for writing too from the next time on. Devices, serial lines and pseudo terminals can be written to.
     pub const fn set_writable(&mut self) {
         self.writable = true;
+    }
+
+    /// The device has another number now: `/dev/gnssN` is opened from the next time on. Nothing but `dev:` has one. Allocates only where
+    /// the number has more digits.
+    pub fn set_number(&mut self, number: u32) {
+        let Spec::Device(path) = &mut self.spec else { return };
+        path.pop();
+        let _ = write!(path.as_mut_os_string(), "/gnss{number}"); // a string takes everything
+        let mut bytes = std::mem::take(&mut self.path).into_bytes();
+        bytes.clear();
+        bytes.extend_from_slice(path.as_os_str().as_bytes());
+        self.path = CString::new(bytes).unwrap_or_default(); // it had no NUL byte and has none now
     }
 
     /// A second descriptor of it to write to, if it is open for writing. Allocates nothing.

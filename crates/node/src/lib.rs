@@ -4,6 +4,8 @@
 pub mod bell;
 pub mod checkpoint;
 pub mod clock;
+mod devices;
+pub mod finder;
 pub mod handover;
 mod hardware;
 pub mod histories;

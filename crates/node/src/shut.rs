@@ -10,7 +10,7 @@ pub enum Shut {
     /// It is open, or not configured, or was never tried.
     #[default]
     No = 0,
-    /// There is no such device, or no such family: no driver, unplugged, or under another number since its driver was reloaded.
+    /// There is no such device, or no such family: no driver, unplugged, or not found again yet.
     NoDevice = 1,
     /// The mode of the device's node does not allow it; of the dpll family: notifications are heard, dumps are refused.
     Permission = 2,
@@ -34,7 +34,7 @@ impl Shut {
         match self {
             Shut::No => "open",
             Shut::NoDevice => {
-                "no such device: is its driver loaded? After a reload it may have another number; then restart tgmd"
+                "no such device: is its driver loaded? It is looked for by its interface; one that is named by its path has to be at that path"
             }
             Shut::Permission => {
                 "permission denied: give tgmd's user the device (a udev rule), and CAP_NET_ADMIN for dumps of the dpll family"

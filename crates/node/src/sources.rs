@@ -1,19 +1,17 @@
 //! All that the hardware thread listens to, and how each is opened again after it failed.
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tgm_core::{Core, DpllKind, Instance, Observation, Port, Reading};
 use tgm_dpll::{Monitor, Options, ReadOutcome, Routes};
 use tgm_gnss::fanout::Tap;
-use tgm_gnss::{GnssSource, OpenError};
 use tgm_linuxptp::Peer;
-use tgm_phc::{ExttsReader, OffsetMeter, Phc, PhcSource, SharedQueue};
 use tgm_sim::Source;
 use tgm_time::{Mono, Nanos, Time};
 
+pub use crate::devices::{CardSources, GnssSlot, PhcSlot};
 use crate::histories::HistorySlots;
 use crate::pins::PinSlots;
 use crate::processes::ProcessSource;
@@ -27,8 +25,6 @@ use crate::wire::WireSlot;
 
 /// Between two tries to open what failed.
 const RETRY: Nanos = Nanos::from_secs(1);
-/// PHC readings per offset measurement; the narrowest counts.
-const READINGS: u8 = 5;
 
 /// Which descriptor is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,123 +82,6 @@ impl Ready {
             even => Ready::Pulse(card(even - 2)),
         }
     }
-}
-
-/// A card's PHC and how to open it again.
-#[derive(Debug)]
-pub struct PhcSlot {
-    path: PathBuf,
-    channel: u32,
-    instance: Instance,
-    port: Port,
-    source: Option<PhcSource>,
-    shut: Shut,
-    retry: Time<Mono>,
-    generation: u64,
-}
-
-impl PhcSlot {
-    /// Around a PHC that is read only, with the external timestamps of `channel` beside whoever else reads them.
-    pub const fn new(path: PathBuf, channel: u32, instance: Instance, port: Port) -> Self {
-        PhcSlot {
-            path,
-            channel,
-            instance,
-            port,
-            source: None,
-            shut: Shut::No,
-            retry: Time::ZERO,
-            generation: 0,
-        }
-    }
-
-    /// Opens it; if that fails, the hardware thread goes on trying.
-    pub fn open_now(&mut self) -> Result<(), tgm_phc::OpenError> {
-        self.source = None;
-        let opened = self.try_open();
-        self.shut = opened.as_ref().err().map_or(Shut::No, Shut::from);
-        self.source = Some(opened?);
-        Ok(())
-    }
-
-    fn try_open(&self) -> Result<PhcSource, tgm_phc::OpenError> {
-        let clock = Phc::open_read_only(&self.path)?;
-        let pulses = ExttsReader::open(&self.path, self.channel, SharedQueue::Refuse)?;
-        Ok(PhcSource::new(
-            clock,
-            OffsetMeter::new(READINGS),
-            Some(pulses),
-            self.instance,
-            self.port,
-        ))
-    }
-
-    fn reopen(&mut self, now: Time<Mono>) {
-        if now < self.retry {
-            return;
-        }
-        self.retry = now + RETRY;
-        let _ = self.open_now(); // tried again after RETRY; why it failed is in `shut`
-        self.generation += u64::from(self.source.is_some());
-    }
-}
-
-/// A card's receiver.
-#[derive(Debug)]
-pub struct GnssSlot {
-    source: Box<GnssSource>,
-    generation: u64,
-    opened: u64,
-    bytes: u64,
-    up: bool,
-    shut: Shut,
-}
-
-impl GnssSlot {
-    /// Around a source that the first turn opens.
-    pub const fn new(source: Box<GnssSource>) -> Self {
-        GnssSlot {
-            source,
-            generation: 0,
-            opened: 0,
-            bytes: 0,
-            up: false,
-            shut: Shut::No,
-        }
-    }
-
-    /// Tries to open the source now; why not, if it does not work. The hardware thread goes on trying. What was read meanwhile is
-    /// lost, so this is for the start, before anybody listens.
-    pub fn open_now(&mut self, now: Time<Mono>) -> Option<OpenError> {
-        self.serve(now, &mut |_| {})
-    }
-
-    fn serve(&mut self, now: Time<Mono>, see: &mut impl FnMut(Observation)) -> Option<OpenError> {
-        let served = self.source.service(now, see);
-        self.bytes = self.bytes.saturating_add(served.bytes as u64);
-        if served.opened {
-            self.generation += 1;
-            self.opened += 1;
-            self.up = true;
-            self.shut = Shut::No;
-        }
-        if served.lost.is_some() || served.failed.is_some() {
-            self.up = false;
-        }
-        if let Some(error) = &served.failed {
-            self.shut = error.into();
-        }
-        served.failed
-    }
-}
-
-/// One card's devices.
-#[derive(Debug, Default)]
-pub struct CardSources {
-    /// Its PHC.
-    pub phc: Option<PhcSlot>,
-    /// Its receiver.
-    pub gnss: Option<GnssSlot>,
 }
 
 /// The dpll family.
@@ -461,15 +340,11 @@ impl Sources {
             verdicts.due(now, see);
         }
         for card in &mut self.cards {
-            if let Some(slot) = &mut card.gnss
-                && slot.source.deadline().is_some_and(|deadline| now >= deadline)
-            {
-                let _ = slot.serve(now, see); // tried again when its deadline comes
+            if let Some(slot) = &mut card.gnss {
+                slot.due(now, see);
             }
-            if let Some(slot) = &mut card.phc
-                && slot.source.as_ref().is_none_or(PhcSource::is_gone)
-            {
-                slot.reopen(now);
+            if let Some(slot) = &mut card.phc {
+                slot.due(now, see);
             }
         }
     }

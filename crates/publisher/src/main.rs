@@ -9,6 +9,7 @@ mod continuity;
 mod control;
 mod exit;
 mod feed;
+mod finding;
 mod guardian;
 mod hearing;
 mod http;

@@ -10,6 +10,7 @@ use nix::fcntl::OFlag;
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::getuid;
 use tgm_node::Hardware;
+use tgm_node::finder::FinderThread;
 use tracing::{info, warn};
 
 use crate::args::{Limits, NodeArgs, PublishArgs};
@@ -23,7 +24,7 @@ use crate::processes::{Processes, Tended};
 use crate::reload::Reloader;
 use crate::supervise::{Given, Supervisor, Why};
 use crate::synce::Synce;
-use crate::{control, hearing, learned, log, out, pins, receivers, run_dir, signals};
+use crate::{control, finding, hearing, learned, log, out, pins, receivers, run_dir, signals};
 
 /// Memory of the hardware thread's stack.
 const STACK: usize = 256 * 1024;
@@ -148,6 +149,7 @@ struct Node {
     given: Given,
     /// They end after the hardware thread.
     receivers: Vec<std::thread::JoinHandle<()>>,
+    finder: Option<FinderThread>,
     pins: Option<pins::Pins>,
     learned: Option<learned::Learned>,
     guardians: Option<Guardians>,
@@ -190,6 +192,7 @@ impl Node {
         )
         .map_err(|error| runtime(&error))?;
         let receivers = receivers::start(built.receivers)?;
+        let finder = finding::start(built.finder)?;
         let learned = learned::Learned::start(built.learned, built.sources.histories.clone())?;
         let pins = pins::Pins::start(built.pins, built.sources.pins.clone())?;
         let hardware = Hardware::new(built.core, built.writer, built.clock, built.sources, wake, &stopped);
@@ -214,6 +217,7 @@ impl Node {
             ended,
             given,
             receivers,
+            finder,
             pins,
             learned,
             guardians: guardian.map(Guardians::start).transpose()?,
@@ -239,6 +243,7 @@ impl Node {
             ended,
             given,
             receivers,
+            finder,
             pins,
             learned,
             guardians,
@@ -272,6 +277,9 @@ impl Node {
         let end = thread.join();
         for receiver in receivers {
             let _ = receiver.join(); // it panicked at worst, and nothing is left to do for it
+        }
+        if let Some(finder) = finder {
+            finder.end();
         }
         if let Some(pins) = pins {
             pins.end();

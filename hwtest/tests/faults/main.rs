@@ -10,3 +10,4 @@ mod node;
 mod nonsense;
 mod permission;
 mod pulse;
+mod reload;

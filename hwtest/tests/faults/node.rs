@@ -12,10 +12,11 @@ use tgm_gnss::{GnssSource, Setup, Spec};
 use tgm_hwtest::rig::Rig;
 use tgm_node::Hardware;
 use tgm_node::clock::{Clock, boottime};
+use tgm_node::finder::{Device, Finder, FinderThread};
 use tgm_node::shared::{Counter, Next, Reader, Writer};
 use tgm_node::shut::Shuts;
 use tgm_node::sources::{CardSources, DpllSlot, GnssSlot, PhcSlot, Sources};
-use tgm_phc::{Edge, Phc};
+use tgm_phc::{Edge, Phc, SysRoot};
 use tgm_time::{Nanos, Seconds};
 
 /// Whose the card is.
@@ -64,6 +65,7 @@ pub struct Node {
     hardware: Hardware,
     ring: Reader,
     service: Option<Service>,
+    _finder: Option<FinderThread>,
     _stop: UnixStream,
     _wake: UnixStream,
     /// For writing, where the test may: its external timestamps are on.
@@ -112,6 +114,17 @@ impl Node {
 
     /// A node on a card that is not made ready: it opens devices only, and goes on if it may not.
     pub fn unready(rig: &Rig, plan: Option<Plan>) -> Self {
+        Node::new(rig, plan, false)
+    }
+
+    /// A node that looks for its devices once they went, as tgmd does, and asks for external timestamps by itself then.
+    pub fn start_finding(rig: &Rig) -> Self {
+        let mut node = Node::new(rig, None, true);
+        node.ready(rig);
+        node
+    }
+
+    fn new(rig: &Rig, plan: Option<Plan>, finds: bool) -> Self {
         let card = rig.card();
         let (instance, port) = OWNER;
         let limits = Limits {
@@ -155,11 +168,19 @@ impl Node {
             source.set_tap(tap, true);
             service
         });
+        let mut phc = PhcSlot::new(card.phc.clone(), PULSE, instance, port);
+        let mut gnss = GnssSlot::new(source);
+        let finder = finds.then(|| {
+            let mut finder = Finder::new(SysRoot::default()).unwrap();
+            phc.found_by(finder.follow(card.interface(), Device::Phc { extts: Some(PULSE) }));
+            gnss.found_by(finder.follow(card.interface(), Device::Gnss));
+            finder.start(|found| println!("{found:?}")).unwrap()
+        });
         let sources = Sources {
             dpll: Some(DpllSlot::new(routes, vec![OWNER])),
             cards: vec![CardSources {
-                phc: Some(PhcSlot::new(card.phc.clone(), PULSE, instance, port)),
-                gnss: Some(GnssSlot::new(source)),
+                phc: Some(phc),
+                gnss: Some(gnss),
             }],
             ..Sources::default()
         };
@@ -177,6 +198,7 @@ impl Node {
             hardware,
             ring,
             service,
+            _finder: finder,
             _stop: stop,
             _wake: woken,
             phc: None,
@@ -268,6 +290,11 @@ impl Node {
         if ahead != 0 {
             rig.control(&format!("phc step {}", -ahead * 1_000_000_000)).unwrap();
         }
+        self.settle(rig);
+    }
+
+    /// The second is right already: keeps the PHC by the pulse until the card locks.
+    pub fn settle(&mut self, rig: &Rig) {
         let start = Instant::now();
         while !self.is(TgmState::Locked) {
             assert!(start.elapsed() < PATIENCE, "it does not lock: {:?}", self.seen());

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 
 use tgm_core::Core;
 use tgm_node::clock::Clock;
+use tgm_node::finder::Finder;
 use tgm_node::shared::{SeriesTable, Writer};
 use tgm_node::sources::Sources;
 use tgm_node::verdicts::VerdictTeller;
@@ -57,6 +58,8 @@ pub struct Built {
     pub sources: Sources,
     /// Its clock.
     pub clock: Clock,
+    /// Finds devices that went, if there are any.
+    pub finder: Option<Finder>,
     /// Threads beside it that set receivers up and hand their bytes on, with the interface's name.
     pub receivers: Vec<(String, tgm_gnss::fanout::Service)>,
     /// The wishes about the cards' pins, in the order of the cards, if there are hands for them.

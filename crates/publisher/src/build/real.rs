@@ -9,6 +9,7 @@ use tgm_core::{Core, Instance as Id, Port};
 use tgm_dpll::Routes;
 use tgm_gnss::{GnssSource, Setup, Spec};
 use tgm_node::clock::{Clock, boottime};
+use tgm_node::finder::{Device, Finder};
 use tgm_node::histories::HistorySlots;
 use tgm_node::pins::PinSlots;
 use tgm_node::shared::{SeriesTable, Writer};
@@ -42,6 +43,7 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
         writer,
         core,
         sources: Sources::default(),
+        finder: Finder::new(SysRoot::new("/")).map_err(|error| Fatal::Runtime(error.to_string()))?,
         receivers: Vec::new(),
         pins: Vec::new(),
         learners: Vec::new(),
@@ -74,6 +76,7 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
         writer,
         core,
         mut sources,
+        finder,
         receivers,
         pins,
         learners,
@@ -109,6 +112,7 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
         writer,
         sources,
         clock,
+        finder: Some(finder),
         receivers,
         pins: pins.into_iter().map(|(_, held)| held).collect(),
         learned,
@@ -182,6 +186,8 @@ struct Builder<'a> {
     writer: Writer,
     core: CoreConfig,
     sources: Sources,
+    /// Finds devices that went.
+    finder: Finder,
     receivers: Vec<(String, tgm_gnss::fanout::Service)>,
     /// What is wished of the pins of each card.
     pins: Vec<((Id, Port), CardPins)>,
@@ -405,6 +411,10 @@ impl Builder<'_> {
             }
         }
         let mut slot = PhcSlot::new(path.clone(), card.extts_channel, id, port);
+        if card.phc == Devices::Auto {
+            let extts = self.config.control.extts.then_some(card.extts_channel);
+            slot.found_by(self.finder.follow(&card.interface, Device::Phc { extts }));
+        }
         if let Err(error) = slot.open_now() {
             self.problems.push(error.to_string());
         }
@@ -440,7 +450,11 @@ impl Builder<'_> {
                 let service = super::receiver::service(card, self.config.control.gnss, &spec, &mut source)?;
                 self.receivers
                     .extend(service.map(|service| (card.interface.clone(), service)));
-                Ok(Some((spec, GnssSlot::new(source))))
+                let mut slot = GnssSlot::new(source);
+                if card.gnss == Devices::Auto {
+                    slot.found_by(self.finder.follow(&card.interface, Device::Gnss));
+                }
+                Ok(Some((spec, slot)))
             }
             Err(error) => Err(Fatal::Config(format!("{}: {error}", card.interface))),
         }

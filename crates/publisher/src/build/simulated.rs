@@ -61,6 +61,7 @@ pub fn simulated(scenario: Option<&Path>, speed: u32) -> Result<Built, Fatal> {
         },
         clock,
         relayed: None,
+        finder: None,
         receivers: vec![],
         pins: vec![],
         learned: vec![], // what is simulated teaches nothing

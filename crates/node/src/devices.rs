@@ -1,0 +1,258 @@
+//! A card's PHC and receiver, and how each is opened again after it went.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tgm_core::{Instance, Observation, Port, Reading};
+use tgm_gnss::{GnssSource, OpenError};
+use tgm_phc::{ExttsReader, OffsetMeter, Phc, PhcSource, SharedQueue};
+use tgm_time::{Mono, Nanos, Time};
+
+use crate::finder::Lookup;
+use crate::shut::Shut;
+
+/// Between two tries to open what failed.
+const RETRY: Nanos = Nanos::from_secs(1);
+/// PHC readings per offset measurement; the narrowest counts.
+const READINGS: u8 = 5;
+
+/// The number that a device was opened under, held against what is found of it afterwards: between looking and opening, another
+/// device may have taken it.
+#[derive(Debug)]
+struct Numbered {
+    lookup: Arc<Lookup>,
+    opened: Option<u32>,
+}
+
+impl Numbered {
+    const fn new(lookup: Arc<Lookup>) -> Self {
+        Numbered { lookup, opened: None }
+    }
+
+    /// It is looked for.
+    fn lost(&mut self) {
+        self.opened = None;
+        self.lookup.ask();
+    }
+
+    fn opened(&mut self, number: u32) {
+        self.opened = Some(number);
+        self.lookup.ask();
+    }
+
+    /// What was opened is another card's.
+    fn is_foreign(&self) -> bool {
+        let found = self.lookup.number();
+        found.is_some_and(|found| self.opened.is_some_and(|opened| opened != found))
+    }
+}
+
+/// A card's PHC and how to open it again.
+#[derive(Debug)]
+pub struct PhcSlot {
+    path: PathBuf,
+    channel: u32,
+    instance: Instance,
+    port: Port,
+    pub(crate) source: Option<PhcSource>,
+    pub(crate) shut: Shut,
+    retry: Time<Mono>,
+    pub(crate) generation: u64,
+    numbered: Option<Numbered>,
+}
+
+impl PhcSlot {
+    /// Around a PHC that is read only, with the external timestamps of `channel` beside whoever else reads them.
+    pub const fn new(path: PathBuf, channel: u32, instance: Instance, port: Port) -> Self {
+        PhcSlot {
+            path,
+            channel,
+            instance,
+            port,
+            source: None,
+            shut: Shut::No,
+            retry: Time::ZERO,
+            generation: 0,
+            numbered: None,
+        }
+    }
+
+    /// Once it went it is opened under the number that is found for it then.
+    pub fn found_by(&mut self, lookup: Arc<Lookup>) {
+        self.numbered = Some(Numbered::new(lookup));
+    }
+
+    /// Opens it; if that fails, the hardware thread goes on trying.
+    pub fn open_now(&mut self) -> Result<(), tgm_phc::OpenError> {
+        self.source = None;
+        let opened = self.try_open();
+        self.shut = opened.as_ref().err().map_or(Shut::No, Shut::from);
+        self.source = Some(opened?);
+        Ok(())
+    }
+
+    fn try_open(&self) -> Result<PhcSource, tgm_phc::OpenError> {
+        let clock = Phc::open_read_only(&self.path)?;
+        let pulses = ExttsReader::open(&self.path, self.channel, SharedQueue::Refuse)?;
+        Ok(PhcSource::new(
+            clock,
+            OffsetMeter::new(READINGS),
+            Some(pulses),
+            self.instance,
+            self.port,
+        ))
+    }
+
+    /// Opens it again if it went.
+    pub(crate) fn due(&mut self, now: Time<Mono>, see: &mut impl FnMut(Observation)) {
+        let gone = self.source.as_ref().is_none_or(PhcSource::is_gone);
+        let foreign = !gone && self.numbered.as_ref().is_some_and(Numbered::is_foreign);
+        if foreign {
+            let (instance, port) = (self.instance, self.port);
+            see(Observation {
+                at: now,
+                instance,
+                port,
+                what: Reading::PhcGone,
+            });
+        }
+        if gone || foreign {
+            self.reopen(now);
+        }
+    }
+
+    fn reopen(&mut self, now: Time<Mono>) {
+        let number = match &mut self.numbered {
+            // Closed at once: as long as it is open here, its number is not free.
+            Some(numbered) if self.source.is_some() => {
+                self.source = None;
+                self.shut = Shut::NoDevice;
+                numbered.lost();
+                return;
+            }
+            Some(numbered) if !numbered.lookup.is_asked() => {
+                numbered.lost(); // it was not there at the start
+                return;
+            }
+            Some(numbered) => match numbered.lookup.number() {
+                Some(number) => Some(number),
+                None => return,
+            },
+            None => None,
+        };
+        if now < self.retry {
+            return;
+        }
+        self.retry = now + RETRY;
+        if let Some(number) = number {
+            self.path.pop();
+            let _ = write!(self.path.as_mut_os_string(), "/ptp{number}"); // a string takes everything
+        }
+        let _ = self.open_now(); // tried again after RETRY; why it failed is in `shut`
+        self.generation += u64::from(self.source.is_some());
+        match (&mut self.numbered, number) {
+            (Some(numbered), Some(number)) if self.source.is_some() => numbered.opened(number),
+            (Some(numbered), _) => numbered.lost(),
+            (None, _) => {}
+        }
+    }
+}
+
+/// A card's receiver.
+#[derive(Debug)]
+pub struct GnssSlot {
+    pub(crate) source: Box<GnssSource>,
+    pub(crate) generation: u64,
+    pub(crate) opened: u64,
+    pub(crate) bytes: u64,
+    pub(crate) up: bool,
+    pub(crate) shut: Shut,
+    numbered: Option<Numbered>,
+}
+
+impl GnssSlot {
+    /// Around a source that the first turn opens.
+    pub const fn new(source: Box<GnssSource>) -> Self {
+        GnssSlot {
+            source,
+            generation: 0,
+            opened: 0,
+            bytes: 0,
+            up: false,
+            shut: Shut::No,
+            numbered: None,
+        }
+    }
+
+    /// Once it went it is opened under the number that is found for it then; for a kernel's GNSS device.
+    pub fn found_by(&mut self, lookup: Arc<Lookup>) {
+        self.numbered = Some(Numbered::new(lookup));
+    }
+
+    /// Tries to open the source now; why not, if it does not work. The hardware thread goes on trying. What was read meanwhile is
+    /// lost, so this is for the start, before anybody listens.
+    pub fn open_now(&mut self, now: Time<Mono>) -> Option<OpenError> {
+        self.serve(now, &mut |_| {})
+    }
+
+    /// Opens it, or goes on with a recording, if it is time to.
+    pub(crate) fn due(&mut self, now: Time<Mono>, see: &mut impl FnMut(Observation)) {
+        if self.numbered.as_ref().is_some_and(Numbered::is_foreign) {
+            self.source.give_up(now, &mut *see);
+            self.lost();
+        }
+        if self.source.deadline().is_some_and(|deadline| now >= deadline) {
+            let _ = self.serve(now, see); // tried again when its deadline comes
+        }
+    }
+
+    pub(crate) fn serve(&mut self, now: Time<Mono>, see: &mut impl FnMut(Observation)) -> Option<OpenError> {
+        let was_open = self.source.is_open();
+        if let (Some(numbered), false) = (&self.numbered, was_open)
+            && numbered.lookup.is_asked()
+        {
+            let Some(number) = numbered.lookup.number() else {
+                self.source.put_off(now);
+                return None;
+            };
+            self.source.set_number(number);
+        }
+        let served = self.source.service(now, see);
+        self.bytes = self.bytes.saturating_add(served.bytes as u64);
+        if served.opened {
+            self.generation += 1;
+            self.opened += 1;
+            self.up = true;
+            self.shut = Shut::No;
+            if let Some(numbered) = &mut self.numbered
+                && let Some(number) = numbered.lookup.number()
+            {
+                numbered.opened(number);
+            }
+        }
+        if let Some(error) = &served.failed {
+            self.shut = error.into();
+        }
+        if served.lost.is_some() || served.failed.is_some() {
+            self.lost();
+        }
+        served.failed
+    }
+
+    fn lost(&mut self) {
+        self.up = false;
+        if let Some(numbered) = &mut self.numbered {
+            numbered.lost();
+        }
+    }
+}
+
+/// One card's devices.
+#[derive(Debug, Default)]
+pub struct CardSources {
+    /// Its PHC.
+    pub phc: Option<PhcSlot>,
+    /// Its receiver.
+    pub gnss: Option<GnssSlot>,
+}
