@@ -9,6 +9,7 @@
 use tgm_time::{Mono, Nanos, Time};
 
 use crate::change::{ParentSet, PinSet};
+use crate::check::nearest_step;
 use crate::control::Control;
 use crate::error::Error;
 use crate::key::PinKey;
@@ -49,6 +50,8 @@ pub struct Wish {
     pub key: PinKey,
     /// How it shall stand.
     pub toward: Vec<Toward>,
+    /// Its phase adjustment, ps; the nearest of the steps that it takes. `None`: left as it is.
+    pub phase_adjust: Option<i32>,
     /// Whether it may be followed.
     pub attach: Attach,
 }
@@ -68,12 +71,25 @@ pub struct Nest {
     pub state: Option<PinState>,
 }
 
+/// A pin as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Seen {
+    /// Which.
+    pub key: PinKey,
+    /// Towards each of its DPLLs.
+    pub nests: Vec<Nest>,
+    /// Phase adjustment, ps; `None`: it takes none.
+    pub phase_adjust: Option<i32>,
+    /// Its steps, ps; 0 and 1: any.
+    pub phase_step: u32,
+}
+
 /// What a [`Holder`] needs of the kernel. [`Control`] has it.
 pub trait Hand {
     /// The handle of a pin, good until its driver is reloaded.
     fn find(&mut self, key: &PinKey) -> Result<u32, Error>;
     /// Who has this handle now, and how it stands.
-    fn read(&mut self, id: u32) -> Result<(PinKey, Vec<Nest>), Error>;
+    fn read(&mut self, id: u32) -> Result<Seen, Error>;
     /// Changes a pin and reads it back.
     fn change(&mut self, set: &PinSet) -> Result<(), Error>;
 }
@@ -83,8 +99,8 @@ impl Hand for Control {
         self.find_pin(key)
     }
 
-    fn read(&mut self, id: u32) -> Result<(PinKey, Vec<Nest>), Error> {
-        let (key, mut nests) = self.pin(id, |pin| {
+    fn read(&mut self, id: u32) -> Result<Seen, Error> {
+        let mut seen = self.pin(id, |pin| {
             let nest = |parent: crate::ParentDevice| {
                 Some(Nest {
                     parent_id: parent.parent_id?,
@@ -93,13 +109,17 @@ impl Hand for Control {
                     ..Nest::default()
                 })
             };
-            let nests: Vec<Nest> = pin.parent_devices.iter().filter_map(nest).collect();
-            (PinKey::of(pin), nests)
+            Seen {
+                key: PinKey::of(pin),
+                nests: pin.parent_devices.iter().filter_map(nest).collect(),
+                phase_adjust: pin.phase_adjust,
+                phase_step: pin.phase_adjust_gran.unwrap_or(0),
+            }
         })?;
-        for nest in &mut nests {
+        for nest in &mut seen.nests {
             (nest.dpll, nest.mode) = self.device(nest.parent_id, |device| (device.dpll_type, device.mode))?;
         }
-        Ok((key, nests))
+        Ok(seen)
     }
 
     fn change(&mut self, set: &PinSet) -> Result<(), Error> {
@@ -190,7 +210,8 @@ impl Holder {
     }
 
     fn try_look(&mut self, now: Time<Mono>, hand: &mut impl Hand) -> Result<Found, Error> {
-        let (id, nests) = self.read(hand)?;
+        let (id, seen) = self.read(hand)?;
+        let nests = &seen.nests;
         let named = self.wish.toward.iter().filter_map(|toward| toward.dpll);
         if let Some(dpll) = named
             .into_iter()
@@ -202,22 +223,31 @@ impl Holder {
             .iter()
             .filter_map(|nest| Some((*nest, difference(nest, &self.wish)?)))
             .collect();
-        if differing.is_empty() {
+        let phase = self.phase(&seen);
+        if differing.is_empty() && phase.is_none() {
             self.settled = true;
             if now.since(self.calm) >= SLOWEST {
                 self.pause = PERIOD;
             }
             return Ok(Found::AsWished);
         }
-        let what = words(&differing);
+        let what = words(&differing, phase.map(|ps| (seen.phase_adjust, ps)));
         if now < self.again {
             return Ok(Found::Waiting { what });
         }
-        let mut set = PinSet::new(id);
-        for (_, change) in &differing {
-            set.parent_devices.push(*change);
+        if !differing.is_empty() {
+            let mut set = PinSet::new(id);
+            for (_, change) in &differing {
+                set.parent_devices.push(*change);
+            }
+            hand.change(&set)?;
         }
-        hand.change(&set)?;
+        // By itself, so that a pin that refuses an adjustment stands towards its DPLLs as wished all the same.
+        if phase.is_some() {
+            let mut set = PinSet::new(id);
+            set.phase_adjust = phase;
+            hand.change(&set)?;
+        }
         let foreign = core::mem::replace(&mut self.settled, true);
         if foreign {
             self.wait(now);
@@ -225,19 +255,27 @@ impl Holder {
         Ok(Found::Changed { foreign, what })
     }
 
+    /// The adjustment to be made, if any. A pin that nothing may follow is let be: detaching it waits for nothing else.
+    fn phase(&self, seen: &Seen) -> Option<i32> {
+        let wished = self.wish.phase_adjust.filter(|_| !self.is_detached())?;
+        let fitted = nearest_step(wished.into(), seen.phase_step, (i32::MIN, i32::MAX));
+        let fitted = i32::try_from(fitted).unwrap_or(wished); // it is within the range
+        (seen.phase_adjust != Some(fitted)).then_some(fitted)
+    }
+
     /// The handle and how it stands; looked up anew where the handle is nobody's or another's: the driver was reloaded.
-    fn read(&mut self, hand: &mut impl Hand) -> Result<(u32, Vec<Nest>), Error> {
+    fn read(&mut self, hand: &mut impl Hand) -> Result<(u32, Seen), Error> {
         if let Some(id) = self.id {
             match hand.read(id) {
-                Ok((key, nests)) if self.wish.key.covers(&key) => return Ok((id, nests)),
+                Ok(seen) if self.wish.key.covers(&seen.key) => return Ok((id, seen)),
                 Ok(_) | Err(Error::NotFound { .. }) => (self.id, self.settled) = (None, false),
                 Err(error) => return Err(error),
             }
         }
         let id = hand.find(&self.wish.key)?;
-        let (_, nests) = hand.read(id)?;
+        let seen = hand.read(id)?;
         self.id = Some(id);
-        Ok((id, nests))
+        Ok((id, seen))
     }
 
     fn wait(&mut self, now: Time<Mono>) {
@@ -275,7 +313,7 @@ fn difference(nest: &Nest, wish: &Wish) -> Option<ParentSet> {
     (change.prio.is_some() || change.state.is_some()).then_some(change)
 }
 
-fn words(differing: &[(Nest, ParentSet)]) -> String {
+fn words(differing: &[(Nest, ParentSet)], phase: Option<(Option<i32>, i32)>) -> String {
     let mut all = Vec::new();
     for (nest, change) in differing {
         let dpll = nest.dpll.map_or("dpll", DpllType::name);
@@ -287,6 +325,10 @@ fn words(differing: &[(Nest, ParentSet)]) -> String {
             let was = nest.state.map_or("none", PinState::name);
             all.push(format!("{dpll}: {was}, wished {}", state.name()));
         }
+    }
+    if let Some((was, wished)) = phase {
+        let was = was.map_or_else(|| "none".to_owned(), |ps| format!("{ps} ps"));
+        all.push(format!("phase adjust {was}, wished {wished} ps"));
     }
     all.join("; ")
 }
@@ -300,6 +342,8 @@ mod tests {
     struct Board {
         handle: Option<u32>,
         nests: [Nest; 2],
+        /// Its adjustment, in steps of 10 ps.
+        phase: Option<i32>,
         /// How often it was changed.
         changes: usize,
         refuses: bool,
@@ -322,6 +366,7 @@ mod tests {
                     nest(1, DpllType::Eec, PinState::Selectable),
                     nest(2, DpllType::Pps, PinState::Connected),
                 ],
+                phase: Some(0),
                 changes: 0,
                 refuses: false,
             }
@@ -352,11 +397,16 @@ mod tests {
             self.handle.ok_or_else(missing)
         }
 
-        fn read(&mut self, id: u32) -> Result<(PinKey, Vec<Nest>), Error> {
+        fn read(&mut self, id: u32) -> Result<Seen, Error> {
             if self.handle != Some(id) {
                 return Err(missing());
             }
-            Ok((PinKey::new(9, GNSS), self.nests.to_vec()))
+            Ok(Seen {
+                key: PinKey::new(9, GNSS),
+                nests: self.nests.to_vec(),
+                phase_adjust: self.phase,
+                phase_step: 10,
+            })
         }
 
         fn change(&mut self, set: &PinSet) -> Result<(), Error> {
@@ -365,7 +415,12 @@ mod tests {
                 let (what, why) = ("a change", NotAllowed::PhaseFixed);
                 return Err(Error::NotAllowed { what, why });
             }
+            if set.phase_adjust.is_some() && self.phase.is_none() {
+                let (what, why) = ("phase adjust", NotAllowed::PhaseFixed);
+                return Err(Error::NotAllowed { what, why });
+            }
             self.changes += 1;
+            self.phase = set.phase_adjust.or(self.phase);
             for change in set.parent_devices.iter() {
                 let nest = self.nests.iter_mut().find(|nest| nest.parent_id == change.parent_id);
                 let nest = nest.unwrap();
@@ -377,8 +432,11 @@ mod tests {
     }
 
     fn holder(toward: Vec<Toward>) -> Holder {
-        let (key, attach) = (PinKey::new(9, GNSS), Attach::AsConfigured);
-        Holder::new(Wish { key, toward, attach })
+        Holder::new(Wish {
+            key: PinKey::new(9, GNSS),
+            toward,
+            ..Wish::default()
+        })
     }
 
     fn at(s: i64) -> Time<Mono> {
@@ -404,6 +462,37 @@ mod tests {
         assert_eq!(board.states(), [Some(PinState::Selectable), Some(PinState::Connected)]);
         board.nests[0].state = Some(PinState::Connected); // the device chose it
         assert_eq!(holder.look(at(2), &mut board), Found::AsWished);
+    }
+
+    #[test]
+    fn a_delay_is_held_in_the_steps_of_the_pin_and_never_in_the_way_of_detaching() {
+        let wish = Wish {
+            key: PinKey::new(9, GNSS),
+            phase_adjust: Some(6_998),
+            ..Wish::default()
+        };
+        let (mut board, mut holder) = (Board::new(), Holder::new(wish.clone()));
+        let what = "phase adjust 0 ps, wished 7000 ps".to_owned();
+        assert_eq!(holder.look(at(1), &mut board), Found::Changed { foreign: false, what });
+        assert_eq!(
+            (board.phase, holder.look(at(2), &mut board)),
+            (Some(7_000), Found::AsWished)
+        );
+        board.phase = Some(10);
+        assert!(matches!(
+            holder.look(at(3), &mut board),
+            Found::Changed { foreign: true, .. }
+        ));
+
+        // One that takes none: said, the rest stands, and it is detached at once.
+        let (mut board, mut holder) = (Board::new(), Holder::new(wish));
+        (board.phase, board.nests[0].state) = (None, Some(PinState::Disconnected));
+        holder.attach(Attach::Attached);
+        assert!(matches!(holder.look(at(1), &mut board), Found::Failed(_)));
+        assert_eq!(board.nests[0].state, Some(PinState::Selectable));
+        holder.attach(Attach::Detached);
+        assert!(matches!(holder.look(at(1), &mut board), Found::Changed { .. }));
+        assert_eq!((board.states(), holder.look(at(2), &mut board)), (OFF, Found::AsWished));
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub use counters::Counters;
 pub use device::DeviceMsg;
 pub use error::Error;
 pub use family::Family;
-pub use hold::{Attach, Found, Hand, Holder, Toward, Wish};
+pub use hold::{Attach, Found, Hand, Holder, Seen, Toward, Wish};
 pub use key::{DeviceKey, PinKey};
 pub use kmsg::{GaveUp, Kmsg};
 pub use list::List;

@@ -40,6 +40,8 @@ pub struct Connector {
 pub struct Interconnection {
     /// The interface that names the card.
     pub id: String,
+    /// Its model; empty: not said.
+    pub part: String,
     /// It has the receiver.
     pub gnss: bool,
     /// The connector that its pulse comes in by.
@@ -69,6 +71,8 @@ pub struct E810 {
     pub ublx: Vec<Vec<String>>,
     /// Cards that hang together.
     pub interconnections: Vec<Interconnection>,
+    /// Keys that are read by nobody here, of those that say something.
+    pub unread: Vec<&'static str>,
 }
 
 impl E810 {
@@ -94,6 +98,9 @@ impl E810 {
         found.devices = devices.map(str::to_owned).collect();
         let (commands, cards) = (fields.list("ublxCmds"), fields.list("interconnections"));
         let (settings, pins) = (fields.get("settings"), fields.get("pins"));
+        let unread = ["frequencies", "gnss", "phaseOffsetPins"];
+        let said = |key: &&str| fields.get(key).is_some_and(is_used);
+        found.unread = unread.into_iter().filter(said).collect();
         if let Some(settings) = settings {
             found.limits(settings, problems);
         }
@@ -177,6 +184,7 @@ fn interconnection(node: &Node, problems: &mut Vec<Problem>) -> Interconnection 
         return found;
     };
     found.id = fields.needed("id");
+    found.part = fields.text("Part").unwrap_or_default().to_owned();
     found.gnss = fields.truth("gnssInput").unwrap_or(false);
     let (input, outputs) = (fields.get("inputConnector"), fields.list("phaseOutputConnectors"));
     for output in outputs {

@@ -6,6 +6,21 @@ use crate::problem::Problem;
 use crate::profile::Profile;
 use crate::yaml::{Node, Value, documents};
 
+/// What a ConfigMap holds: a text for each name. `None`: it is none.
+pub fn config_map(text: &str) -> Option<Vec<(String, String)>> {
+    let all = documents(text).ok()?;
+    let map = all
+        .iter()
+        .find(|node| node.get("kind").and_then(Node::text) == Some("ConfigMap"))?;
+    let Value::Map(entries) = &map.get("data")?.value else {
+        return None;
+    };
+    let texts = entries
+        .iter()
+        .filter_map(|(name, text)| Some((name.text()?.to_owned(), text.text()?.to_owned())));
+    Some(texts.collect())
+}
+
 /// What a file says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct File {

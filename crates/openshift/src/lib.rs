@@ -16,6 +16,6 @@ mod yaml;
 
 pub use choose::{Match, Recommend};
 pub use e810::{Connector, E810, Interconnection, Use};
-pub use file::File;
+pub use file::{File, config_map};
 pub use problem::Problem;
-pub use profile::{ClockType, PROGRAMS, Profile, Program, Threshold};
+pub use profile::{ClockType, Control, PROGRAMS, Profile, Program, Threshold};

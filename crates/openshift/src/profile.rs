@@ -24,6 +24,15 @@ pub enum ClockType {
     Boundary,
 }
 
+/// What of the hardware tgm may set as the profile says, which its daemon would set otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Control {
+    /// Pins and delays of `plugins.e810`.
+    pub dpll: bool,
+    /// Receivers, by `ublxCmds`.
+    pub gnss: bool,
+}
+
 /// What one program runs with.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Program {
@@ -75,6 +84,8 @@ pub struct Profile {
     pub limits: [Option<i64>; 3],
     /// The timing cards.
     pub e810: Option<E810>,
+    /// `tgmControl`.
+    pub control: Control,
 }
 
 impl Profile {
@@ -168,6 +179,7 @@ impl Profile {
                     }
                 },
                 "leadingInterface" => self.leading = Some(text.to_owned()),
+                "tgmControl" => self.control(value, problems),
                 "LocalMaxHoldoverOffSet" => self.limits[0] = number(value, name, 1, MOST, problems),
                 "LocalHoldoverTimeout" => self.limits[1] = number(value, name, 1, MOST, problems),
                 "MaxInSpecOffset" => self.limits[2] = number(value, name, 1, MOST, problems),
@@ -180,6 +192,17 @@ impl Profile {
                     .iter()
                     .any(|start| name.starts_with(start)) => {}
                 _ => problems.push(key.problem(format!("`{name}` is no setting that is known")).warn()),
+            }
+        }
+    }
+
+    fn control(&mut self, value: &Node, problems: &mut Vec<Problem>) {
+        let words = value.text().unwrap_or_default().split([',', ' ']);
+        for word in words.filter(|word| !word.is_empty()) {
+            match word {
+                "dpll" => self.control.dpll = true,
+                "gnss" => self.control.gnss = true,
+                _ => problems.push(value.problem(format!("`tgmControl` has `{word}`; allowed are dpll, gnss"))),
             }
         }
     }

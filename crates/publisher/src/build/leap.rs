@@ -5,9 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tgm_core::leap::{LeapAhead, LeapWord};
 use tgm_linuxptp::leap_list::LeapList;
+use tgm_openshift::config_map;
 use tgm_time::{Seconds, Time, Utc};
 
-use crate::config::Leap;
+use crate::config::{Leap, node_name};
 use crate::exit::Fatal;
 
 /// By the system's clock.
@@ -16,9 +17,26 @@ pub fn system_time() -> Time<Utc> {
     Time::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
-/// The list in this file.
+/// The list in this file. It may be a ConfigMap of lists by node, as YAML or as the folder that it is mounted as; this node's is taken.
 pub fn leap_list(path: &Path) -> Result<LeapList, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let node = || node_name(None).map_err(|error| error.to_string());
+    let path = if path.is_dir() {
+        path.join(node()?)
+    } else {
+        path.to_owned()
+    };
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let text = if let Some(lists) = config_map(&text) {
+        let node = node()?;
+        let names: Vec<&str> = lists.iter().map(|(name, _)| name.as_str()).collect();
+        let missing = format!(
+            "a ConfigMap without a list for node {node}; there are [{}]",
+            names.join(", ")
+        );
+        lists.into_iter().find(|(name, _)| *name == node).ok_or(missing)?.1
+    } else {
+        text
+    };
     LeapList::parse(&text).map_err(|error| format!("is no leap-seconds.list (IERS): {error}"))
 }
 
@@ -108,6 +126,25 @@ mod tests {
         assert_eq!(at(expires), (LeapWord::SILENT, expires));
         std::fs::remove_file(path).unwrap();
         assert_eq!(at(1_483_228_799), (LeapWord::SILENT, 0));
+    }
+
+    #[test]
+    fn a_config_map_holds_this_nodes_list() {
+        let node = node_name(None).unwrap();
+        let folder = std::env::temp_dir().join(format!("tgm-leap-map-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(&node), LIST).unwrap();
+        let mounted = leap_list(&folder).unwrap();
+        let lists = LIST.replace('\n', "\n    ");
+        let map =
+            |node: &str| format!("apiVersion: v1\nkind: ConfigMap\ndata:\n  other: x\n  {node}: |\n    {lists}\n");
+        let file = folder.join("map.yaml");
+        std::fs::write(&file, map(&node)).unwrap();
+        assert_eq!(leap_list(&file), Ok(mounted));
+        std::fs::write(&file, map("nobody")).unwrap();
+        let error = leap_list(&file).expect_err("another node's");
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(error.contains(&node) && error.contains("[other, nobody]"), "{error}");
     }
 
     #[test]

@@ -44,6 +44,7 @@ pub fn wishes(card: &Card, has_gnss: bool) -> CardPins {
                 state: toward.state.map(state),
             })
             .collect(),
+        phase_adjust: pin.phase_adjust_ps,
         ..Wish::default()
     };
     let named = card.pins.iter().find(|pin| pin.gnss);

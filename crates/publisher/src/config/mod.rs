@@ -3,6 +3,7 @@
 mod access;
 mod check;
 mod doors;
+mod e810;
 mod file;
 mod holdover;
 mod openshift;
@@ -12,6 +13,7 @@ mod process;
 mod receiver;
 mod synce;
 mod tls;
+mod ubxtool;
 mod witness;
 
 pub use access::{Client, MetricsFor, OAuth};

@@ -7,15 +7,23 @@
 //! | `ptpClockThreshold` | `os_clock_limit_ns`, with `threshold = "range"` and `os_clock_min_ns` where the sides differ; `os_clock_holdover_s` |
 //! | `LocalMaxHoldoverOffSet`, `LocalHoldoverTimeout`, `MaxInSpecOffset` of `ptpSettings`, else of the plug-in | the limits of a holdover |
 //! | `inSyncConditionTimes` | `in_sync_condition_times` |
+//! | `tgmControl` of `ptpSettings`, with `dpll` or `gnss` in it | `control.dpll`, `control.gnss` |
+//! | `pins`, `interconnections`, `enableDefaultConfig` of the plug-in | the cards' pins (docs/e810.md) |
+//! | `ublxCmds` | `gnss_setup` of the first card |
+//! | the mounted ConfigMap of leap seconds, `/etc/leap/NODE` | `leap.file` |
 //!
-//! Programs stay the daemon's, and so do pins, delays and the receiver: nothing is written to hardware.
+//! Programs stay the daemon's, and so do pins, delays and the receiver unless `tgmControl` names them: nothing is written to hardware
+//! otherwise.
 
 use std::path::Path;
 
-use tgm_openshift::{ClockType, File, Profile, Use};
+use tgm_openshift::{ClockType, Control, E810, File, Profile, Use};
 
-use super::{Card, Config, Instance, Threshold};
+use super::{Card, Config, Instance, Threshold, e810, ubxtool};
 use crate::exit::Fatal;
+
+/// Where the operator mounts its ConfigMap of leap-seconds lists, one for each node's name.
+const LEAP: &str = "/etc/leap";
 
 /// Whether a file is one of these: by its name, else by how its first line that says something begins.
 pub fn is_ours(path: &Path, text: &str) -> bool {
@@ -53,6 +61,26 @@ pub fn read(path: &Path, text: &str, node: &str, labels: &[&str], notes: &mut Ve
         )));
     }
     let mut config = Config::default();
+    let leap = Path::new(LEAP).join(node);
+    if leap.is_file() {
+        notes.push(format!("leap seconds from {}", leap.display()));
+        config.leap.file = Some(leap);
+    }
+    let grandmasters = || {
+        profiles
+            .iter()
+            .filter(|profile| profile.clock == ClockType::Grandmaster)
+    };
+    if let Some(Control { dpll, gnss }) = grandmasters().next().map(|profile| profile.control) {
+        if let Some(other) = grandmasters().find(|profile| profile.control != Control { dpll, gnss }) {
+            return Err(Fatal::Config(format!(
+                "{}: profile `{}` has another tgmControl than the node's first T-GM: what tgmd may set holds for all its cards",
+                path.display(),
+                other.name
+            )));
+        }
+        (config.control.dpll, config.control.gnss) = (dpll, gnss);
+    }
     for (number, profile) in profiles.iter().enumerate() {
         if profile.clock == ClockType::Grandmaster {
             config.instances.push(instance(number, profile, notes)?);
@@ -75,15 +103,13 @@ fn instance(number: usize, profile: &Profile, notes: &mut Vec<String>) -> Result
     let e810 = profile.e810.as_ref();
     let threshold = profile.threshold;
     let lopsided = threshold.min_ns != -threshold.max_ns;
-    if e810.is_some_and(|e810| e810.pins.iter().any(|pin| pin.used != Use::Off) || !e810.ublx.is_empty()) {
-        let name = &profile.name;
-        notes.push(format!(
-            "profile `{name}`: pins, delays and receiver commands of plugins.e810 are checked and left to the daemon"
-        ));
-    }
     let times = profile.in_sync_times.and_then(|times| u16::try_from(times).ok());
     let cards = profile.cards();
     let cards: Result<Vec<Card>, _> = cards.iter().map(|name| card(name)).collect();
+    let mut cards = cards?;
+    if let Some(e810) = e810 {
+        apply(e810, profile, &mut cards, notes)?;
+    }
     Ok(Instance {
         name: format!("ptp4l.{number}.config"),
         os_clock_limit_ns: threshold.max_ns,
@@ -104,9 +130,43 @@ fn instance(number: usize, profile: &Profile, notes: &mut Vec<String>) -> Result
         max_in_spec_offset_ns: in_spec
             .or(e810.and_then(|e810| e810.in_spec_ns))
             .unwrap_or(default.max_in_spec_offset_ns),
-        cards: cards?,
+        cards,
         ..default
     })
+}
+
+/// What the plug-in's section says of the cards, as far as tgmd is told to set it.
+fn apply(e810: &E810, profile: &Profile, cards: &mut [Card], notes: &mut Vec<String>) -> Result<(), Fatal> {
+    let (name, control) = (&profile.name, profile.control);
+    let mut say = |what: &str| notes.push(format!("profile `{name}`: {what}"));
+    let mut refused = Vec::new();
+    let used = e810.defaults || !e810.interconnections.is_empty() || e810.pins.iter().any(|pin| pin.used != Use::Off);
+    if control.dpll {
+        for card in cards.iter_mut() {
+            let (pins, amiss) = e810::pins(e810, &card.interface);
+            card.pins = pins;
+            refused.extend(amiss);
+        }
+    } else if used {
+        say("pins and delays of plugins.e810 are checked and left to the daemon: ptpSettings.tgmControl has no dpll");
+    }
+    if let (true, Some(card)) = (control.gnss, cards.first_mut()) {
+        let (setup, amiss) = ubxtool::setup(&e810.ublx);
+        card.gnss_setup = setup;
+        refused.extend(amiss.iter().map(|what| format!("ublxCmds: {what}")));
+    } else if !e810.ublx.is_empty() {
+        say("ublxCmds of plugins.e810 are left to the daemon: ptpSettings.tgmControl has no gnss");
+    }
+    for key in &e810.unread {
+        say(&format!("{key} of plugins.e810 is left alone"));
+    }
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let all = refused.join("; ");
+    Err(Fatal::Config(format!(
+        "profile `{name}`: plugins.e810 cannot be set so: {all}"
+    )))
 }
 
 /// A card whose devices are found by its interface.
@@ -141,6 +201,34 @@ mod tests {
         assert_eq!(instance.cards[0].interface, "ens2f0");
         assert!(!config.control.dpll && !config.control.gnss && !config.control.extts);
         assert_eq!(notes.len(), 1, "the pins: {notes:?}");
+    }
+
+    #[test]
+    fn what_the_plug_in_says_is_set_only_where_the_profile_says_so() {
+        let asked = FILE.replace("T-GM,", "T-GM, tgmControl: \"dpll, gnss\",");
+        let read = |text: &str| read(Path::new("gm.yaml"), text, "node1", &["gm"], &mut Vec::new());
+        let config = read(&asked).unwrap();
+        assert!(config.control.dpll && config.control.gnss && !config.control.extts);
+        let card = &config.instances[0].cards[0];
+        assert_eq!(card.pins.len(), 2, "SMA1 and what it puts out");
+        assert_eq!(
+            card.gnss_setup.constellations, [""; 0],
+            "nothing is asked of the receiver"
+        );
+        let both = asked.replace("{SMA1: \"2 1\"}", "{SMA1: \"2 1\", U.FL1: \"2 1\"}");
+        let error = read(&both).expect_err("both put out").to_string();
+        assert!(
+            error.contains("profile `gm`") && error.contains("share a signal path"),
+            "{error}"
+        );
+        let error = read(&asked.replace("dpll, gnss", "dpll phc"))
+            .expect_err("no such word")
+            .to_string();
+        assert!(error.contains("`phc`; allowed are dpll, gnss"), "{error}");
+        assert!(
+            read(&FILE.replace("\"2 1\"}", "\"2 1\", U.FL1: \"2 1\"}")).is_ok(),
+            "the daemon's to refuse"
+        );
     }
 
     #[test]

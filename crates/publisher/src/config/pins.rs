@@ -15,6 +15,8 @@ pub struct Pin {
     /// The receiver's pulse reaches the DPLLs by it: it is detached while the pulse is not trusted. Without any such pin it is the
     /// one that the kernel calls GNSS.
     pub gnss: bool,
+    /// Phase adjustment, ps, that compensates a positive delay where it is positive. What the pin has no step for is rounded to one.
+    pub phase_adjust_ps: Option<i32>,
     /// Towards the DPLL for frequency.
     pub eec: Toward,
     /// Towards the DPLL for the pulse.
@@ -47,10 +49,13 @@ impl Pin {
     /// Why it makes no sense, if so.
     pub fn fault(&self) -> Option<&'static str> {
         let named = self.board_label.is_some() || self.panel_label.is_some() || self.package_label.is_some();
-        let told = [self.eec, self.pps].iter().any(|toward| *toward != Toward::default());
+        let toward = [self.eec, self.pps].iter().any(|toward| *toward != Toward::default());
+        let told = toward || self.phase_adjust_ps.is_some();
         match () {
             () if !named && !self.gnss => Some("has a pin without a label and without gnss = true"),
-            () if !told && !self.gnss => Some("has a pin with nothing to hold: give eec or pps a prio or a state"),
+            () if !told && !self.gnss => {
+                Some("has a pin with nothing to hold: give eec or pps a prio or a state, or phase_adjust_ps")
+            }
             () => None,
         }
     }
