@@ -273,3 +273,26 @@ fn an_ordinary_clocks_offsets_make_its_state_and_its_series() {
     until(state, || relay.tgmd.metric(state) == Some(0.0));
     relay.stop();
 }
+
+/// Changes that follow each other faster than the hardware thread turns may be one; the last is never lost.
+#[test]
+fn of_a_burst_of_verdicts_the_last_is_told() {
+    let relay = Relay::start();
+    let mut events = relay.connect();
+    say(&mut events, "GM[1689282762]:[ts2phc.0.config] ens2f0 T-GM-STATUS s2");
+    relay.is(LOCK, "LOCKED");
+    let lock = relay.subscribe(LOCK);
+    until("the present is told", || lock.values() == ["LOCKED"]);
+    for last in ["HOLDOVER", "LOCKED"] {
+        let (before, then) = if last == "LOCKED" { ("s1", "s2") } else { ("s2", "s1") };
+        let pair = [before, then].map(|state| format!("GM[1689282763]:[ts2phc.0.config] ens2f0 T-GM-STATUS {state}"));
+        for _ in 0..500 {
+            pair.iter().for_each(|line| say(&mut events, line));
+        }
+        relay.is(LOCK, last);
+        until("the last is told", || {
+            lock.values().last().map(String::as_str) == Some(last)
+        });
+    }
+    relay.stop();
+}

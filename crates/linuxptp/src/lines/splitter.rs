@@ -98,7 +98,7 @@ fn deliver(counters: &mut SplitCounters, line: &[u8], each: &mut impl FnMut(Resu
 
 /// The bytes before the first newline, and those behind it.
 fn until_newline(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = bytes.iter().position(|byte| *byte == b'\n')?;
+    let at = memchr::memchr(b'\n', bytes)?;
     let (line, rest) = bytes.split_at_checked(at)?;
     Some((line, rest.get(1..)?))
 }

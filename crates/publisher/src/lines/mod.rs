@@ -6,6 +6,8 @@
 
 mod aliases;
 mod ask;
+#[cfg(test)]
+mod no_alloc;
 mod reader;
 mod state;
 
