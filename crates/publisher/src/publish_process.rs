@@ -4,7 +4,7 @@ use std::fs::Permissions;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -50,8 +50,15 @@ pub fn run(args: &PublishArgs) -> Result<(), Fatal> {
 fn prepare_store(store: &Path, user: Option<(u32, u32)>) -> Result<(), Fatal> {
     let made = std::fs::create_dir_all(store).and_then(|()| match user {
         Some((user, group)) => {
-            chown(store, Some(user), Some(group))?;
-            std::fs::set_permissions(store, Permissions::from_mode(0o700))
+            let now = std::fs::metadata(store)?;
+            // In this order CAP_CHOWN is enough: once it is somebody else's, its mode is no longer ours to change.
+            if now.mode() & 0o7777 != 0o700 {
+                std::fs::set_permissions(store, Permissions::from_mode(0o700))?;
+            }
+            if (now.uid(), now.gid()) != (user, group) {
+                chown(store, Some(user), Some(group))?;
+            }
+            Ok(())
         }
         None => Ok(()),
     });
