@@ -9,7 +9,7 @@ mod issuer;
 
 use common::consumer::Consumer;
 use common::http::{self, Answer, ROOT};
-use common::{Folder, Tgmd, until};
+use common::{Folder, Tgmd, program, run, until};
 use issuer::{AUDIENCE, ISSUER, Signer, claims, set};
 use serde_json::{Value, json};
 
@@ -131,4 +131,34 @@ fn roles_owners_and_keys_of_a_running_tgmd() {
         );
     }
     assert!(tgmd.metric("tgm_http_refused_total").unwrap() >= 1.0);
+}
+
+#[test]
+fn beyond_loopback_tgmd_does_not_start_while_nobody_has_to_say_who_it_is() {
+    let folder = Folder::new();
+    // Nothing of it is read: what it would be like is refused before.
+    let tls = "[doors.tls]\ncertificate = \"c\"\nkey = \"k\"\n";
+    let config = folder.write("tgmd.toml", &format!("[publisher]\nlisten = \"0.0.0.0:9043\"\n{tls}"));
+    let started = {
+        let mut command = program("tgmd");
+        command.args(["--simulate", "--config"]).arg(&config);
+        run(command)
+    };
+    let checked = {
+        let mut command = program("tgmd");
+        command.arg("check").arg(&config);
+        run(command)
+    };
+    for (code, _, said) in [started, checked] {
+        assert_eq!(code, Some(3), "{said}");
+        for key in [
+            "publisher.listen",
+            "doors.oauth",
+            "doors.tls.client_ca",
+            "doors.anonymous",
+            "doors.insecure",
+        ] {
+            assert!(said.contains(key), "{key}: {said}");
+        }
+    }
 }

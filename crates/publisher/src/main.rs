@@ -63,6 +63,9 @@ fn check(file: &std::path::Path) -> Result<(), exit::Fatal> {
     }
     let config = config::read(file)?;
     let warnings = config::check(&config)?;
+    let publisher = &config.publisher;
+    let listeners = config.doors.check_listeners(publisher.listen, publisher.metrics_listen);
+    listeners.map_err(exit::Fatal::Config)?;
     // What others run is not ours to refuse, but wrong all the same.
     let alarms = build::programs::alarms(&config);
     if !alarms.is_empty() {

@@ -94,14 +94,8 @@ fn publish_args(args: &NodeArgs, config: &Config) -> Result<PublishArgs, Fatal> 
     let listen = args.listen.or(proxy.listen).unwrap_or(settings.listen);
     let metrics_listen = args.metrics_listen.or(proxy.metrics_listen);
     let metrics_listen = metrics_listen.unwrap_or(settings.metrics_listen);
-    let tls = &config.doors.tls;
-    for (key, address, is_https) in [
-        ("publisher.listen", listen, tls.is_on()),
-        ("publisher.metrics_listen", metrics_listen, tls.metrics),
-    ] {
-        let checked = config.doors.check_listener(key, address, is_https);
-        checked.map_err(Fatal::Config)?;
-    }
+    let checked = config.doors.check_listeners(listen, metrics_listen);
+    checked.map_err(Fatal::Config)?;
     Ok(PublishArgs {
         listen,
         metrics_listen,

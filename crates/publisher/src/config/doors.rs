@@ -124,13 +124,37 @@ impl Doors {
     }
 
     /// Refuses to listen where anybody could ask and listen in; `is_https` if that listener has TLS.
-    pub fn check_listener(&self, key: &str, address: SocketAddr, is_https: bool) -> Result<(), String> {
+    fn check_listener(&self, key: &str, address: SocketAddr, is_https: bool) -> Result<(), String> {
         if address.ip().is_loopback() || is_https || self.insecure {
             return Ok(());
         }
         Err(format!(
             "{key} = {address} is open to the network, and nothing encrypts or authenticates there: set doors.tls (for metrics with \
              doors.tls.metrics = true), listen on loopback, or say doors.insecure = true"
+        ))
+    }
+
+    /// Refuses listeners that are open to whom they should not be.
+    pub fn check_listeners(&self, api: SocketAddr, metrics: SocketAddr) -> Result<(), String> {
+        self.check_listener("publisher.listen", api, self.tls.is_on())?;
+        self.check_listener("publisher.metrics_listen", metrics, self.tls.metrics)?;
+        self.check_callers(api)
+    }
+
+    /// Refuses to let anybody in the network subscribe, or worse, who need not say who it is. To be encrypted is not to be known.
+    fn check_callers(&self, address: SocketAddr) -> Result<(), String> {
+        let nobody_may = self.anonymous() <= Some(Role::Read);
+        if address.ip().is_loopback() || self.insecure || self.tls.knows_clients() || nobody_may {
+            return Ok(());
+        }
+        let who = match self.anonymous {
+            Some(said) => format!("doors.anonymous = \"{}\"", said.role().map_or("none", Role::name)),
+            None => "neither tokens nor client certificates asked for".to_owned(),
+        };
+        Err(format!(
+            "publisher.listen = {address} is open to the network, and with {who} whoever reaches it may make subscriptions: ask for tokens \
+             (doors.oauth) or client certificates (doors.tls.client_ca), say doors.anonymous = \"read\" or \"none\", listen on \
+             loopback, or say doors.insecure = true"
         ))
     }
 
@@ -229,6 +253,45 @@ mod tests {
             );
             assert!(open.check_listener("publisher.listen", address, false).is_ok());
             assert!(closed.check_listener("publisher.listen", address, true).is_ok());
+        }
+    }
+
+    #[test]
+    fn beyond_loopback_nobody_changes_anything_without_a_name() {
+        let (here, there) = ("127.0.0.1:1".parse().unwrap(), "10.0.0.1:1".parse().unwrap());
+        let tls = "[tls]\ncertificate = \"c\"\nkey = \"k\"\n";
+        let oauth = "[oauth]\njwks_file = \"k\"\nissuer = \"i\"\naudience = \"a\"\n";
+        let client = "[[client]]\nname = \"a.example\"\nrole = \"admin\"\n";
+        let asks = format!("{tls}client_ca = \"a\"\n");
+        let optional = format!("{asks}client_optional = true\n");
+        for (text, may) in [
+            (tls.to_owned(), false),
+            (optional.clone(), false),
+            (format!("anonymous = \"subscribe\"\n{tls}"), false),
+            (format!("anonymous = \"admin\"\n{tls}{oauth}"), false),
+            (format!("anonymous = \"subscribe\"\n{optional}{client}"), false),
+            (format!("anonymous = \"read\"\n{tls}"), true),
+            (format!("anonymous = \"none\"\n{tls}"), true),
+            (format!("insecure = true\n{tls}"), true),
+            (format!("{tls}{oauth}"), true),
+            (format!("{optional}{client}"), true),
+            (asks.clone(), true),
+            (format!("anonymous = \"subscribe\"\n{asks}"), true),
+        ] {
+            let doors = read(&text).unwrap();
+            assert!(doors.check_listeners(here, here).is_ok(), "{text}");
+            let checked = doors.check_listeners(there, here);
+            assert_eq!(checked.is_ok(), may, "{text}: {checked:?}");
+            if let Err(error) = checked {
+                let said = [
+                    "publisher.listen",
+                    "doors.oauth",
+                    "client_ca",
+                    "doors.anonymous",
+                    "insecure",
+                ];
+                assert!(said.iter().all(|key| error.contains(key)), "{error}");
+            }
         }
     }
 }

@@ -42,6 +42,11 @@ impl Tls {
         self.certificate.is_some()
     }
 
+    /// Whether nobody comes in without a certificate.
+    pub const fn knows_clients(&self) -> bool {
+        self.client_ca.is_some() && !self.client_optional
+    }
+
     /// Refuses what makes no sense together.
     pub fn check(&self) -> Result<(), String> {
         pair("doors.tls", &self.certificate, &self.key)?;
