@@ -52,11 +52,11 @@ pub use desired::{Desired, GnssPin};
 pub use event::{Cause, Event, EventKind, TimeSource};
 pub use ids::{Instance, Port};
 pub use learn::{Forecast, History};
-pub use node::{Core, Now};
+pub use node::{Core, MAX_TOLD, Now};
 pub use observation::{GnssEpoch, Observation, Origin, Reading, Upstream};
 pub use process::Process;
 pub use status::{
     Antenna, ClockClass, ClockState, DpllKind, GnssFix, GnssState, InputQuality, Jamming, LockStatus, Spoofing,
 };
-pub use view::{CardView, InstanceView, Names, NodeView, Picture, SynceView};
+pub use view::{CardView, InstanceView, Names, NodeView, Picture, SynceView, ToldOf, ToldView};
 pub use wire::OnWire;

@@ -1,8 +1,10 @@
 //! The node: finds whose an observation is, and turns what changed into events, each once and in order.
 
+mod adopt;
 mod keep;
 mod leap;
 mod synce;
+mod told;
 mod views;
 mod wire;
 
@@ -24,6 +26,9 @@ use crate::soonest::Soonest;
 use crate::status::{ClockClass, ClockState};
 use crate::wire::Wires;
 use synce::Synce;
+use told::AllTold;
+
+pub use told::MAX_TOLD;
 
 /// The present, read by whoever has clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +55,8 @@ struct InstanceState {
     /// Why it is in the state that it tells first.
     beginning: Cause,
     synce: Synce,
+    /// No configuration named it: another daemon's verdicts did.
+    adopted: bool,
 }
 
 /// What a card last told.
@@ -78,6 +85,7 @@ pub struct Core {
     hints: [u8; HINTS],
     os_clock: OsClock,
     wires: Wires,
+    told: AllTold,
     leaps: Leaps,
     /// PHC − system clock and when it was measured, to stamp events by the PHC.
     phc: Option<(Nanos, Time<Mono>)>,
@@ -119,6 +127,7 @@ impl Core {
             hints: [0; HINTS],
             os_clock: OsClock::default(),
             wires: Wires::default(),
+            told: [None; MAX_TOLD],
             leaps: Leaps::default(),
             phc: None,
             fallback_utc_offset: config.fallback_utc_offset,
@@ -134,19 +143,7 @@ impl Core {
         core.leaps.list(config.leap_list, config.leap_list_until);
         let instances = config.instances().zip(config.policies());
         for (slot, (instance, policy)) in core.instances.iter_mut().zip(instances) {
-            *slot = Some(InstanceState {
-                config: *instance,
-                policy: *policy,
-                relay: Relay::default(),
-                boundary: Boundary::default(),
-                processes: Processes::default(),
-                down: 0,
-                lock_state: None,
-                class: None,
-                contradictory: false,
-                beginning: Cause::Start,
-                synce: Synce::default(),
-            });
+            *slot = Some(InstanceState::new(*instance, *policy));
         }
         let owner = |instance| {
             let mut instances = config.instances().zip(config.policies());
@@ -201,9 +198,10 @@ impl Core {
     fn node_step(&mut self, now: Now, observation: &Observation, sink: &mut impl FnMut(&Event)) {
         match observation.what {
             Reading::Verdict { state, class, offset } => {
-                let mut instances = self.instances.iter_mut().flatten();
-                let known = instances.find(|instance| instance.config.instance == observation.instance);
-                let Some(instance) = known.filter(|instance| instance.config.judge == Judge::Relay) else {
+                let Some(instance) = self
+                    .adopt(observation.instance)
+                    .filter(|instance| instance.config.judge == Judge::Relay)
+                else {
                     return;
                 };
                 instance.relay.port = observation.port;
@@ -223,6 +221,11 @@ impl Core {
             }
             Reading::Process { process, up } => self.process(now, observation, process, up, sink),
             Reading::Wire(state) => self.wire(now, observation, state, sink),
+            Reading::VerdictEnds => self.dismiss(now, observation, sink),
+            Reading::ReceiverTold { state, fix, offset } => {
+                self.receiver_told(now, observation, (state, fix, offset), sink);
+            }
+            Reading::SynceTold { state, level } => self.synce_told(now, observation, (state, level), sink),
             Reading::SynceQuality { level } => self.sends_level(now, observation, level, sink),
             Reading::SystemClock { offset, .. } => {
                 // The system's clock is held against one PHC, the first card's.
@@ -333,12 +336,13 @@ impl Core {
         }
         for index in 0..MAX_INSTANCES {
             let Some(instance) = self.instances.get(index).copied().flatten() else {
-                break;
+                continue;
             };
             self.follow(now, now.mono, instance.config.instance, &mut sink);
             self.conclude(now, now.mono, instance.config.instance, None, &mut sink);
             self.tell_synce(now, now.mono, instance.config.instance, &mut sink);
         }
+        self.age_told(now, &mut sink);
         self.conclude_node(now, now.mono, Cause::Stale, &mut sink);
         for index in 0..self.count {
             self.look_up(index, now.mono);
@@ -432,7 +436,8 @@ impl Core {
         let os_clock = self
             .first_limits()
             .and_then(|limits| self.os_clock.deadline(then, limits));
-        self.next_of_node = soonest.or(os_clock).or(self.leaps.deadline(then)).moment();
+        let told = Some(self.told_deadline());
+        self.next_of_node = soonest.or(told).or(os_clock).or(self.leaps.deadline(then)).moment();
     }
 
     /// The earliest of all deadlines, as they were looked up.

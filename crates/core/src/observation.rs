@@ -137,6 +137,24 @@ pub enum Reading {
         /// The offset that it goes by, where the message told one.
         offset: Option<Nanos>,
     },
+    /// Another daemon is heard of no more that nobody had named: the instance that its verdicts made goes.
+    VerdictEnds,
+    /// A receiver as another daemon says.
+    ReceiverTold {
+        /// Its state.
+        state: GnssState,
+        /// Kind of fix, 0…5, where the message told one.
+        fix: Option<u8>,
+        /// The offset, where the message told one.
+        offset: Option<Nanos>,
+    },
+    /// A SyncE clock as another daemon says.
+    SynceTold {
+        /// Its state, where the message told one.
+        state: Option<ClockState>,
+        /// The level that is sent, where the message told one.
+        level: Option<QualityLevel>,
+    },
 }
 
 /// The clock that a ptp4l follows: its PORT_DATA_SETs, PARENT_DATA_SET, TIME_STATUS_NP and TIME_PROPERTIES_DATA_SET.

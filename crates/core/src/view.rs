@@ -108,6 +108,38 @@ pub struct SynceView {
     pub level: Option<QualityLevel>,
 }
 
+/// A receiver or a SyncE clock that another daemon tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ToldView {
+    /// Whose.
+    pub instance: Instance,
+    /// Where it is told.
+    pub port: Port,
+    /// What was told.
+    pub of: ToldOf,
+}
+
+/// What another daemon says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ToldOf {
+    /// Of a receiver.
+    Receiver {
+        /// E5.
+        state: GnssState,
+        /// Kind of fix, 0…5, where it is told.
+        fix: Option<u8>,
+        /// Offset that goes with it, where it is told.
+        offset: Option<Nanos>,
+    },
+    /// Of a SyncE clock.
+    Synce {
+        /// E6; `None` while nobody has said.
+        state: Option<ClockState>,
+        /// E7; `None` while nobody has said.
+        level: Option<QualityLevel>,
+    },
+}
+
 /// The node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NodeView {
@@ -144,6 +176,8 @@ pub struct Picture<'a> {
     pub instances: &'a [InstanceView],
     /// Their cards.
     pub cards: &'a [CardView],
+    /// Receivers and SyncE clocks that another daemon tells of.
+    pub told: &'a [ToldView],
     /// The names of all of them.
     pub names: &'a dyn Names,
 }
@@ -154,6 +188,7 @@ impl core::fmt::Debug for Picture<'_> {
         out.field("node", &self.node)
             .field("instances", &self.instances)
             .field("cards", &self.cards)
+            .field("told", &self.told)
             .finish_non_exhaustive()
     }
 }

@@ -95,6 +95,7 @@ pub fn picture(scene: &Scene) -> Picture<'_> {
         node: scene.node,
         instances: &scene.instances,
         cards: &scene.cards,
+        told: &[],
         names: scene,
     }
 }

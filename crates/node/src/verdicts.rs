@@ -10,11 +10,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use tgm_core::ids::MAX_INSTANCES;
-use tgm_core::{ClockClass, ClockState, Instance, Observation, Port, Process, Reading};
+use tgm_core::synce::QualityLevel;
+use tgm_core::{ClockClass, ClockState, GnssState, Instance, MAX_TOLD, Observation, Port, Process, Reading};
 use tgm_time::{Mono, Nanos, Time};
 
 use crate::processes::WATCHED;
 use crate::shared::{LineCounter, Writer};
+
+mod told;
+
+use told::{NO_FIX, RECEIVER, SYNCE, ToldSlot};
 
 /// How many counters of lines there are.
 const LINE_COUNTERS: usize = LineCounter::ALL.len();
@@ -37,18 +42,28 @@ impl Slot {
     /// The value, if it was told since `told`, which is moved on.
     fn news(&self, told: &mut u64) -> Option<(Time<Mono>, u8)> {
         let word = self.0.load(Ordering::Acquire);
-        if std::mem::replace(told, word) == word {
+        if std::mem::replace(told, word) == word || word == 0 {
             return None;
         }
         let nanos = i64::try_from((word >> 9) * 1_000).ok()?;
         let value = u8::try_from(word >> 1 & 0xff).ok()?;
         Some((Time::from_nanos(nanos), value))
     }
+
+    /// Nothing was told.
+    fn clear(&self) {
+        self.0.store(0, Ordering::Release);
+    }
 }
 
 /// The latest values of all.
 #[derive(Debug, Default)]
 pub struct VerdictSlots {
+    /// Under which name each relayed instance is told of, counted from 1; 0: there is no such instance.
+    ports: [AtomicU64; MAX_INSTANCES],
+    /// Instances that nobody had named and of which nothing is heard any more.
+    ended: [Slot; MAX_INSTANCES],
+    told: [ToldSlot; MAX_TOLD],
     states: [Slot; MAX_INSTANCES],
     /// The offset that goes with each, written before it; [`NO_OFFSET`] where none does.
     offsets: [AtomicI64; MAX_INSTANCES],
@@ -69,6 +84,12 @@ impl VerdictSlots {
             word.fetch_add(more, Ordering::Relaxed);
         }
     }
+}
+
+/// The name in a word that counts from 1.
+fn name(word: &AtomicU64) -> Option<Port> {
+    let id = word.load(Ordering::Acquire).checked_sub(1)?;
+    u16::try_from(id).ok().map(Port)
 }
 
 /// The side of the thread that reads lines.
@@ -109,6 +130,65 @@ impl VerdictTeller {
         self.tell(Some(&self.slots.system), at, u8::from(follows));
     }
 
+    /// Under which name an instance is told of from now on; one that was not there begins with its next state.
+    pub fn name(&self, instance: Instance, port: Port) {
+        if let Some(word) = self.slots.ports.get(usize::from(instance.0)) {
+            word.store(u64::from(port.0) + 1, Ordering::Release);
+        }
+    }
+
+    /// Nothing is heard any more of an instance that nobody had named.
+    pub fn end(&self, at: Time<Mono>, instance: Instance) {
+        let place = usize::from(instance.0);
+        let slots = [&self.slots.states, &self.slots.classes].map(|slots| slots.get(place));
+        let processes = self.slots.processes.get(place).into_iter().flatten();
+        slots.into_iter().flatten().chain(processes).for_each(Slot::clear);
+        for told in self.slots.told.iter().filter(|told| told.is_of(instance)) {
+            told.clear();
+        }
+        self.tell(self.slots.ended.get(place), at, 1);
+        self.wake();
+    }
+
+    /// A receiver as its daemon says. False: there is no room for another.
+    pub fn receiver(
+        &self,
+        at: Time<Mono>,
+        (instance, port): (Instance, Port),
+        (state, fix, offset): (GnssState, Option<u8>, Option<Nanos>),
+    ) -> bool {
+        let Some(slot) = ToldSlot::find(&self.slots.told, RECEIVER, instance, port) else {
+            return false;
+        };
+        slot.offset
+            .store(offset.map_or(NO_OFFSET, Nanos::get), Ordering::Release);
+        let fix = fix.map_or(NO_FIX, |fix| fix.min(NO_FIX - 1));
+        self.tell(Some(&slot.state), at, state.number() << 4 | fix);
+        true
+    }
+
+    /// A SyncE clock as its daemon says; what is not told stands. False: there is no room for another.
+    pub fn synce(
+        &self,
+        at: Time<Mono>,
+        (instance, port): (Instance, Port),
+        (state, level): (Option<ClockState>, Option<QualityLevel>),
+    ) -> bool {
+        let Some(slot) = ToldSlot::find(&self.slots.told, SYNCE, instance, port) else {
+            return false;
+        };
+        if let Some(state) = state {
+            self.tell(Some(&slot.state), at, state.metric());
+        }
+        if let Some(level) = level {
+            let word = level.value().cast_unsigned() << 1 | 1;
+            if slot.level.swap(word, Ordering::AcqRel) != word {
+                self.wake();
+            }
+        }
+        true
+    }
+
     /// Adds to a counter.
     pub fn count(&self, counter: LineCounter, more: u64) {
         self.slots.count(counter, more);
@@ -116,8 +196,12 @@ impl VerdictTeller {
 
     fn tell(&self, slot: Option<&Slot>, at: Time<Mono>, value: u8) {
         if slot.is_some_and(|slot| slot.set(at, value)) {
-            let _ = (&*self.wake).write(&[1]); // full: the hardware thread has been woken already
+            self.wake();
         }
+    }
+
+    fn wake(&self) {
+        let _ = (&*self.wake).write(&[1]); // full: the hardware thread has been woken already
     }
 }
 
@@ -126,9 +210,9 @@ impl VerdictTeller {
 pub struct VerdictSource {
     slots: Arc<VerdictSlots>,
     woken: UnixStream,
-    /// Under which name each relayed instance is told of.
-    ports: [Option<Port>; MAX_INSTANCES],
     told: [[u64; 2]; MAX_INSTANCES],
+    told_ends: [u64; MAX_INSTANCES],
+    told_of: [[u64; 2]; MAX_TOLD],
     told_processes: [[u64; WATCHED.len()]; MAX_INSTANCES],
     told_system: u64,
 }
@@ -140,21 +224,19 @@ impl VerdictSource {
         woken.set_nonblocking(true)?;
         wake.set_nonblocking(true)?;
         let slots = Arc::new(VerdictSlots::default());
-        let mut ports = [None; MAX_INSTANCES];
-        for (instance, port) in relayed {
-            if let Some(place) = ports.get_mut(usize::from(instance.0)) {
-                *place = Some(*port);
-            }
-        }
         let teller = VerdictTeller {
             slots: slots.clone(),
             wake: Arc::new(wake),
         };
+        for (instance, port) in relayed {
+            teller.name(*instance, *port);
+        }
         let source = VerdictSource {
             slots,
             woken,
-            ports,
             told: [[0; 2]; MAX_INSTANCES],
+            told_ends: [0; MAX_INSTANCES],
+            told_of: [[0; 2]; MAX_TOLD],
             told_processes: [[0; WATCHED.len()]; MAX_INSTANCES],
             told_system: 0,
         };
@@ -173,13 +255,25 @@ impl VerdictSource {
 
     /// Tells the core what was told since.
     pub fn due(&mut self, now: Time<Mono>, see: &mut impl FnMut(Observation)) {
+        for ((number, slot), told) in (0..).zip(&self.slots.ended).zip(&mut self.told_ends) {
+            if let Some((at, _)) = slot.news(told) {
+                see(Observation {
+                    at: at.min(now),
+                    instance: Instance(number),
+                    port: Port::NODE,
+                    what: Reading::VerdictEnds,
+                });
+            }
+        }
         let VerdictSlots {
             states,
             classes,
             offsets,
+            ports,
             ..
         } = &*self.slots;
-        let slots = states.iter().zip(offsets).zip(classes).zip(&self.ports);
+        let ports: [Option<Port>; MAX_INSTANCES] = std::array::from_fn(|place| name(ports.get(place)?));
+        let slots = states.iter().zip(offsets).zip(classes).zip(&ports);
         let slots = slots.zip(&mut self.told);
         for (number, ((((state, offset), class), port), [told_state, told_class])) in (0..).zip(slots) {
             let Some(port) = port else { continue };
@@ -201,12 +295,7 @@ impl VerdictSource {
                 verdict(at, None, Some(ClockClass(class)), None);
             }
         }
-        let slots = self
-            .slots
-            .processes
-            .iter()
-            .zip(&self.ports)
-            .zip(&mut self.told_processes);
+        let slots = self.slots.processes.iter().zip(&ports).zip(&mut self.told_processes);
         for (number, ((slots, port), told)) in (0..).zip(slots) {
             for ((slot, told), process) in slots.iter().zip(told).zip(WATCHED) {
                 let Some((at, up)) = slot.news(told).filter(|_| port.is_some()) else {
@@ -220,6 +309,9 @@ impl VerdictSource {
                     what,
                 });
             }
+        }
+        for (slot, told) in self.slots.told.iter().zip(&mut self.told_of) {
+            slot.due(now, told, see);
         }
         if let Some((at, follows)) = self.slots.system.news(&mut self.told_system) {
             let offset = Nanos(self.slots.system_offset.load(Ordering::Acquire));

@@ -1,6 +1,7 @@
 //! What each resource shows: read out of the present picture for pull, moved on event by event for push.
 
-use tgm_core::{CardView, Event, EventKind, Instance, Picture, Port};
+use tgm_core::synce::QualityLevel;
+use tgm_core::{CardView, Event, EventKind, Instance, Picture, Port, ToldOf, ToldView};
 use tgm_time::Nanos;
 
 use crate::resource::{Resource, Resources};
@@ -26,7 +27,7 @@ impl Row {
         match resource {
             Resource::SyncState | Resource::OsClock => true,
             Resource::LockState | Resource::ClockClass => self.instance == event.instance,
-            _ if resource.is_of_synce() => self.instance == event.instance,
+            _ if resource.is_of_synce() => (self.instance, self.port) == (event.instance, event.port),
             _ => self.port == event.port,
         }
     }
@@ -100,6 +101,35 @@ pub fn rows_of(resource: Resource, picture: &Picture<'_>, out: &mut Vec<Row>) {
         Resource::Nmea => out.extend(cards(|card| told(card.nmea))),
         Resource::Fix => out.extend(cards(|card| told(card.fix))),
     }
+    out.extend(picture.told.iter().filter_map(|view| row_told(resource, view)));
+}
+
+/// The row that `resource` has of what another daemon tells.
+fn row_told(resource: Resource, view: &ToldView) -> Option<Row> {
+    let row = |value, offset, fix: Option<u8>| Row {
+        instance: view.instance,
+        port: view.port,
+        value,
+        offset,
+        fix: fix.and_then(|fix| i8::try_from(fix).ok()),
+    };
+    match (resource, view.of) {
+        (Resource::Gnss, ToldOf::Receiver { state, fix, offset }) => Some(row(i64::from(state.number()), offset, fix)),
+        (Resource::Fix, ToldOf::Receiver { fix, .. }) => Some(row(i64::from(fix?), None, None)),
+        (Resource::SynceState, ToldOf::Synce { state, .. }) => Some(row(i64::from(state?.metric()), None, None)),
+        (Resource::SynceQuality, ToldOf::Synce { level, .. }) => Some(row(level.map(QualityLevel::value)?, None, None)),
+        _ => None,
+    }
+}
+
+/// The kind of fix of the receiver there, if it is known.
+fn fix_at(port: Port, picture: &Picture<'_>) -> Option<i8> {
+    if let Some(card) = picture.cards.iter().find(|card| card.port == port) {
+        return Some(card.fix).filter(|fix| *fix >= 0);
+    }
+    let mut here = picture.told.iter().filter(|view| view.port == port);
+    here.find_map(|view| row_told(Resource::Fix, view))
+        .and_then(|row| i8::try_from(row.value).ok())
 }
 
 /// A status as a value, if anybody told it.
@@ -136,8 +166,6 @@ impl Model {
 
     /// Moves the event's resource on. `None` if consumers already know the value, or the event changes no resource.
     pub fn apply(&mut self, event: &Event, picture: &Picture<'_>) -> Option<Resource> {
-        let fix = picture.cards.iter().find(|card| card.port == event.port);
-        let fix = fix.map(|card| card.fix).filter(|fix| *fix >= 0);
         if event.kind == EventKind::GnssFix {
             // The receiver's own event carries the kind of fix too; it goes along with the next one.
             let rows = self.rows.get_mut(Resource::Gnss.index())?;
@@ -151,9 +179,15 @@ impl Model {
             port: event.port,
             value: event.new,
             offset: event.offset,
-            fix: fix.filter(|_| resource == Resource::Gnss),
+            fix: fix_at(event.port, picture).filter(|_| resource == Resource::Gnss),
         };
         let rows = self.rows.get_mut(resource.index())?;
+        // An instance that nobody had named may have gone.
+        rows.retain(|row| {
+            let told = picture.told.iter().map(|known| known.instance);
+            let mut instances = picture.instances.iter().map(|known| known.instance).chain(told);
+            row.port == Port::NODE || row.instance == event.instance || instances.any(|known| known == row.instance)
+        });
         let Some(row) = rows.iter_mut().find(|row| row.is_about(resource, event)) else {
             rows.push(new);
             return Some(resource);

@@ -153,6 +153,11 @@ fn corrupt(what: Reading, rng: &mut Rng) -> Reading {
         Reading::Temperature { .. } => Reading::Temperature {
             millicelsius: i32::try_from(rng.between(i64::from(i32::MIN), i64::from(i32::MAX))).unwrap_or(0),
         },
+        Reading::ReceiverTold { state, .. } => Reading::ReceiverTold {
+            state,
+            fix: rng.chance(0.5).then_some(5),
+            offset: rng.chance(0.5).then(|| Nanos(wild(rng))),
+        },
         Reading::SystemClockTold { follows, .. } => Reading::SystemClockTold {
             offset: Nanos(wild(rng)),
             follows,
@@ -163,6 +168,8 @@ fn corrupt(what: Reading, rng: &mut Rng) -> Reading {
         | Reading::GnssGone
         | Reading::Process { .. }
         | Reading::SynceQuality { .. }
+        | Reading::SynceTold { .. }
+        | Reading::VerdictEnds
         | Reading::Wire(_)
         | Reading::PhcGone) => same,
     }

@@ -89,8 +89,44 @@ impl fmt::Display for Line {
                 }
                 offset.map_or(Ok(()), |offset| write!(f, " {}", offset.0))
             }
+            Reading::VerdictEnds => f.write_str("verdict-ends"),
+            Reading::ReceiverTold { state, fix, offset } => {
+                write!(f, "receiver-told {} {} ", state.name(), OrDash(fix))?;
+                offset.map_or(Ok(()), |offset| write!(f, "{}", offset.0))
+            }
+            Reading::SynceTold { state, level } => {
+                let state = state.map(ClockState::name);
+                write!(
+                    f,
+                    "synce-told {} {}",
+                    OrDash(state),
+                    OrDash(level.map(QualityLevel::value))
+                )
+            }
         }
     }
+}
+
+/// A value, or that there is none.
+struct OrDash<T>(Option<T>);
+
+impl<T: fmt::Display> fmt::Display for OrDash<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(value) => value.fmt(f),
+            None => f.write_str("-"),
+        }
+    }
+}
+
+/// A value or a dash; `None` if it is neither.
+fn or_dash<T>(word: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<Option<T>> {
+    if word == "-" { Some(None) } else { read(word).map(Some) }
+}
+
+fn clock_state(word: &str) -> Option<ClockState> {
+    let states = [ClockState::Freerun, ClockState::Locked, ClockState::Holdover];
+    states.into_iter().find(|state| state.name() == word)
 }
 
 fn kind(dpll: DpllKind) -> &'static str {
@@ -270,23 +306,29 @@ fn read_short(name: &str, a: &str, b: &str, c: &str) -> Option<Reading> {
             up: bit(b)?,
         },
         ("wire", a, "", "") => Reading::Wire(OnWire::from_name(a)?),
-        ("verdict", a, b, c) => {
-            let states = [ClockState::Freerun, ClockState::Locked, ClockState::Holdover];
-            Reading::Verdict {
-                state: match a {
-                    "-" => None,
-                    word => Some(states.into_iter().find(|state| state.name() == word)?),
-                },
-                class: match b {
-                    "-" => None,
-                    number => Some(ClockClass(number.parse().ok()?)),
-                },
-                offset: match c {
-                    "" => None,
-                    offset => Some(nanos(offset)?),
-                },
-            }
-        }
+        ("verdict", a, b, c) => Reading::Verdict {
+            state: or_dash(a, clock_state)?,
+            class: or_dash(b, |number| Some(ClockClass(number.parse().ok()?)))?,
+            offset: match c {
+                "" => None,
+                offset => Some(nanos(offset)?),
+            },
+        },
+        ("verdict-ends", "", "", "") => Reading::VerdictEnds,
+        ("receiver-told", a, b, c) => Reading::ReceiverTold {
+            state: (0..=u8::MAX)
+                .filter_map(GnssState::from_number)
+                .find(|state| state.name() == a)?,
+            fix: or_dash(b, |fix| fix.parse().ok())?,
+            offset: match c {
+                "" => None,
+                offset => Some(nanos(offset)?),
+            },
+        },
+        ("synce-told", a, b, "") => Reading::SynceTold {
+            state: or_dash(a, clock_state)?,
+            level: or_dash(b, |level| QualityLevel::from_value(level.parse().ok()?))?,
+        },
         _ => return None,
     })
 }
@@ -451,6 +493,37 @@ mod tests {
             });
         }
         assert!(seen > 1_000, "{seen}");
+    }
+
+    #[test]
+    fn what_another_daemon_tells_survives_the_journal() {
+        let level = Some(QualityLevel { ssm: 2, extended: 0x20 });
+        for what in [
+            Reading::VerdictEnds,
+            Reading::ReceiverTold {
+                state: GnssState::FailureNofix,
+                fix: Some(0),
+                offset: Some(Nanos(-7)),
+            },
+            Reading::ReceiverTold {
+                state: GnssState::Synchronized,
+                fix: None,
+                offset: None,
+            },
+            Reading::SynceTold {
+                state: Some(ClockState::Holdover),
+                level: None,
+            },
+            Reading::SynceTold { state: None, level },
+        ] {
+            let line = Line(Observation {
+                at: Time::from_nanos(17),
+                instance: Instance(1),
+                port: Port(4),
+                what,
+            });
+            assert_eq!(line.to_string().parse(), Ok(line), "{line}");
+        }
     }
 
     #[test]

@@ -154,6 +154,7 @@ impl Core {
             .instances
             .iter()
             .flatten()
+            .filter(|state| !state.adopted)
             .map(|state| (state.config.instance, state.config.judge));
         let cards = self
             .cards
@@ -171,6 +172,7 @@ impl Core {
             .instances
             .iter_mut()
             .flatten()
+            .filter(|state| !state.adopted)
             .zip(to.instances().zip(to.policies()))
         {
             (state.config, state.policy) = (*config, *policy);

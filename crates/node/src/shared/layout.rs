@@ -1,13 +1,13 @@
 //! Where what lies, in 64-bit words. Both sides are the same binary, or refuse each other by [`MAGIC`].
 
-use tgm_core::Instance;
 use tgm_core::ids::{MAX_CARDS, MAX_INSTANCES};
 use tgm_core::wire::MAX_WIRES;
+use tgm_core::{Instance, MAX_TOLD};
 
 use crate::processes::WATCHED;
 
 /// First word of both areas: "tgm", and the layout's version in the low byte. Changed whenever anything below changes.
-pub const MAGIC: u64 = 0x74_67_6d_00_00_00_00_0b;
+pub const MAGIC: u64 = 0x74_67_6d_00_00_00_00_0c;
 
 /// Longest interface or configuration name, in bytes.
 pub const NAME_BYTES: usize = 64;
@@ -20,6 +20,8 @@ pub const MAX_NAMES: usize = 256;
 pub const CARD_WORDS: usize = 18;
 /// Words of one instance.
 pub const INSTANCE_WORDS: usize = 5;
+/// Words of a receiver or a SyncE clock that another daemon tells of.
+pub const TOLD_WORDS: usize = 2;
 /// Words of the node.
 pub const NODE_WORDS: usize = 4;
 /// Words of an instance's ptp4l.
@@ -69,7 +71,7 @@ pub const AT_UPSTREAM: usize = AT_WIRES + MAX_WIRES * WIRE_WORDS;
 pub const AT_LINES: usize = AT_UPSTREAM + MAX_INSTANCES * UPSTREAM_WORDS;
 /// The sequence word that guards all below.
 pub const AT_LOCK: usize = AT_LINES + LINE_WORDS;
-/// Number of instances in the low half, of cards in the high half.
+/// Number of instances in the low sixteen bits, of what another daemon tells of in the next, of cards in the high half.
 pub const AT_SIZES: usize = AT_LOCK + 1;
 /// The node.
 pub const AT_NODE: usize = AT_SIZES + 1;
@@ -77,8 +79,10 @@ pub const AT_NODE: usize = AT_SIZES + 1;
 pub const AT_INSTANCES: usize = AT_NODE + NODE_WORDS;
 /// The cards.
 pub const AT_CARDS: usize = AT_INSTANCES + MAX_INSTANCES * INSTANCE_WORDS;
+/// Receivers and SyncE clocks that another daemon tells of.
+pub const AT_TOLD: usize = AT_CARDS + MAX_CARDS * CARD_WORDS;
 /// The names.
-pub const AT_NAME_TABLE: usize = AT_CARDS + MAX_CARDS * CARD_WORDS;
+pub const AT_NAME_TABLE: usize = AT_TOLD + MAX_TOLD * TOLD_WORDS;
 /// Series of others' metrics, each under a guard of its own.
 pub const AT_SERIES: usize = AT_NAME_TABLE + MAX_NAMES * NAME_WORDS;
 /// Words of the whole snapshot area.

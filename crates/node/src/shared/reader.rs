@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use tgm_core::ids::{MAX_CARDS, MAX_INSTANCES};
 use tgm_core::wire::MAX_WIRES;
-use tgm_core::{CardView, Event, Instance, InstanceView, Names, NodeView, Picture, Port, Process};
+use tgm_core::{CardView, Event, Instance, InstanceView, MAX_TOLD, Names, NodeView, Picture, Port, Process, ToldView};
 use tgm_sys::shm::{ReadOnly, SharedReader, Words};
 use tgm_time::{Mono, Time};
 
@@ -16,11 +16,12 @@ use crate::processes::{ProcessRead, WATCHED};
 
 use super::announce_words::AnnounceRead;
 use super::card_words::{self, CardRead};
-use super::layout::{self, CARD_WORDS, COUNTERS, INSTANCE_WORDS, NAME_BYTES, NAME_WORDS};
+use super::layout::{self, CARD_WORDS, COUNTERS, INSTANCE_WORDS, NAME_BYTES, NAME_WORDS, TOLD_WORDS};
 use super::node_words;
 use super::ring::{self, Found};
 use super::seqlock::{self, WriterDied};
 use super::series;
+use super::told_words;
 use super::upstream_words::UpstreamRead;
 use super::wire_words::WireRead;
 
@@ -70,6 +71,8 @@ pub struct Snapshot {
     pub instances: Vec<InstanceView>,
     /// Their cards.
     pub cards: Vec<CardView>,
+    /// Receivers and SyncE clocks that another daemon tells of.
+    pub told: Vec<ToldView>,
     names: Arc<Vec<String>>,
     instance_names: [Option<Port>; MAX_INSTANCES],
 }
@@ -81,6 +84,7 @@ impl Snapshot {
             node: self.node,
             instances: &self.instances,
             cards: &self.cards,
+            told: &self.told,
             names: self,
         }
     }
@@ -271,20 +275,23 @@ impl Reader {
         self.learn_names();
         let words = self.snapshot.words();
         let lock = words.get(layout::AT_LOCK).ok_or(WriterDied)?;
-        let count = |n: u64, most: usize| usize::try_from(n & 0xffff_ffff).unwrap_or(0).min(most);
-        let (node, instances, cards) = seqlock::read_with(lock, || {
+        let count = |n: u64, most: usize| usize::try_from(n & 0xffff).unwrap_or(0).min(most);
+        let (node, instances, cards, told) = seqlock::read_with(lock, || {
             let [sizes] = load(words, layout::AT_SIZES);
             let instances = (0..count(sizes, MAX_INSTANCES))
                 .map(|n| node_words::unpack_instance(&load(words, layout::AT_INSTANCES + n * INSTANCE_WORDS)));
             let cards = (0..count(sizes >> 32, MAX_CARDS))
                 .filter_map(|n| card_words::unpack(&load(words, layout::AT_CARDS + n * CARD_WORDS)));
             let node = node_words::unpack_node(&load(words, layout::AT_NODE));
-            (node, instances.collect(), cards.collect())
+            let told = (0..count(sizes >> 16, MAX_TOLD))
+                .filter_map(|n| told_words::unpack(&load(words, layout::AT_TOLD + n * TOLD_WORDS)));
+            (node, instances.collect(), cards.collect(), told.collect())
         })?;
         Ok(Snapshot {
             node: node.ok_or(WriterDied)?,
             instances,
             cards,
+            told,
             names: self.names.clone(),
             instance_names: std::array::from_fn(|n| self.instance_name(n)),
         })

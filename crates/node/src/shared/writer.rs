@@ -13,13 +13,14 @@ use tgm_sys::shm::SharedWriter;
 use tgm_time::{Mono, Time};
 
 use super::announce_words::AnnounceRead;
-use super::layout::{self, CARD_WORDS, COUNTERS, INSTANCE_WORDS, NAME_BYTES, NAME_WORDS, NODE_WORDS};
+use super::layout::{self, CARD_WORDS, COUNTERS, INSTANCE_WORDS, NODE_WORDS, TOLD_WORDS};
 use super::upstream_words::UpstreamRead;
 use super::wire_words::WireRead;
 use crate::processes::ProcessRead;
 
+use super::names::NameTable;
 use super::series::SeriesTable;
-use super::{card_words, node_words, ring, seqlock};
+use super::{card_words, node_words, ring, seqlock, told_words};
 
 /// What is counted for each card's sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +109,6 @@ pub enum WriterError {
 pub struct Writer {
     snapshot: Arc<SharedWriter>,
     ring: SharedWriter,
-    names: usize,
 }
 
 impl Writer {
@@ -116,11 +116,7 @@ impl Writer {
     pub fn create(pid: u32, started: Time<Mono>) -> Result<Self, WriterError> {
         let snapshot = Arc::new(SharedWriter::create(c"tgm-snapshot", layout::SNAPSHOT_WORDS)?);
         let ring = SharedWriter::create(c"tgm-ring", layout::RING_WORDS)?;
-        let writer = Writer {
-            snapshot,
-            ring,
-            names: 0,
-        };
+        let writer = Writer { snapshot, ring };
         writer.set(layout::AT_PID, u64::from(pid));
         writer.set(layout::AT_STARTED, started.as_nanos().cast_unsigned());
         writer.beat(started);
@@ -138,33 +134,21 @@ impl Writer {
     }
 
     /// Interns a name and gives its id.
+    ///
+    /// # Errors
+    /// As [`NameTable::intern`].
     pub fn intern(&mut self, name: &str) -> Result<Port, WriterError> {
-        let too_much = WriterError::Name(self.names);
-        let id = u16::try_from(self.names).map_err(|_| too_much)?;
-        if self.names >= layout::MAX_NAMES || name.len() > NAME_BYTES {
-            return Err(too_much);
-        }
-        let mut bytes = [0; NAME_BYTES];
-        for (to, from) in bytes.iter_mut().zip(name.bytes()) {
-            *to = from;
-        }
-        let at = layout::AT_NAME_TABLE + self.names * NAME_WORDS;
-        for (offset, chunk) in bytes.as_chunks::<8>().0.iter().enumerate() {
-            self.set(at + offset, u64::from_le_bytes(*chunk));
-        }
-        self.names += 1;
-        self.set(layout::AT_NAMES, u64::from(id) + 1);
-        Ok(Port(id))
+        self.names().intern(name)
     }
 
     /// Names an instance's configuration.
     pub fn name_instance(&self, instance: Instance, name: Port) {
-        if usize::from(instance.0) < MAX_INSTANCES {
-            self.set(
-                layout::AT_INSTANCE_NAMES + usize::from(instance.0),
-                u64::from(name.0) + 1,
-            );
-        }
+        self.names().name_instance(instance, name);
+    }
+
+    /// The table of names, for the one thread that learns of more once the node is built.
+    pub fn names(&self) -> NameTable {
+        NameTable::new(self.snapshot.clone())
     }
 
     /// Says that the hardware thread is alive.
@@ -247,7 +231,7 @@ impl Writer {
         let area = |at: usize, length: usize| words.get(at..at + length).unwrap_or_default();
         let node = node_words::pack_node(&core.node_view(now));
         // Counted as they are written, so that each is looked at once.
-        let (instances, cards) = (Cell::new(0u64), Cell::new(0u64));
+        let (instances, cards, told) = (Cell::new(0u64), Cell::new(0u64), Cell::new(0u64));
         let instance_words = core.instances(now).enumerate().flat_map(|(n, view)| {
             instances.set(instances.get() + 1);
             let at = area(layout::AT_INSTANCES + n * INSTANCE_WORDS, INSTANCE_WORDS);
@@ -258,12 +242,18 @@ impl Writer {
             let at = area(layout::AT_CARDS + n * CARD_WORDS, CARD_WORDS);
             at.iter().zip(card_words::pack(&view))
         });
-        let sizes = core::iter::once_with(|| instances.get() | cards.get() << 32);
+        let told_words = core.told().enumerate().flat_map(|(n, view)| {
+            told.set(told.get() + 1);
+            let at = area(layout::AT_TOLD + n * TOLD_WORDS, TOLD_WORDS);
+            at.iter().zip(told_words::pack(&view))
+        });
+        let sizes = core::iter::once_with(|| instances.get() | told.get() << 16 | cards.get() << 32);
         seqlock::write(
             lock,
             (area(layout::AT_NODE, NODE_WORDS).iter().zip(node))
                 .chain(instance_words)
                 .chain(card_words)
+                .chain(told_words)
                 .chain(area(layout::AT_SIZES, 1).iter().zip(sizes)),
         );
     }

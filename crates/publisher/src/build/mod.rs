@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use tgm_core::Core;
 use tgm_node::clock::Clock;
 use tgm_node::finder::Finder;
-use tgm_node::shared::{SeriesTable, Writer};
+use tgm_node::shared::{NameTable, SeriesTable, Writer};
 use tgm_node::sources::Sources;
 use tgm_node::verdicts::VerdictTeller;
 
@@ -39,8 +39,12 @@ pub use witness::all as ports_listened_to;
 pub struct Relayed {
     /// Never empty.
     pub instances: Vec<lines::Instance>,
+    /// The names of those that are decided here: lines of theirs decide nothing.
+    pub others: Vec<String>,
     /// Where the series go that their lines tell.
     pub series: SeriesTable,
+    /// The names of interfaces and configurations that lines make known.
+    pub names: NameTable,
     /// To the hardware thread.
     pub teller: VerdictTeller,
 }

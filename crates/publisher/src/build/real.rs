@@ -12,7 +12,7 @@ use tgm_node::clock::{Clock, boottime};
 use tgm_node::finder::{Device, Finder};
 use tgm_node::histories::HistorySlots;
 use tgm_node::pins::PinSlots;
-use tgm_node::shared::{SeriesTable, Writer};
+use tgm_node::shared::Writer;
 use tgm_node::sources::{CardSources, DpllSlot, GnssSlot, PhcSlot, Sources};
 use tgm_node::verdicts::VerdictSource;
 use tgm_node::wire::WireSlot;
@@ -105,7 +105,12 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
             learned.push(learner.take_up(folder, &mut judging));
         }
     }
-    let relayed = relay(relayed, writer.series(), &mut sources)?;
+    let own = config
+        .instances
+        .iter()
+        .filter(|instance| instance.authority != Authority::Relay);
+    let own = own.map(|instance| instance.name.clone()).collect();
+    let relayed = relay(relayed, own, &writer, &mut sources)?;
     Ok(Built {
         core: judging,
         judged: core,
@@ -149,7 +154,8 @@ impl Learner {
 /// The way from what other daemons decide to the hardware thread.
 fn relay(
     relayed: Vec<(lines::Instance, Port)>,
-    series: SeriesTable,
+    others: Vec<String>,
+    writer: &Writer,
     sources: &mut Sources,
 ) -> Result<Option<Relayed>, Fatal> {
     if relayed.is_empty() {
@@ -160,7 +166,9 @@ fn relay(
     sources.verdicts = Some(source);
     Ok(Some(Relayed {
         instances: relayed.into_iter().map(|(known, _)| known).collect(),
-        series,
+        others,
+        series: writer.series(),
+        names: writer.names(),
         teller,
     }))
 }

@@ -7,7 +7,7 @@ use tgm_openshift::messages::{Message, Said};
 use tgm_time::{Mono, Time};
 
 use super::aliases::Aliases;
-use super::state::{State, Whose};
+use super::state::{State, Table, Whose};
 use crate::build::Relayed;
 
 /// What a line asks for.
@@ -35,11 +35,14 @@ impl Reader {
     pub fn new(relayed: Relayed, aliases: Aliases) -> Self {
         let Relayed {
             instances,
+            others,
             series,
+            names,
             teller,
         } = relayed;
+        let table = Table::new(series, aliases, names);
         Reader {
-            state: State::new(instances, (series, aliases), teller.clone()),
+            state: State::new(instances, &others, table, teller.clone()),
             teller,
             lines: 0,
             unreadable: 0,

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tgm_core::config::{Config as CoreConfig, InstanceConfig, Judge, Limits};
-use tgm_core::{ClockState, Core, EventKind, Instance, Now, Port};
+use tgm_core::{ClockState, Core, EventKind, GnssState, Instance, Names as _, Now, Port, ToldOf};
 use tgm_linuxptp::lines::Line;
 use tgm_metrics::Incumbent;
 use tgm_node::shared::{Reader, Writer};
@@ -14,7 +14,7 @@ use tgm_openshift::messages::Message;
 use tgm_time::{Mono, Nanos, Time};
 
 use super::super::aliases::Aliases;
-use super::{Relayed, State, Thresholds};
+use super::{Relayed, State, Table, Thresholds};
 
 /// The series that are shown.
 pub type Page = BTreeMap<String, f64>;
@@ -25,8 +25,8 @@ pub struct Bench {
     source: VerdictSource,
     core: Core,
     pub aliases: Aliases,
-    /// Kept for the memory that it owns.
-    _writer: Writer,
+    /// It owns the memory.
+    writer: Writer,
     reader: Reader,
     now: Time<Mono>,
     /// Kind, value and offset of the events since this was last taken.
@@ -50,8 +50,17 @@ pub fn instance(number: u8, name: &str, interface: &str, limit: i64, holdover_s:
 
 impl Bench {
     pub fn new(relayed: &[Relayed]) -> Self {
+        Bench::beside(relayed, &[])
+    }
+
+    /// Beside instances that are decided here.
+    pub fn beside(relayed: &[Relayed], others: &[&str]) -> Self {
+        let others: Vec<String> = others.iter().map(|name| (*name).to_owned()).collect();
         let now = Time::from_parts(1_000, 0);
-        let writer = Writer::create(1, now).unwrap();
+        let mut writer = Writer::create(1, now).unwrap();
+        for known in relayed {
+            writer.intern(&known.interface).unwrap(); // instances are numbered from 0, as ports are
+        }
         let reader = Reader::open(writer.snapshot_file(), writer.ring_file()).unwrap();
         let mut config = CoreConfig::default();
         for known in relayed {
@@ -74,11 +83,16 @@ impl Bench {
         let (source, teller) = VerdictSource::new(&ports).unwrap();
         let aliases = Aliases::default();
         let mut bench = Bench {
-            state: State::new(relayed.to_vec(), (writer.series(), aliases.clone()), teller),
+            state: State::new(
+                relayed.to_vec(),
+                &others,
+                Table::new(writer.series(), aliases.clone(), writer.names()),
+                teller,
+            ),
             source,
             core: Core::new(&config),
             aliases,
-            _writer: writer,
+            writer,
             reader,
             now,
             events: vec![],
@@ -170,6 +184,42 @@ impl Bench {
         self.events = rest;
         let of_kind: Vec<(EventKind, i64, Option<i64>)> = of_kind;
         of_kind.into_iter().map(|(_, value, offset)| (value, offset)).collect()
+    }
+
+    /// What is true now, with the names of it all.
+    fn snapshot(&mut self) -> tgm_node::shared::Snapshot {
+        self.writer.store(&self.core, self.now);
+        self.reader.snapshot().unwrap()
+    }
+
+    /// Where each instance is told.
+    pub fn instances(&mut self) -> Vec<String> {
+        let snapshot = self.snapshot();
+        let instances = snapshot.instances.iter();
+        instances.map(|known| snapshot.port(known.port).to_owned()).collect()
+    }
+
+    /// The state of the whole node.
+    pub fn lock_state(&mut self) -> Option<ClockState> {
+        self.snapshot().node.lock_state
+    }
+
+    /// What is told of receivers.
+    pub fn receivers(&mut self) -> Vec<GnssState> {
+        let told = self.snapshot().told.into_iter();
+        told.filter_map(|view| match view.of {
+            ToldOf::Receiver { state, .. } => Some(state),
+            ToldOf::Synce { .. } => None,
+        })
+        .collect()
+    }
+
+    /// Where SyncE clocks are told.
+    pub fn synce_names(&mut self) -> Vec<String> {
+        let snapshot = self.snapshot();
+        let told = snapshot.told.iter();
+        let synce = told.filter(|view| matches!(view.of, ToldOf::Synce { .. }));
+        synce.map(|view| snapshot.port(view.port).to_owned()).collect()
     }
 
     /// What had no room.

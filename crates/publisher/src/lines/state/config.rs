@@ -1,9 +1,9 @@
 //! What the lines of one configuration have told: its clock, its ports, its processes and its series.
 
-use tgm_core::{ClockClass, ClockState, Instance};
+use tgm_core::{ClockClass, ClockState, GnssState, Instance};
 use tgm_linuxptp::lines::Role;
 use tgm_metrics::Incumbent;
-use tgm_node::shared::{SeriesId, SeriesTable};
+use tgm_node::shared::{NameTable, SeriesId, SeriesTable};
 use tgm_time::{Mono, Nanos, Time};
 
 use super::super::aliases::Aliases;
@@ -51,8 +51,29 @@ pub struct Table {
     pub series: SeriesTable,
     /// What interfaces are called.
     pub aliases: Aliases,
+    /// What is known of them, and of configurations.
+    pub names: NameTable,
     /// Series, subjects and configurations that had no room.
     pub refused: u64,
+}
+
+impl Table {
+    /// Nothing is in it yet.
+    pub fn new(series: SeriesTable, aliases: Aliases, names: NameTable) -> Self {
+        Table {
+            series,
+            aliases,
+            names,
+            refused: 0,
+        }
+    }
+
+    /// The id of an interface's name; `None`: there is no room for it.
+    pub fn port(&mut self, name: &str) -> Option<tgm_core::Port> {
+        let port = self.names.id(name).ok();
+        self.refused += u64::from(port.is_none());
+        port
+    }
 }
 
 /// A program of the configuration.
@@ -81,6 +102,14 @@ pub struct Config {
     pub name: Box<str>,
     /// The instance that it decides about, if it is one's.
     pub relayed: Option<Relayed>,
+    /// Nobody named it: its lines made it an instance.
+    pub adopted: bool,
+    /// It is an instance that is decided here: its lines decide nothing.
+    pub is_ours: bool,
+    /// Since when it may be gone: the daemon has had a new configuration, and nothing has been heard of this one.
+    pub doubted: Option<Time<Mono>>,
+    /// Where it is told, if that is not its configured interface.
+    pub told_at: Option<Box<str>>,
     pub authority: Authority,
     /// The clock as a whole.
     pub lock: Lock,
@@ -96,6 +125,10 @@ pub struct Config {
     pub standing: Vec<(Box<str>, ClockState)>,
     /// What they say of its class.
     pub class: Option<ClockClass>,
+    /// And of its receivers.
+    pub receivers: Vec<(Box<str>, GnssState)>,
+    /// SyncE clocks that its synce4l tells of.
+    pub synce: Vec<(Instance, tgm_core::Port)>,
     subjects: Vec<Subject>,
     programs: Vec<Program>,
     ports: Vec<Port>,
@@ -127,6 +160,10 @@ impl Config {
         Config {
             name: name.into(),
             relayed,
+            adopted: false,
+            is_ours: false,
+            doubted: None,
+            told_at: None,
             authority: if boundary { Authority::Daemon } else { Authority::Servos },
             lock: Lock::default(),
             servo: Lock::default(),
@@ -135,6 +172,8 @@ impl Config {
             told: None,
             standing: Vec::new(),
             class: None,
+            receivers: Vec::new(),
+            synce: Vec::new(),
             subjects: Vec::new(),
             programs: Vec::new(),
             ports: Vec::new(),
@@ -214,6 +253,7 @@ impl Config {
         let slave = named.clone().find(|port| port.role == Role::Slave);
         let slave = slave.map(|port| &*port.name).or(self.was_followed.as_deref());
         let interface = self.relayed.as_ref().map(|relayed| relayed.interface.as_str());
+        let interface = interface.filter(|name| !name.is_empty());
         slave.or(interface).or_else(|| named.next().map(|port| &*port.name))
     }
 
@@ -245,7 +285,39 @@ impl Config {
         let known = known.map(|port| &*port.name).filter(|name| !name.is_empty());
         // The first port is the instance's interface, as its configuration has it.
         let first = self.relayed.as_ref().filter(|_| number == 1);
-        known.or(first.map(|relayed| relayed.interface.as_str()))
+        let first = first.map(|relayed| relayed.interface.as_str());
+        known.or(first.filter(|name| !name.is_empty()))
+    }
+
+    /// Where an instance that nobody named is told: the interface that leads it, follows or is steered, else its own name.
+    pub fn place(&self) -> &str {
+        let led = self.subjects.iter().rev();
+        let led = led
+            .filter(|subject| matches!(subject.kind(), Kind::Grandmaster | Kind::Boundary))
+            .max_by_key(|subject| subject.heard);
+        let pulse = self.pulses.first().map(|(name, _)| &**name);
+        let standing = self.standing.first().map(|(name, _)| &**name);
+        let found = led.map(Subject::name).or(self.followed()).or(pulse).or(standing);
+        found.unwrap_or(self.relayed.as_ref().map_or(&self.name, |relayed| &relayed.name))
+    }
+
+    /// Its series are gone.
+    pub fn end(&mut self, table: &mut Table) {
+        self.forget(|_| true, table);
+        let series = self
+            .programs
+            .drain(..)
+            .flat_map(|program| [program.status, program.restarts]);
+        series.flatten().for_each(|id| table.series.give_back(id));
+    }
+
+    /// A typed message says how a receiver is.
+    pub fn receiver_said(&mut self, iface: &str, state: GnssState) {
+        let new = || (iface.into(), state);
+        let found = find_or_add(&mut self.receivers, MOST_PORTS, |(name, _)| **name == *iface, new);
+        if let Some((_, told)) = found {
+            *told = state;
+        }
     }
 
     fn has_slave(&self) -> bool {

@@ -4,6 +4,7 @@
 //! about it: lines about the clock as a whole (`T-GM-STATUS`, `T-BC-STATUS`) once one has come, else what ptp4l says of its servo, else
 //! the worst of what ts2phc says. A name that was seen before costs no allocation.
 
+mod adopt;
 #[cfg(test)]
 mod bench;
 mod config;
@@ -13,13 +14,16 @@ mod recorded;
 mod subject;
 #[cfg(test)]
 mod tests;
+mod told;
+#[cfg(test)]
+mod told_tests;
 #[cfg(test)]
 mod vectors;
 
-use tgm_core::{ClockClass, ClockState, Instance, Process as Program};
+use tgm_core::synce::QualityLevel;
+use tgm_core::{ClockClass, ClockState, GnssState, Instance, Port as At, Process as Program};
 use tgm_linuxptp::lines::{
-    Body, Chrony, DpllStatus, GnssStatus, Line, Message, Offset, Port, PortText, Process, Role, ServoState, Source,
-    Status, Summary,
+    Body, Chrony, DpllStatus, Line, Message, Offset, Port, PortText, Process, Role, ServoState, Source, Status, Summary,
 };
 use tgm_linuxptp::values::PortState;
 use tgm_metrics::Incumbent;
@@ -28,11 +32,10 @@ use tgm_node::verdicts::VerdictTeller;
 use tgm_openshift::messages::{Message as Typed, Said};
 use tgm_time::{Mono, Nanos, Time};
 
-pub use config::Relayed;
+pub use config::{Relayed, Table};
 pub use lock::Thresholds;
 
-use super::aliases::Aliases;
-use config::{Authority, Config, SILENT, Table};
+use config::{Authority, Config, SILENT};
 use lock::Servo;
 use subject::{Key, Kind, Steerer, Subject};
 
@@ -57,6 +60,20 @@ pub trait Tell {
     fn process(&mut self, at: Time<Mono>, instance: Instance, process: Program, up: bool);
     /// The system's clock.
     fn system_clock(&mut self, at: Time<Mono>, offset: Nanos, follows: bool);
+    /// A receiver: its state, kind of fix and offset. False: there is no room.
+    fn receiver(&mut self, at: Time<Mono>, place: (Instance, At), told: (GnssState, Option<u8>, Option<Nanos>))
+    -> bool;
+    /// A SyncE clock: its state and its quality level. False: there is no room.
+    fn synce(
+        &mut self,
+        at: Time<Mono>,
+        place: (Instance, At),
+        told: (Option<ClockState>, Option<QualityLevel>),
+    ) -> bool;
+    /// Where an instance is told.
+    fn name(&mut self, instance: Instance, port: At);
+    /// An instance that nobody named is there no more.
+    fn end(&mut self, at: Time<Mono>, instance: Instance);
 }
 
 impl Tell for VerdictTeller {
@@ -74,6 +91,32 @@ impl Tell for VerdictTeller {
 
     fn system_clock(&mut self, at: Time<Mono>, offset: Nanos, follows: bool) {
         VerdictTeller::system_clock(self, at, offset, follows);
+    }
+
+    fn receiver(
+        &mut self,
+        at: Time<Mono>,
+        place: (Instance, At),
+        told: (GnssState, Option<u8>, Option<Nanos>),
+    ) -> bool {
+        VerdictTeller::receiver(self, at, place, told)
+    }
+
+    fn synce(
+        &mut self,
+        at: Time<Mono>,
+        place: (Instance, At),
+        told: (Option<ClockState>, Option<QualityLevel>),
+    ) -> bool {
+        VerdictTeller::synce(self, at, place, told)
+    }
+
+    fn name(&mut self, instance: Instance, port: At) {
+        VerdictTeller::name(self, instance, port);
+    }
+
+    fn end(&mut self, at: Time<Mono>, instance: Instance) {
+        VerdictTeller::end(self, at, instance);
     }
 }
 
@@ -100,6 +143,8 @@ pub struct State<T> {
     standing: Option<bool>,
     /// Connections that are open: while there is one, what was said once still stands.
     writers: usize,
+    /// The first instance that nobody configured.
+    first_free: u8,
 }
 
 /// The part of a configuration's name that ts2phc's and ptp4l's have in common.
@@ -116,20 +161,23 @@ fn is_nodes(name: &str) -> bool {
 }
 
 impl<T: Tell> State<T> {
-    /// For these instances.
-    pub fn new(relayed: Vec<Relayed>, (series, aliases): (SeriesTable, Aliases), teller: T) -> Self {
+    /// For these instances, beside `others` that are decided here.
+    pub fn new(relayed: Vec<Relayed>, others: &[String], table: Table, teller: T) -> Self {
+        let first_free = u8::try_from(relayed.len() + others.len()).unwrap_or(u8::MAX);
         let configs = relayed.into_iter().map(|relayed| {
             let name = shared_name(&relayed.name).to_owned();
             Config::new(&name, Some(relayed))
         });
+        let ours = others.iter().map(|name| {
+            let mut config = Config::new(shared_name(name), None);
+            config.is_ours = true;
+            config
+        });
         State {
-            configs: configs.collect(),
-            renamed: aliases.turn(),
-            table: Table {
-                series,
-                aliases,
-                refused: 0,
-            },
+            configs: configs.chain(ours).collect(),
+            renamed: table.aliases.turn(),
+            table,
+            first_free,
             standing: None,
             writers: 0,
             teller,
@@ -145,6 +193,7 @@ impl<T: Tell> State<T> {
     /// The daemon has a new configuration. Who decided about a clock may not do so any more: if nothing is heard of it for as long as
     /// silence is silence, its servos decide again.
     pub fn restart(&mut self, now: Time<Mono>) {
+        self.doubt(now);
         for config in &mut self.configs {
             let stays = config.relayed.as_ref().is_some_and(|relayed| relayed.boundary);
             if config.authority == Authority::Daemon && !stays {
@@ -165,10 +214,12 @@ impl<T: Tell> State<T> {
         if let Some(follows) = self.standing.filter(|_| self.writers > 0) {
             self.teller.system_clock(now, Nanos::ZERO, follows);
         }
+        self.dismiss(now);
         for config in &mut self.configs {
             config.lapse(now, &mut self.table);
             if self.writers > 0 {
                 config.show_standing(now, &mut self.table);
+                told::say_receivers(config, &mut self.table, now, &mut self.teller);
             }
             let stands = self.writers > 0 && !config.standing.is_empty();
             if config.told != config.lock.state || config.deadline().is_some() || stands {
@@ -197,9 +248,16 @@ impl<T: Tell> State<T> {
             Body::Offset(offset) if offset.clock == Some(SYSTEM_CLOCK) => self.standing = None,
             _ => {}
         }
+        self.adopt_by(place, tag, message.head.process, &message.body);
+        let owner = match message.body {
+            Body::Synce(status) => self.synce_owner(status.iface),
+            Body::SynceQuality(quality) => self.synce_owner(quality.iface),
+            _ => Instance(0),
+        };
         let Some(config) = self.configs.get_mut(place) else {
             return Whose::Unknown;
         };
+        config.doubted = None;
         let mut reading = Reading {
             now,
             tag,
@@ -207,7 +265,8 @@ impl<T: Tell> State<T> {
             table: &mut self.table,
             teller: &mut self.teller,
         };
-        reading.body(message, line);
+        reading.body(message, line, owner);
+        adopt::show_place(reading.config, reading.table, reading.teller);
         match reading.config.relayed.is_some() || is_nodes(tag) {
             true => Whose::Ours,
             false => Whose::Unknown,
@@ -221,13 +280,16 @@ impl<T: Tell> State<T> {
                 self.stand(now, state != ClockState::Freerun);
                 Whose::Ours
             }
-            Said::Ptp(_) | Said::Class(_) => {
-                let Some(config) = self
-                    .place(now, &message.profile)
-                    .and_then(|place| self.configs.get_mut(place))
-                else {
+            Said::Ptp(_) | Said::Class(_) | Said::Gnss(_) | Said::Synce(_) | Said::SynceQuality { .. } => {
+                let owner = self.synce_owner(&message.iface);
+                let place = self.place(now, &message.profile);
+                if let (Some(place), Said::Ptp(_) | Said::Class(_) | Said::Gnss(_)) = (place, message.said) {
+                    self.adopt(place, &message.profile);
+                }
+                let Some(config) = place.and_then(|place| self.configs.get_mut(place)) else {
                     return Whose::Unknown;
                 };
+                config.doubted = None;
                 match message.said {
                     Said::Ptp(state) => {
                         config.said(&message.iface, state);
@@ -240,21 +302,25 @@ impl<T: Tell> State<T> {
                             self.teller.class(now, relayed.instance, class);
                         }
                     }
-                    _ => {}
+                    other => {
+                        let about = (now, &*message.iface, owner);
+                        told::said(config, &mut self.table, about, other, &mut self.teller);
+                    }
                 }
-                match config.relayed {
-                    Some(_) => Whose::Ours,
-                    None => Whose::Unknown,
+                adopt::show_place(config, &mut self.table, &mut self.teller);
+                match config.relayed.is_some() || is_nodes(&message.profile) {
+                    true => Whose::Ours,
+                    false => Whose::Unknown,
                 }
             }
             Said::Clear => {
                 self.standing = None;
                 for config in &mut self.configs {
-                    (config.class, config.standing) = (None, Vec::new());
+                    (config.class, config.standing, config.receivers) = (None, Vec::new(), Vec::new());
                 }
                 Whose::Ours
             }
-            // The node's state is made of the others here; the rest makes no event yet.
+            // The node's state is made of the others here.
             _ => Whose::Ours,
         }
     }
@@ -314,7 +380,7 @@ struct Reading<'a, T> {
 }
 
 impl<T: Tell> Reading<'_, T> {
-    fn body(&mut self, message: &Message<'_>, line: &Line<'_>) {
+    fn body(&mut self, message: &Message<'_>, line: &Line<'_>, owner: Instance) {
         let process = message.head.process;
         match message.body {
             Body::Offset(offset) => self.offset(process, &offset),
@@ -349,28 +415,8 @@ impl<T: Tell> Reading<'_, T> {
                     i64::from(active),
                 );
             }
-            Body::Synce(status) => {
-                if let Some(state) = status.state.clock_state() {
-                    self.set(
-                        Key::of(Kind::Eec, status.iface),
-                        Incumbent::ClockState,
-                        i64::from(state.metric()),
-                    );
-                }
-            }
-            Body::SynceQuality(quality) => {
-                let key = Key {
-                    device: quality.device.unwrap_or_default(),
-                    option: quality.network_option.unwrap_or_default(),
-                    ..Key::of(Kind::Quality, quality.iface)
-                };
-                let (level, extended) = (f64::from(quality.level), f64::from(quality.extended.unwrap_or(0xff)));
-                if let Some((subject, table)) = self.subject(key) {
-                    subject.set_from(table, 0, Incumbent::SynceClockQuality, level + extended);
-                    subject.set_from(table, 1, Incumbent::SynceSsmQl, level);
-                    subject.set_from(table, 2, Incumbent::SynceSsmQl, extended);
-                }
-            }
+            Body::Synce(status) => self.synce(&status, owner),
+            Body::SynceQuality(quality) => self.synce_quality(&quality, owner),
             _ => {}
         }
     }
@@ -405,7 +451,8 @@ impl<T: Tell> Reading<'_, T> {
             self.teller.system_clock(self.now, line.offset, follows);
         }
         let offset = line.offset.get();
-        let Some(kind) = self.servo(steerer, line.source, line.clock, |subject, table| {
+        // A clock that nobody has named an interface of has a state, and no series.
+        let kind = self.servo(steerer, line.source, line.clock, |subject, table| {
             subject.offset = Some(offset);
             subject.greatest = match servo {
                 Servo::Free => offset.saturating_abs(),
@@ -415,14 +462,14 @@ impl<T: Tell> Reading<'_, T> {
             subject.set(table, Incumbent::MaxOffsetNs, subject.greatest);
             subject.set(table, Incumbent::FrequencyAdjustmentNs, line.frequency.0);
             subject.set(table, Incumbent::DelayNs, line.delay.map_or(0, Nanos::get));
-        }) else {
-            return;
-        };
+        });
         self.config
             .sample(self.now, steerer, line.clock.unwrap_or_default(), servo, line.offset);
         if steerer != Steerer::Phc2sys {
             self.tell();
-            self.show_state(kind, line.clock);
+            if let Some(kind) = kind {
+                self.show_state(kind, line.clock);
+            }
         }
     }
 
@@ -552,24 +599,13 @@ impl<T: Tell> Reading<'_, T> {
         }
     }
 
-    fn gnss(&mut self, status: &GnssStatus<'_>) {
-        let Some((subject, table)) = self.subject(Key::of(Kind::Gnss, status.iface)) else {
-            return;
-        };
-        match status.offset.map(Nanos::get).filter(|offset| *offset != NO_OFFSET) {
-            Some(offset) => subject.set(table, Incumbent::OffsetNs, offset),
-            None => subject.hide(table, Incumbent::OffsetNs),
-        }
-        subject.set(table, Incumbent::GnssStatus, i64::from(status.fix_number));
-        if let Some(state) = status.state.clock_state() {
-            subject.set(table, Incumbent::ClockState, i64::from(state.metric()));
-        }
-    }
-
     fn process(&mut self, process: Process<'_>, up: bool) {
         self.config.program(self.now, process.name(), self.tag, up, self.table);
         if self.config.told != self.config.lock.state {
             self.tell();
+        }
+        if process == Process::Synce4l && !up {
+            self.synce_ends();
         }
         if let (Some(relayed), Some(program)) = (&self.config.relayed, program(process)) {
             self.teller.process(self.now, relayed.instance, program, up);

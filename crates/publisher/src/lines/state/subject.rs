@@ -1,5 +1,6 @@
 //! What series are about: an interface or a clock under one process, with its series in the table.
 
+use tgm_core::Port;
 use tgm_linuxptp::lines::Source;
 use tgm_metrics::Incumbent;
 use tgm_node::shared::{SeriesId, SeriesTable};
@@ -145,6 +146,8 @@ pub struct Subject {
     pub heard: Time<Mono>,
     /// Greatest offset by size since its servo follows.
     pub greatest: i64,
+    /// The id of its interface's name, once it was looked up.
+    pub port: Option<Port>,
     /// The last offset.
     pub offset: Option<i64>,
 }
@@ -181,6 +184,7 @@ impl Subject {
             series,
             heard: Time::ZERO,
             greatest: 0,
+            port: None,
             offset: None,
         }
     }
