@@ -131,7 +131,7 @@ fn bad_lines_are_counted_and_their_connection_goes_on() {
     events.write_all(b"\n").unwrap();
     say(&mut events, "GM[1689282762]:[ts2phc.0.config] ens2f0 T-GM-STATUS");
     events.write_all(b"\xff\xfe\x00\n").unwrap();
-    say(&mut events, "GM[1689282762]:[ts2phc.9.config] ens9f0 T-GM-STATUS s0");
+    say(&mut events, "ptp4l[12.5]: master offset 3 s2 freq +5 path delay 7"); // of no configuration
     // In two writes.
     events
         .write_all(b"GM[1689282762]:[ts2phc.0.config] ens2f0 T-G")
@@ -147,6 +147,22 @@ fn bad_lines_are_counted_and_their_connection_goes_on() {
     ] {
         until(series, || relay.tgmd.metric(series) == Some(value));
     }
+    relay.stop();
+}
+
+#[test]
+fn receivers_synce_and_configurations_that_nobody_named_are_told() {
+    let relay = Relay::start();
+    let mut events = relay.connect();
+    say(&mut events, "GM[1689282762]:[ts2phc.0.config] ens2f0 T-GM-STATUS s2");
+    relay.is(LOCK, "LOCKED");
+    say(&mut events, "gnss[1689014431]:[ts2phc.0.config] ens2f0 gnss_status 5 offset 0 s2");
+    relay.is("/sync/gnss-status/gnss-sync-status", "SYNCHRONIZED");
+    let synce = "synce4l[1722456110]:[synce4l.0.config] ens2f0 device synce1";
+    say(&mut events, &format!("{synce} eec_state EEC_HOLDOVER network_option 2 s1"));
+    relay.is("/sync/synce-status/lock-state", "HOLDOVER");
+    say(&mut events, "GM[1689282762]:[ts2phc.9.config] ens9f0 T-GM-STATUS s0");
+    relay.is(SYNC, "FREERUN");
     relay.stop();
 }
 
