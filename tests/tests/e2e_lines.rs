@@ -156,10 +156,16 @@ fn receivers_synce_and_configurations_that_nobody_named_are_told() {
     let mut events = relay.connect();
     say(&mut events, "GM[1689282762]:[ts2phc.0.config] ens2f0 T-GM-STATUS s2");
     relay.is(LOCK, "LOCKED");
-    say(&mut events, "gnss[1689014431]:[ts2phc.0.config] ens2f0 gnss_status 5 offset 0 s2");
+    say(
+        &mut events,
+        "gnss[1689014431]:[ts2phc.0.config] ens2f0 gnss_status 5 offset 0 s2",
+    );
     relay.is("/sync/gnss-status/gnss-sync-status", "SYNCHRONIZED");
     let synce = "synce4l[1722456110]:[synce4l.0.config] ens2f0 device synce1";
-    say(&mut events, &format!("{synce} eec_state EEC_HOLDOVER network_option 2 s1"));
+    say(
+        &mut events,
+        &format!("{synce} eec_state EEC_HOLDOVER network_option 2 s1"),
+    );
     relay.is("/sync/synce-status/lock-state", "HOLDOVER");
     say(&mut events, "GM[1689282762]:[ts2phc.9.config] ens9f0 T-GM-STATUS s0");
     relay.is(SYNC, "FREERUN");

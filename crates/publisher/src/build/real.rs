@@ -175,14 +175,14 @@ fn relay(
 
 /// What its lines are judged by.
 fn relayed(id: Id, instance: &Instance, interface: &str) -> lines::Instance {
-    let max = Nanos(instance.os_clock_limit_ns);
+    let (min, max) = instance.os_clock_range_ns();
     lines::Instance {
         name: instance.name.clone(),
         instance: id,
         interface: interface.to_owned(),
         thresholds: lines::Thresholds {
-            min: Nanos(-max.get()),
-            max,
+            min: Nanos(min),
+            max: Nanos(max),
             holdover: Nanos::from_secs(instance.os_clock_holdover_s),
         },
         boundary: instance.role == Role::Boundary,

@@ -152,6 +152,10 @@ pub struct Lines {
     pub daemon: String,
     /// The socket that a newer daemon sends typed messages to, one JSON object per line; empty: none is listened on.
     pub messages: PathBuf,
+    /// The daemon's list of the node's profiles, for their thresholds; empty: the instances' hold.
+    pub profiles: PathBuf,
+    /// The folder of the configurations that it has written, which name their profiles.
+    pub configs: PathBuf,
 }
 
 impl Default for Lines {
@@ -160,6 +164,8 @@ impl Default for Lines {
             socket: "/cloud-native/events.sock".into(),
             daemon: "localhost:8081".into(),
             messages: PathBuf::new(),
+            profiles: PathBuf::new(),
+            configs: "/var/run".into(),
         }
     }
 }

@@ -8,6 +8,7 @@ mod aliases;
 mod ask;
 #[cfg(test)]
 mod no_alloc;
+mod profiles;
 mod reader;
 mod state;
 
@@ -32,6 +33,7 @@ use crate::config::Lines as Settings;
 use crate::exit::Fatal;
 use aliases::Aliases;
 use ask::Asker;
+use profiles::Profiles;
 use reader::{Reader, Wish};
 
 pub use state::{Relayed as Instance, Thresholds};
@@ -76,7 +78,7 @@ impl Lines {
             [Some(listener), messages],
             stopped,
             asker,
-            Reader::new(relayed, aliases),
+            Reader::new(relayed, aliases, Profiles::new(&settings.profiles, &settings.configs)),
         )
         .map_err(|errno| runtime(&errno))?;
         let run = move || thread.run();

@@ -7,6 +7,7 @@ use tgm_openshift::messages::{Message, Said};
 use tgm_time::{Mono, Time};
 
 use super::aliases::Aliases;
+use super::profiles::Profiles;
 use super::state::{State, Table, Whose};
 use crate::build::Relayed;
 
@@ -32,7 +33,7 @@ pub struct Reader {
 
 impl Reader {
     /// For these instances.
-    pub fn new(relayed: Relayed, aliases: Aliases) -> Self {
+    pub fn new(relayed: Relayed, aliases: Aliases, profiles: Profiles) -> Self {
         let Relayed {
             instances,
             others,
@@ -40,7 +41,8 @@ impl Reader {
             names,
             teller,
         } = relayed;
-        let table = Table::new(series, aliases, names);
+        let mut table = Table::new(series, aliases, names);
+        table.profiles = profiles;
         Reader {
             state: State::new(instances, &others, table, teller.clone()),
             teller,

@@ -56,6 +56,7 @@ impl<T: Tell> State<T> {
             boundary: false,
         });
         config.adopted = true;
+        config.learn(&self.table);
     }
 
     /// The instance that a SyncE clock at `iface` is told of: whose interface it is, else the first.
@@ -68,6 +69,8 @@ impl<T: Tell> State<T> {
 
     /// The daemon has a new configuration: who is not heard under it may be gone.
     pub(super) fn doubt(&mut self, now: Time<Mono>) {
+        self.table.profiles.read();
+        self.configs.iter_mut().for_each(|config| config.learn(&self.table));
         for config in self.configs.iter_mut().filter(|config| config.adopted) {
             config.doubted.get_or_insert(now);
         }

@@ -7,6 +7,7 @@ use tgm_node::shared::{NameTable, SeriesId, SeriesTable};
 use tgm_time::{Mono, Nanos, Time};
 
 use super::super::aliases::Aliases;
+use super::super::profiles::Profiles;
 use super::lock::{Lock, Servo, Thresholds};
 use super::subject::{Key, Kind, Steerer, Subject, number_of};
 
@@ -53,6 +54,8 @@ pub struct Table {
     pub aliases: Aliases,
     /// What is known of them, and of configurations.
     pub names: NameTable,
+    /// What the daemon's files say of configurations.
+    pub profiles: Profiles,
     /// Series, subjects and configurations that had no room.
     pub refused: u64,
 }
@@ -64,6 +67,7 @@ impl Table {
             series,
             aliases,
             names,
+            profiles: Profiles::default(),
             refused: 0,
         }
     }
@@ -287,6 +291,16 @@ impl Config {
         let first = self.relayed.as_ref().filter(|_| number == 1);
         let first = first.map(|relayed| relayed.interface.as_str());
         known.or(first.filter(|name| !name.is_empty()))
+    }
+
+    /// Takes what the daemon's files say of it.
+    pub fn learn(&mut self, table: &Table) {
+        let Some(relayed) = &mut self.relayed else { return };
+        let known = table.profiles.of(&relayed.name);
+        relayed.thresholds = known.thresholds.unwrap_or(relayed.thresholds);
+        if let Some(interface) = known.interface.filter(|_| self.adopted) {
+            relayed.interface = interface;
+        }
     }
 
     /// Where an instance that nobody named is told: the interface that leads it, follows or is steered, else its own name.

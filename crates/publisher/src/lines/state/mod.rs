@@ -166,15 +166,18 @@ impl<T: Tell> State<T> {
         let first_free = u8::try_from(relayed.len() + others.len()).unwrap_or(u8::MAX);
         let configs = relayed.into_iter().map(|relayed| {
             let name = shared_name(&relayed.name).to_owned();
-            Config::new(&name, Some(relayed))
+            let mut config = Config::new(&name, Some(relayed));
+            config.learn(&table);
+            config
         });
         let ours = others.iter().map(|name| {
             let mut config = Config::new(shared_name(name), None);
             config.is_ours = true;
             config
         });
+        let configs = configs.chain(ours).collect();
         State {
-            configs: configs.chain(ours).collect(),
+            configs,
             renamed: table.aliases.turn(),
             table,
             first_free,
