@@ -10,6 +10,7 @@ use tgm_sys::count::{Counting, allocations};
 use tgm_time::{Nanos, Time};
 
 use super::aliases::Aliases;
+use super::profiles::Profiles;
 use super::reader::Reader;
 use super::{Instance, Thresholds};
 use crate::build::Relayed;
@@ -31,6 +32,8 @@ GM[1800000063]:[ts2phc.0.config] ens2f0 T-GM-STATUS s1
 ptp4l[1800000063]:[ptp4l.0.config] CLOCK_CLASS_CHANGE 7
 GM[1800000063]:[ts2phc.0.config] ens2f0 T-GM-STATUS
 GM[1800000063]:[ts2phc.7.config] ens2f0 T-GM-STATUS s0
+synce4l[1800000063]:[synce4l.0.config] ens2f0 device synce1 eec_state EEC_LOCKED network_option 2 s2
+synce4l[1800000063]:[synce4l.0.config] ens2f0 clock_quality PRTC device synce1 ext_ql 0x20 network_option 2 ql 0x1 s2
 nothing that anybody knows
 ";
 
@@ -56,10 +59,12 @@ fn no_line_allocates_on_its_way_from_bytes_to_state() {
     };
     let relayed = Relayed {
         instances: vec![instance],
+        others: Vec::new(),
         series: writer.series(),
+        names: writer.names(),
         teller,
     };
-    let mut reader = Reader::new(relayed, Aliases::default());
+    let mut reader = Reader::new(relayed, Aliases::default(), Profiles::default());
     let mut splitter = LineSplitter::new();
     let mut feed = |bytes: &[u8], second: i64| {
         splitter.feed(bytes, |line| {

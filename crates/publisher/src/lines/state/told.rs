@@ -24,8 +24,11 @@ fn receiver_state(clock: ClockState, fix: GnssFix) -> GnssState {
 }
 
 /// The name where a SyncE clock is told.
-fn synce_name(device: Option<&str>, iface: &str) -> String {
-    device.map_or_else(|| iface.to_owned(), |device| format!("{device}/{iface}"))
+fn synce_name(device: &str, iface: &str) -> String {
+    match device {
+        "" => iface.to_owned(),
+        device => format!("{device}/{iface}"),
+    }
 }
 
 impl<T: Tell> Reading<'_, T> {
@@ -61,12 +64,12 @@ impl<T: Tell> Reading<'_, T> {
         let Some(state) = status.eec.clock_state().or(status.state.clock_state()) else {
             return;
         };
-        self.set(
-            Key::of(Kind::Eec, status.iface),
-            Incumbent::ClockState,
-            i64::from(state.metric()),
-        );
-        self.tell_synce(owner, (status.device, status.iface), Some(state), None);
+        let key = Key {
+            device: status.device.unwrap_or_default(),
+            ..Key::of(Kind::Eec, status.iface)
+        };
+        self.set(key, Incumbent::ClockState, i64::from(state.metric()));
+        self.tell_synce(owner, key, Some(state), None);
     }
 
     pub(super) fn synce_quality(&mut self, quality: &SynceQuality<'_>, owner: Instance) {
@@ -83,20 +86,18 @@ impl<T: Tell> Reading<'_, T> {
             subject.set_from(table, 2, Incumbent::SynceSsmQl, extended);
         }
         let level = QualityLevel { ssm, extended };
-        self.tell_synce(owner, (quality.device, quality.iface), None, Some(level));
+        self.tell_synce(owner, key, None, Some(level));
     }
 
-    /// Tells of a SyncE clock. Its lines come with each change, so that a name that is looked up costs little.
-    fn tell_synce(
-        &mut self,
-        owner: Instance,
-        (device, iface): (Option<&str>, &str),
-        state: Option<ClockState>,
-        level: Option<QualityLevel>,
-    ) {
-        let Some(port) = self.table.port(&synce_name(device, iface)) else {
+    /// Tells of a SyncE clock.
+    fn tell_synce(&mut self, owner: Instance, key: Key<'_>, state: Option<ClockState>, level: Option<QualityLevel>) {
+        let known = self.config.known(&key).and_then(|subject| subject.port);
+        let Some(port) = known.or_else(|| self.table.port(&synce_name(key.device, key.name))) else {
             return;
         };
+        if let (None, Some((subject, _))) = (known, self.subject(key)) {
+            subject.port = Some(port);
+        }
         let place = (owner, port);
         if !self.config.synce.contains(&place) {
             self.config.synce.push(place);
