@@ -278,6 +278,37 @@ impl Announce {
 mod tests {
     use super::*;
 
+    extern crate std;
+
+    /// What linuxptp-daemon makes of an offset. Beyond 25 µs we say *unknown*: no state of ours announces such an estimate.
+    #[test]
+    fn accuracies_are_the_daemons_as_far_as_a_holdover_goes() {
+        use std::{eprintln, fs};
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../../shared/data/vectors/clock_accuracy_from_offset.json"
+        );
+        let Ok(text) = fs::read_to_string(path) else {
+            eprintln!("skipped: {path} is missing");
+            return;
+        };
+        let vectors: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let mut beyond = 0;
+        for row in vectors.as_array().unwrap() {
+            let offset = row["offset_ns"].as_i64().unwrap();
+            let word = row["clock_accuracy"].as_str().unwrap();
+            let there = u8::from_str_radix(word.trim_start_matches("0x"), 16).unwrap();
+            let expected = if offset.abs() > 25_000 {
+                beyond += 1;
+                ACCURACY_UNKNOWN
+            } else {
+                there
+            };
+            assert_eq!(accuracy(Nanos(offset)), expected, "{offset}");
+        }
+        assert!(beyond > 10 && vectors.as_array().unwrap().len() - beyond > 20);
+    }
+
     #[test]
     fn func_tgm009_each_state_announces_its_row() {
         let row = |state, out| {
