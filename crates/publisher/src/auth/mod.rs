@@ -7,6 +7,7 @@ mod algorithm;
 mod key_ring;
 mod keys;
 mod refused;
+mod remote;
 #[cfg(test)]
 pub mod testing;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use tgm_ocloud::{Caller, Outcome, Owner, Role};
 use tracing::debug;
 
 use self::key_ring::KeyRing;
+pub use self::key_ring::Source;
 use self::refused::{BadToken, Refused};
 use self::token::{Rules, Token};
 use crate::config::{Client, Doors, OAuth};
@@ -57,9 +59,10 @@ impl Gate {
     pub fn new(doors: &Doors, refusals: Arc<Refusals>) -> Self {
         Gate {
             anonymous: doors.anonymous(),
-            oauth: doors.oauth.clone().map(|rules| Issuer {
-                keys: KeyRing::start(rules.jwks_file.clone()),
-                rules,
+            // One whose source makes no sense was refused with the configuration.
+            oauth: doors.oauth.clone().and_then(|rules| {
+                let keys = KeyRing::start(Source::new(&rules).ok()?, refusals.clone());
+                Some(Issuer { rules, keys })
             }),
             clients: doors.clients.clone(),
             refusals,

@@ -62,7 +62,7 @@ fn bearer(token: &str) -> HeaderMap {
     [(AUTHORIZATION, value)].into_iter().collect()
 }
 
-async fn known(gate: &Gate, token: &str) -> Result<Known, BadToken> {
+pub(super) async fn known(gate: &Gate, token: &str) -> Result<Known, BadToken> {
     match gate.bearer(&bearer(token)).await {
         Ok(known) => Ok(known.unwrap()),
         Err(Refused::Token(why)) => Err(why),

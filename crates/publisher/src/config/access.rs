@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use tgm_ocloud::Role;
 
+use crate::auth::Source;
 use crate::tls::ClientName;
 
 /// What those may who do not say who they are.
@@ -49,8 +50,18 @@ pub enum MetricsFor {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OAuth {
-    /// The issuer's public keys; read again when it changes.
-    pub jwks_file: PathBuf,
+    /// The issuer's public keys in a file; read again when it changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_file: Option<PathBuf>,
+    /// The same by https, or by http on loopback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_url: Option<String>,
+    /// Authorities of that server, PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_ca: Option<PathBuf>,
+    /// How old they become before they are asked for again, in seconds.
+    #[serde(default = "refresh")]
+    pub jwks_refresh_s: u32,
     /// `iss`, as it stands in the token.
     pub issuer: String,
     /// One of `aud`.
@@ -79,6 +90,10 @@ fn scopes() -> BTreeMap<String, Role> {
         .into()
 }
 
+const fn refresh() -> u32 {
+    300
+}
+
 const fn leeway() -> u32 {
     30
 }
@@ -89,6 +104,10 @@ impl OAuth {
         if self.issuer.is_empty() || self.audience.is_empty() {
             return Err("doors.oauth.issuer and doors.oauth.audience say whose tokens count, and meant for whom: neither is empty".into());
         }
+        if !(10..=86_400).contains(&self.jwks_refresh_s) {
+            return Err("doors.oauth.jwks_refresh_s is 10 to 86400".into());
+        }
+        Source::new(self).map_err(|error| format!("doors.oauth: {error}"))?;
         // RFC 6749 section 3.3: what a scope is made of.
         let is_scope =
             |text: &String| !text.is_empty() && text.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e));

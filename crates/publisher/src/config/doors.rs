@@ -219,6 +219,19 @@ mod tests {
                 "[oauth]\njwks_file = \"k\"\nissuer = \"i\"\naudience = \"a\"\nleeway_s = 301",
                 "doors.oauth.leeway_s",
             ),
+            ("[oauth]\nissuer = \"i\"\naudience = \"a\"", "jwks_file"),
+            (
+                "[oauth]\njwks_url = \"http://issuer.example/\"\nissuer = \"i\"\naudience = \"a\"",
+                "loopback",
+            ),
+            (
+                "[oauth]\njwks_url = \"https://a.example/\"\nissuer = \"i\"\naudience = \"a\"",
+                "doors.oauth: an https jwks_url needs jwks_ca",
+            ),
+            (
+                "[oauth]\njwks_file = \"k\"\njwks_refresh_s = 9\nissuer = \"i\"\naudience = \"a\"",
+                "jwks_refresh_s",
+            ),
             ("[[client]]\nname = \"\"\nrole = \"read\"", "name"),
             (
                 "[[client]]\nname = \"a\"\nrole = \"read\"\n[[client]]\nname = \"a\"\nrole = \"admin\"",

@@ -1,6 +1,7 @@
-//! Whom the listeners turned away, as metrics.
+//! Whom the listeners turned away, and what tokens are judged by, as metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tgm_metrics::{Family, Kind, Sample};
 
@@ -21,6 +22,31 @@ pub struct Refusals {
     pub unknown: AtomicU64,
     /// Requests for more than the caller may.
     pub forbidden: AtomicU64,
+    /// Reads of the keys of tokens.
+    pub keys: KeyReads,
+}
+
+/// How the keys of tokens were read.
+#[derive(Debug, Default)]
+pub struct KeyReads {
+    /// Times that keys were taken.
+    pub taken: AtomicU64,
+    /// Times that there were none to take, and the old ones stayed.
+    pub failed: AtomicU64,
+    /// When they were taken last, in seconds since 1970; 0: never.
+    pub at_s: AtomicU64,
+}
+
+impl KeyReads {
+    /// Counts a read.
+    pub fn count(&self, is_good: bool) {
+        if is_good {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            self.at_s.store(now.as_secs(), Relaxed);
+        }
+        let count = if is_good { &self.taken } else { &self.failed };
+        count.fetch_add(1, Relaxed);
+    }
 }
 
 impl Refusals {
@@ -42,10 +68,46 @@ impl Refusals {
             .zip(counts)
             .map(|(labels, value)| Sample { labels, value })
             .collect();
+        let (taken, failed) = (self.keys.taken.load(Relaxed), self.keys.failed.load(Relaxed));
+        let at = self.keys.at_s.load(Relaxed);
+        let reads = [("taken", taken), ("refused", failed)];
+        let results = reads.map(|(result, _)| [("result", result)]);
+        let is_used = taken + failed > 0;
+        let reads: Vec<_> = results
+            .iter()
+            .zip(reads)
+            .filter(|_| is_used)
+            .map(|(labels, (_, count))| Sample {
+                labels,
+                value: number(count),
+            })
+            .collect();
+        let ages: Vec<_> = (at > 0)
+            .then(|| Sample {
+                labels: &[],
+                value: number(at),
+            })
+            .into_iter()
+            .collect();
+        let keys = (
+            "tgm_oauth_key_reads_total",
+            "Times that the keys of tokens were read and taken, or could not be and the old ones stayed.",
+            Kind::Counter,
+        );
+        let age = (
+            "tgm_oauth_keys_read_timestamp_seconds",
+            "When the keys of tokens were last taken, since 1970.",
+            Kind::Gauge,
+        );
         let help = "Connections closed and requests answered 429, because one address had more than its share; TLS handshakes that failed, clients that are not named; requests of nobody who is known; requests for more than the caller may.";
         lend(
             before,
-            [(("tgm_http_refused_total", help, Kind::Counter), &samples)].into_iter(),
+            [
+                (("tgm_http_refused_total", help, Kind::Counter), &samples),
+                (keys, &reads),
+                (age, &ages),
+            ]
+            .into_iter(),
             look,
         );
     }
