@@ -14,6 +14,7 @@ use tgm_openshift::messages::Message;
 use tgm_time::{Mono, Nanos, Time};
 
 use super::super::aliases::Aliases;
+use super::super::profiles::Profiles;
 use super::{Relayed, State, Table, Thresholds};
 
 /// The series that are shown.
@@ -184,6 +185,11 @@ impl Bench {
         self.events = rest;
         let of_kind: Vec<(EventKind, i64, Option<i64>)> = of_kind;
         of_kind.into_iter().map(|(_, value, offset)| (value, offset)).collect()
+    }
+
+    /// What the daemon's files say, from its next configuration on.
+    pub fn profiles(&mut self, profiles: Profiles) {
+        self.state.table.profiles = profiles;
     }
 
     /// What is true now, with the names of it all.

@@ -2,6 +2,7 @@
 
 use tgm_core::{ClockState, EventKind, GnssState};
 
+use super::super::profiles::Profiles;
 use super::bench::{Bench, instance};
 
 fn bench() -> Bench {
@@ -145,6 +146,28 @@ fn one_that_a_new_configuration_lacks_counts_for_nothing() {
     assert!(!bench.page().keys().any(|series| series.contains("ptp4l.1.config")));
     bench.say(OTHER); // and may come again
     assert_eq!(bench.instances().len(), 2);
+}
+
+#[test]
+fn lines_are_judged_by_the_profile_of_their_configuration() {
+    let folder = std::env::temp_dir().join(format!("tgm-judged-lines-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let list = folder.join("node1");
+    let threshold = r#"{"holdOverTimeout":7,"maxOffsetThreshold":300,"minOffsetThreshold":-300}"#;
+    std::fs::write(&list, format!(r#"[{{"name":"wide","ptpClockThreshold":{threshold}}}]"#)).unwrap();
+    std::fs::write(folder.join("ptp4l.1.config"), "#profile: wide\n[global]\n[ens3f0]\n").unwrap();
+    let mut bench = bench();
+    let beyond = OTHER.replace("-7", "250");
+    bench.say(&beyond);
+    let (free, locked) = (ClockState::Freerun, ClockState::Locked);
+    let told = |state: ClockState| [(i64::from(state.metric()), Some(250))];
+    assert_eq!(bench.told(EventKind::LockState), told(free)); // by the daemon's default of 100 ns
+    bench.profiles(Profiles::new(&list, &folder));
+    bench.say("CMD RESTART");
+    bench.say(&beyond);
+    assert_eq!(bench.told(EventKind::LockState), told(locked));
+    assert_eq!(bench.instances().last().map(String::as_str), Some("ens3f0"));
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
