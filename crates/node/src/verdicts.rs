@@ -1,13 +1,16 @@
 //! What the thread that reads another daemon's lines tells the hardware thread: latest values, never a queue that lines could fill.
 //!
 //! A value lies in one word with its moment, so that neither is ever seen without the other. The hardware thread is woken when a value
-//! changes; one that is merely repeated waits for its next turn, a second at most.
+//! changes; one that is merely repeated waits for its next turn, a second at most. A state that would take the place of a change that
+//! the hardware thread has not heard yet waits a little for it: changes in quick succession are all told as long as they are heard.
 
 use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::thread::sleep;
+use std::time::Duration;
 
 use tgm_core::ids::MAX_INSTANCES;
 use tgm_core::synce::QualityLevel;
@@ -23,8 +26,15 @@ use told::{NO_FIX, RECEIVER, SYNCE, ToldSlot};
 
 /// How many counters of lines there are.
 const LINE_COUNTERS: usize = LineCounter::ALL.len();
+/// Between two looks whether a change was heard.
+const LOOK: Duration = Duration::from_micros(20);
+/// Most looks: some milliseconds.
+const LOOKS: u32 = 50;
 /// An offset that was not told.
 const NO_OFFSET: i64 = i64::MIN;
+
+/// What of a slot's word is no moment.
+const VALUE: u64 = 0x1ff;
 
 /// A value and its moment in one word: microseconds above, the value, counted from 1, in the low byte. 0: nothing was told.
 #[derive(Debug, Default)]
@@ -36,7 +46,13 @@ impl Slot {
         let micros = u64::try_from(at.as_nanos() / 1_000).unwrap_or_default();
         let word = micros << 9 | u64::from(value) << 1 | 1;
         let before = self.0.swap(word, Ordering::AcqRel);
-        before & 0x1ff != word & 0x1ff
+        before & VALUE != word & VALUE
+    }
+
+    /// What it says, if that is another value.
+    fn other_than(&self, value: u8) -> Option<u64> {
+        let said = self.0.load(Ordering::Relaxed) & VALUE;
+        (said != u64::from(value) << 1 | 1).then_some(said)
     }
 
     /// The value, if it was told since `told`, which is moved on.
@@ -67,6 +83,10 @@ pub struct VerdictSlots {
     states: [Slot; MAX_INSTANCES],
     /// The offset that goes with each, written before it; [`NO_OFFSET`] where none does.
     offsets: [AtomicI64; MAX_INSTANCES],
+    /// The word of each state that the hardware thread heard last.
+    heard: [AtomicU64; MAX_INSTANCES],
+    /// What was heard last when a wait was in vain, and 1: none follows until more is heard. 0: none was in vain.
+    in_vain: [AtomicU64; MAX_INSTANCES],
     classes: [Slot; MAX_INSTANCES],
     /// Whether each of the processes runs, 0/1.
     processes: [[Slot; WATCHED.len()]; MAX_INSTANCES],
@@ -102,10 +122,33 @@ pub struct VerdictTeller {
 impl VerdictTeller {
     /// The state of an instance's clock, as its daemon says, and the offset that it goes by.
     pub fn state(&self, at: Time<Mono>, instance: Instance, state: ClockState, offset: Option<Nanos>) {
+        self.await_heard(instance, state);
         if let Some(word) = self.slots.offsets.get(usize::from(instance.0)) {
             word.store(offset.map_or(NO_OFFSET, Nanos::get), Ordering::Release);
         }
         self.tell(self.slots.states.get(usize::from(instance.0)), at, state.metric());
+    }
+
+    /// Before a change: until the one before it is heard, or not in time.
+    fn await_heard(&self, instance: Instance, state: ClockState) {
+        let place = usize::from(instance.0);
+        let slots = &self.slots;
+        let before = slots.states.get(place).and_then(|slot| slot.other_than(state.metric()));
+        let (Some(before), Some(heard), Some(in_vain)) = (before, slots.heard.get(place), slots.in_vain.get(place))
+        else {
+            return;
+        };
+        let last = heard.load(Ordering::Acquire);
+        if last & VALUE == before || in_vain.load(Ordering::Relaxed) == last + 1 {
+            return;
+        }
+        for _ in 0..LOOKS {
+            sleep(LOOK);
+            if heard.load(Ordering::Acquire) & VALUE == before {
+                return;
+            }
+        }
+        in_vain.store(last + 1, Ordering::Relaxed);
     }
 
     /// Its class.
@@ -270,12 +313,13 @@ impl VerdictSource {
             classes,
             offsets,
             ports,
+            heard,
             ..
         } = &*self.slots;
         let ports: [Option<Port>; MAX_INSTANCES] = std::array::from_fn(|place| name(ports.get(place)?));
-        let slots = states.iter().zip(offsets).zip(classes).zip(&ports);
+        let slots = states.iter().zip(offsets).zip(heard).zip(classes).zip(&ports);
         let slots = slots.zip(&mut self.told);
-        for (number, ((((state, offset), class), port), [told_state, told_class])) in (0..).zip(slots) {
+        for (number, (((((state, offset), heard), class), port), [told_state, told_class])) in (0..).zip(slots) {
             let Some(port) = port else { continue };
             let mut verdict = |at: Time<Mono>, state, class, offset| {
                 see(Observation {
@@ -289,6 +333,7 @@ impl VerdictSource {
                 && let Some(state) = ClockState::from_metric(value)
             {
                 let offset = Some(offset.load(Ordering::Acquire)).filter(|offset| *offset != NO_OFFSET);
+                heard.store(*told_state, Ordering::Release);
                 verdict(at, Some(state), None, offset.map(Nanos));
             }
             if let Some((at, class)) = class.news(told_class) {
@@ -402,6 +447,40 @@ mod tests {
         }
         source.wake();
         assert_eq!(heard(&mut source, 200_000).len(), 1);
+    }
+
+    /// Whoever hears must be given the processor in time, so the test goes on until that was so once.
+    #[test]
+    fn changes_in_quick_succession_are_all_heard() {
+        let (mut source, teller) = VerdictSource::new(&[(Instance(0), Port(0))]).unwrap();
+        let told: Vec<_> = (0..20)
+            .map(|number| [ClockState::Locked, ClockState::Holdover][number % 2])
+            .collect();
+        let begun = std::time::Instant::now();
+        loop {
+            assert!(begun.elapsed() < Duration::from_secs(120), "never heard");
+            let mut states = Vec::new();
+            std::thread::scope(|scope| {
+                let teller = scope.spawn(|| {
+                    told.iter()
+                        .for_each(|state| teller.state(at(1), Instance(0), *state, None))
+                });
+                loop {
+                    let is_last = teller.is_finished();
+                    states.extend(heard(&mut source, 2).iter().filter_map(|(_, _, what)| match what {
+                        Reading::Verdict { state, .. } => *state,
+                        _ => None,
+                    }));
+                    if is_last {
+                        break;
+                    }
+                    sleep(LOOK);
+                }
+            });
+            if states == told {
+                break;
+            }
+        }
     }
 
     #[test]

@@ -138,6 +138,10 @@ pub(super) fn parse<'a>(process: Process<'a>, words: Words<'a>) -> Result<Body<'
 
 /// What the daemon writes in any program's name.
 fn of_any<'a>(mut words: Words<'a>) -> Result<Option<Body<'a>>, LineError> {
+    // Hardly a line begins so; the others are not searched for a word's end twice.
+    if !words.rest().starts_with(['C', 'p', 'P']) {
+        return Ok(None);
+    }
     let start = words;
     let Some(word) = words.next() else { return Ok(None) };
     let body = match word {

@@ -145,41 +145,61 @@ pub(super) fn parse<'a>(words: &mut Words<'a>) -> Result<Head<'a>, LineError> {
 fn stamp(process: Process<'_>, text: &str) -> Option<Stamp> {
     // More does not fit into 64 bits of nanoseconds.
     const MAX_SECONDS: u64 = 9_000_000_000;
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let (seconds, fraction) = match text.split_once('.') {
-        Some((seconds, fraction)) => (seconds, Some(fraction)),
-        None => (text, None),
-    };
-    let whole = digits(seconds).then(|| seconds.parse::<u64>().ok()).flatten();
-    let whole = whole.filter(|seconds| *seconds <= MAX_SECONDS)?;
+    let text = text.as_bytes();
+    let point = text.iter().position(|byte| *byte == b'.');
+    let (seconds, behind) = text.split_at_checked(point.unwrap_or(text.len()))?;
+    let whole = digits(seconds).filter(|seconds| *seconds <= MAX_SECONDS)?;
     let whole_signed = i64::try_from(whole).ok()?;
-    match fraction {
-        Some(fraction) if digits(fraction) && matches!(fraction.len(), 1..=9) => {
-            let nanos = fraction.bytes().chain(std::iter::repeat(b'0')).take(9);
-            let nanos = nanos.fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'));
+    match behind {
+        [_point, fraction @ ..] => {
+            let missing = u32::try_from(fraction.len())
+                .ok()
+                .and_then(|length| 9_u32.checked_sub(length))?;
+            let nanos = u32::try_from(digits(fraction)? * 10_u64.pow(missing)).ok()?;
             Some(Stamp::Monotonic(Time::from_parts(whole_signed, nanos)))
         }
-        Some(_) => None,
-        None if process == Process::Chronyd => u32::try_from(whole).ok().map(Stamp::Pid),
-        None => Some(Stamp::Utc(Time::from_parts(whole_signed, 0))),
+        [] if process == Process::Chronyd => u32::try_from(whole).ok().map(Stamp::Pid),
+        [] => Some(Stamp::Utc(Time::from_parts(whole_signed, 0))),
     }
 }
 
-/// The tag, if the text begins with one.
+/// The number that they are, the greatest there is where they are more; `None` for none, and for anything else.
+fn digits(text: &[u8]) -> Option<u64> {
+    let number = text.iter().try_fold(0_u64, |sum, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        Some(sum.saturating_mul(10).saturating_add(digit))
+    });
+    number.filter(|_| !text.is_empty())
+}
+
+/// The tag, if the text begins with one. One pass: every line has one, and it is most of its head.
 fn tag<'a>(words: &mut Words<'a>) -> Result<Option<Tag<'a>>, LineError> {
     if !words.rest().starts_with('[') {
         return Ok(None);
     }
     words.take(1);
     let wrong = words.error(LineErrorKind::Tag);
-    let length = words.rest().bytes().position(|byte| byte == b']').ok_or(wrong)?;
+    let (mut colon, mut length) = (None, None);
+    for (at, byte) in words.rest().bytes().enumerate() {
+        match byte {
+            b']' => {
+                length = Some(at);
+                break;
+            }
+            b':' if colon.is_none() => colon = Some(at),
+            b' ' | b'\t' | b'[' if colon.is_none() => return Err(wrong),
+            _ => {}
+        }
+    }
+    let length = length.ok_or(wrong)?;
     let text = words.take(length);
     words.take(1);
-    let (name, severity) = match text.split_once(':') {
-        Some((name, severity)) => (name, Some(severity.parse().map_err(|_| wrong)?)),
-        None => (text, None),
+    let (name, behind) = text.split_at_checked(colon.unwrap_or(length)).ok_or(wrong)?;
+    let severity = match behind.strip_prefix(':') {
+        Some(severity) => Some(severity.parse().map_err(|_| wrong)?),
+        None => None,
     };
-    if name.is_empty() || name.bytes().any(|byte| b" \t[".contains(&byte)) {
+    if name.is_empty() {
         return Err(wrong);
     }
     Ok(Some(Tag { name, severity }))

@@ -40,8 +40,8 @@ pub use state::{Relayed as Instance, Thresholds};
 
 /// Memory of the thread's stack.
 const STACK: usize = 256 * 1024;
-/// Most connections: 16 configurations of four processes each, and a few that are on their way out.
-const MOST: usize = 128;
+/// Most connections: 16 configurations of four processes each, and three times as many that were left open.
+const MOST: usize = 256;
 /// Bytes per read: what a socket holds.
 const READ: usize = 256 * 1024;
 /// Connections that one turn can find ready.
