@@ -250,6 +250,7 @@ fn a_holdover_on_purpose_says_so_and_another_does_not() {
         });
         world.run(seconds);
         let pin = world.desired(0).pins;
+        assert_eq!(world.told(EventKind::ClockClass), [], "the DPLL has not said so yet");
         let what = Reading::DpllLock {
             dpll: DpllKind::Pps,
             status: Some(LockStatus::Holdover),

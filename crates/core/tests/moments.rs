@@ -79,6 +79,22 @@ fn a_lost_receivers_grace_ends_at_its_moment() {
     assert_eq!(when(&world, EventKind::ClockClass), then + Limits::DEFAULT.gnss_grace);
 }
 
+/// One that has a fix, whose time is not good enough.
+#[test]
+fn an_inaccurate_receivers_grace_ends_at_its_moment() {
+    let mut world = World::locked(Choice::default());
+    let inaccurate = GnssEpoch {
+        t_acc: Some(Nanos(500)),
+        ..good()
+    };
+    says(&mut world, inaccurate);
+    world.run(1);
+    let third = says(&mut world, inaccurate);
+    world.run(5);
+    assert_eq!(world.told(EventKind::ClockClass), [248]);
+    assert_eq!(when(&world, EventKind::ClockClass), third + Limits::DEFAULT.gnss_grace);
+}
+
 #[test]
 fn a_detach_without_effect_ends_at_its_moment() {
     let mut world = World::locked(owned());
@@ -242,6 +258,24 @@ fn func_tgm009_r5_a_count_that_nobody_repeats_moves_on_with_the_leap_second() {
         let announced = world.announce().utc_offset;
         assert_eq!(announced, Some(Seconds(38)), "heard: {heard}");
     }
+}
+
+/// Who is heard and never counts the second that it announced itself has the last word, a minute after.
+#[test]
+fn func_tgm009_r5_a_receiver_that_does_not_count_what_it_announced_is_believed_after_a_minute() {
+    let mut world = World::unborn(Choice::default());
+    world.second = MIDNIGHT - 50;
+    world.tick(world.second * 1_000);
+    if let Some(epoch) = &mut world.cards[0].epoch {
+        epoch.leap_word = LeapWord::of(LeapAhead {
+            at: UTC0 + MIDNIGHT,
+            insert: true,
+        });
+    }
+    world.run(60);
+    assert_eq!(world.announce().utc_offset, Some(Seconds(38)));
+    world.run(120);
+    assert_eq!(world.announce().utc_offset, Some(Seconds(37)));
 }
 
 /// A second that jumped is the receiver's at the first epoch that can show it, not when the core is woken for something else.
