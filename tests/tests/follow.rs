@@ -11,10 +11,13 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use common::chain::{Chain, DOMAIN};
+use common::chain::{BC, Chain, DOMAIN};
 use common::{Folder, Tgmd, until};
+use nix::sched::{CloneFlags, setns};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tgm_core::config::{CardConfig, Config, InstanceConfig, Judge, Limits, OutOfSpec};
-use tgm_core::{ClockState, Core, DpllKind, Instance, LockStatus, Observation, Origin, Port, Reading};
+use tgm_core::{ClockState, Core, DpllKind, Instance, LockStatus, Observation, OnWire, Origin, Port, Reading};
 use tgm_linuxptp::{Link, Locations, Mode, Options};
 use tgm_node::Hardware;
 use tgm_node::clock::Clock;
@@ -22,6 +25,7 @@ use tgm_node::ptp4l::Ptp4lSlot;
 use tgm_node::shared::{Reader, Writer};
 use tgm_node::sources::Sources;
 use tgm_node::upstream::UpstreamSlot;
+use tgm_node::wire::WireSlot;
 use tgm_sim::Source;
 use tgm_time::{Femtos, Mono, Nanos, Time};
 
@@ -120,6 +124,7 @@ impl Node {
                 port,
                 Link::follow(&locations, DOMAIN, 0, now).unwrap(),
             )],
+            wires: vec![witness(chain, now)],
             simulated: vec![Box::new(Dpll {
                 status: dpll.clone(),
                 next: now,
@@ -161,6 +166,28 @@ impl Node {
     }
 }
 
+impl Node {
+    /// What the port away from the upstream was last heard to send, where it is as meant.
+    fn as_meant(&self) -> Option<u8> {
+        let [read, ..] = self.reader.borrow().wires();
+        let (class, _) = read.sent?;
+        (read.listens && read.state == OnWire::AsMeant).then_some(class)
+    }
+}
+
+/// Listens to the port away from the upstream, in its namespace.
+fn witness(chain: &Chain, now: Time<Mono>) -> WireSlot {
+    let namespace = std::fs::File::open(format!("/run/netns/{}", chain.namespace())).unwrap();
+    let (instance, margin) = (OWNER.0, Nanos::from_millis(250));
+    let slot = std::thread::spawn(move || {
+        setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
+        let mut slot = WireSlot::new(instance, Port(1), BC[1].to_owned(), DOMAIN, margin, now);
+        slot.open_now(now).unwrap();
+        slot
+    });
+    slot.join().unwrap()
+}
+
 impl Drop for Node {
     fn drop(&mut self) {
         let _ = self.stop.write_all(&[1]);
@@ -193,11 +220,13 @@ fn a_boundary_clock_passes_6_on_and_announces_135_165_and_248_when_its_upstream_
     let node = Node::start(&chain, limits);
     until("Locked", || node.told() == (ClockState::Locked, 6));
     until("6 on the wire", || wire.class() == Some(6));
+    until("6 as meant", || node.as_meant() == Some(6));
     let before = wire.classes().len();
     node.dpll.store(4, Ordering::Relaxed); // what it follows goes with the upstream
     chain.kill_gm();
     until("Holdover", || node.told() == (ClockState::Holdover, 135));
     until("135 on the wire", || wire.class() == Some(135));
+    until("135 or 165 as meant", || matches!(node.as_meant(), Some(135 | 165)));
     until("165 on the wire", || wire.class() == Some(165));
     assert_eq!(node.told(), (ClockState::Holdover, 165));
     until("248 on the wire", || wire.class() == Some(248));
@@ -215,6 +244,7 @@ fn a_boundary_clock_passes_6_on_and_announces_135_165_and_248_when_its_upstream_
     chain.start_gm();
     until("Locked again", || node.told() == (ClockState::Locked, 6));
     assert_eq!(wire.class(), Some(6));
+    until("6 as meant again", || node.as_meant() == Some(6));
 }
 
 #[test]
@@ -287,6 +317,67 @@ fn tgmd_tells_a_boundary_clock_without_dpll_locked_and_free_run_with_its_upstrea
     assert_eq!(instance(&tgmd)["upstream"]["followed"], false);
     assert_eq!(tgmd.metric("tgm_upstream_followed"), Some(0.0));
     assert_eq!(tgmd.metric("tgm_upstream_offset_seconds"), None);
+}
+
+/// tgmd runs the second clock of `chain` by itself, in that one's namespace.
+fn tgmd_with_ptp4l(chain: &Chain, role: &str, announce: &str, more: &str) -> Tgmd {
+    let folder = Folder::new();
+    let servo = "step_threshold = \"0.0\", first_step_threshold = \"0.0\", max_frequency = 1, sanity_freq_limit = 0, \
+                 pi_proportional_const = \"0.7\", pi_integral_const = \"0.3\"";
+    let text = format!(
+        "[[instance]]\nrole = \"{role}\"\noffset_limit_ns = 900000\nlocal_max_holdover_offset_ns = 1000000\nptp4l.announce = \"{announce}\"\n\
+         ptp4l.domain = {DOMAIN}\nptp4l.socket = \"{}\"\nprocess.rules = \"none\"\n\
+         [instance.process.ptp4l]\nrun = \"manage\"\ncommand = [\"ip\", \"netns\", \"exec\", \"{}\", \"ptp4l\"]\n\
+         [instance.process.ptp4l.options]\nglobal = {{ network_transport = \"L2\", time_stamping = \"software\", logAnnounceInterval = -3, \
+         logSyncInterval = -4, logMinDelayReqInterval = -4, dataset_comparison = \"G.8275.x\", {servo} }}\n{} = {{}}\n{more}\n\
+         [[instance.card]]\ninterface = \"bca\"\nphc = \"none\"\ndpll = \"none\"\n",
+        chain.socket().display(),
+        chain.namespace(),
+        BC[0],
+    );
+    let file = folder.write("tgmd.toml", &text);
+    Tgmd::start(folder, &["--config", file.to_str().unwrap()])
+}
+
+#[test]
+fn func_tgm011_r2_tgmd_runs_the_ptp4l_of_a_boundary_clock_and_starts_it_again() {
+    let Some(mut chain) = Chain::new(false) else { return };
+    let wire = chain.listen();
+    chain.start_gm();
+    let mut tgmd = tgmd_with_ptp4l(&chain, "t-bc", "own", "bcb = { masterOnly = 1 }");
+    until("LOCKED", || tgmd.current(LOCK).as_deref() == Some("LOCKED"));
+    assert_eq!(tgmd.current(CLASS).as_deref(), Some("6"));
+    until("6 on the wire", || wire.class() == Some(6));
+    let starts = || instance(&tgmd)["processes"]["ptp4l"]["starts"].as_u64();
+    assert_eq!(
+        (instance(&tgmd)["processes"]["ptp4l"]["up"].clone(), starts()),
+        (true.into(), Some(1))
+    );
+    // It is killed, and comes back by itself: what it says before it follows again is what its file says.
+    let pid = instance(&tgmd)["processes"]["ptp4l"]["pid"].as_i64().unwrap();
+    kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL).unwrap();
+    until("it is started again", || starts() == Some(2));
+    until("LOCKED again", || {
+        tgmd.current(LOCK).as_deref() == Some("LOCKED") && wire.class() == Some(6)
+    });
+    assert!(
+        wire.classes().iter().all(|class| [6, 248].contains(class)),
+        "{:?}",
+        wire.classes()
+    );
+    // It stops with tgmd.
+    assert!(tgmd.terminate().success());
+    until("its socket is gone", || !chain.socket().exists());
+}
+
+#[test]
+fn func_tgm011_r2_tgmd_runs_the_ptp4l_of_a_slave_clock_as_a_client_only() {
+    let Some(mut chain) = Chain::new(true) else { return };
+    chain.start_gm();
+    let tgmd = tgmd_with_ptp4l(&chain, "t-tsc", "off", "");
+    until("LOCKED", || tgmd.current(LOCK).as_deref() == Some("LOCKED"));
+    assert_eq!(tgmd.current(CLASS).as_deref(), Some("255"));
+    assert_eq!(instance(&tgmd)["upstream"]["clock_class"], 6);
 }
 
 #[test]

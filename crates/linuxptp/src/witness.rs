@@ -5,15 +5,19 @@
 //!   interval to follow.
 //! * A fault is over when two Announces in a row are as meant. One is not enough: with two senders on one port, every other one is.
 //! * A port that announces, and sends no Sync meanwhile, is no clock to follow.
+//! * A clock that follows another ([`Passing`]) passes on what that one announces: the class and UTC offset it is told to have. Before it
+//!   is locked, it is ptp4l's business which of the two it announces.
 //! * A port that sends no Announce for three intervals (announceReceiptTimeout of G.8275.1: then its clients leave it) is silent.
 
-use tgm_time::{Mono, Nanos, Time};
+use tgm_core::ClockClass;
+use tgm_time::{Mono, Nanos, Seconds, Time};
 
 use crate::announce::{AnnounceMessage, Seen, decode};
 use crate::frame::payload;
 use crate::header::PortIdentity;
 use crate::management::GrandmasterSettings;
 use crate::settings::{Differences, Settings};
+use crate::values::TimeFlags;
 
 /// An interval nobody has told yet, or that does not apply (unicast).
 const USUAL: Nanos = Nanos::from_secs(1);
@@ -33,6 +37,17 @@ pub enum Fault {
     Silent,
     /// It announces, and sends no Sync.
     NoSync,
+}
+
+/// What a port passes on, whose clock follows another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Passing {
+    /// The upstream's class.
+    pub class: ClockClass,
+    /// TAI − UTC as the upstream tells it; `None`: it tells none, so nothing is compared.
+    pub utc_offset: Option<Seconds>,
+    /// The clock is locked, so that nothing else is announced.
+    pub locked: bool,
 }
 
 /// What was counted.
@@ -56,6 +71,7 @@ pub struct Witness {
     domain: u8,
     margin: Nanos,
     meant: Option<Settings>,
+    passes: Option<Passing>,
     /// When it began to listen, or something was first meant.
     since: Time<Mono>,
     last: Option<AnnounceMessage>,
@@ -80,6 +96,7 @@ impl Witness {
             domain,
             margin,
             meant: None,
+            passes: None,
             since: now,
             last: None,
             announced_at: None,
@@ -106,16 +123,17 @@ impl Witness {
         self.synced_at = None;
     }
 
-    /// Says what is meant from now on.
-    pub fn mean(&mut self, settings: Settings, now: Time<Mono>) {
-        if self.meant == Some(settings) {
+    /// Says what is meant from now on: `passes` while its clock follows another, `settings` when it announces itself.
+    pub fn mean(&mut self, settings: Settings, passes: Option<Passing>, now: Time<Mono>) {
+        if (self.meant, self.passes) == (Some(settings), passes) {
             return;
         }
         if self.meant.replace(settings).is_none() {
             self.since = now;
         }
+        self.passes = passes;
         self.good = 0;
-        self.newest = self.last.and_then(|last| against(&settings, &last));
+        self.newest = self.last.and_then(|last| against(&settings, passes, &last));
         self.suspect = self.newest.map(|_| now);
     }
 
@@ -143,7 +161,7 @@ impl Witness {
         self.last = Some(announce);
         self.announced_at = Some(now);
         let Some(meant) = &self.meant else { return };
-        self.newest = against(meant, &announce);
+        self.newest = against(meant, self.passes, &announce);
         if self.newest.is_some() {
             self.counts.differing += 1;
             self.good = 0;
@@ -221,16 +239,34 @@ impl Witness {
 }
 
 /// What an Announce has against it. What nobody decided is as it is sent.
-fn against(meant: &Settings, announce: &AnnounceMessage) -> Option<Fault> {
-    if announce.steps_removed != 0 || announce.grandmaster != announce.source.clock {
-        return Some(Fault::Relays);
-    }
+fn against(meant: &Settings, passes: Option<Passing>, announce: &AnnounceMessage) -> Option<Fault> {
+    let relays = announce.steps_removed != 0 || announce.grandmaster != announce.source.clock;
+    let differences = match passes {
+        None if relays => return Some(Fault::Relays),
+        Some(passing) if relays || passing.locked => {
+            let valid = announce.time.flags.contains(TimeFlags::UTC_OFFSET_VALID);
+            let offset = valid.then_some(announce.time.utc_offset);
+            let mut differences = Differences::empty();
+            // One that says its own while it follows is none to trust, whatever it says.
+            differences.set(Differences::CLASS, announce.quality.class != passing.class || !relays);
+            differences.set(
+                Differences::UTC_OFFSET,
+                passing.utc_offset.is_some() && offset != passing.utc_offset,
+            );
+            differences
+        }
+        Some(_) | None => own(meant, announce),
+    };
+    (!differences.is_empty()).then_some(Fault::Differs(differences))
+}
+
+/// In what an Announce of the port's own clock differs.
+fn own(meant: &Settings, announce: &AnnounceMessage) -> Differences {
     let sent = GrandmasterSettings {
         quality: announce.quality,
         time: announce.time,
     };
-    let differences = Differences::between(&meant.complete(Some(&sent)), &sent);
-    (!differences.is_empty()).then_some(Fault::Differs(differences))
+    Differences::between(&meant.complete(Some(&sent)), &sent)
 }
 
 /// For how long nothing is heard of a sender that is silent.

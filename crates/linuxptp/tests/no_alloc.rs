@@ -133,7 +133,7 @@ fn a_witness_allocates_nothing() {
             } else {
                 TgmState::FreeRun
             };
-            witness.mean(Settings::from(&Announce::of(state, OutOfSpec::None, None)), now);
+            witness.mean(Settings::from(&Announce::of(state, OutOfSpec::None, None)), None, now);
             witness.sent(&frame, now);
             now = now + Nanos::from_millis(700);
             witness.turn(now);

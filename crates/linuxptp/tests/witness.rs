@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // tests stop where it breaks
 
 use tgm_core::config::OutOfSpec;
-use tgm_core::{Announce, TgmState};
-use tgm_linuxptp::witness::{Fault, Witness};
+use tgm_core::{Announce, ClockClass, TgmState};
+use tgm_linuxptp::witness::{Fault, Passing, Witness};
 use tgm_linuxptp::{Differences, Settings};
 use tgm_time::{Mono, Nanos, Seconds, Time};
 
@@ -55,7 +55,7 @@ impl World {
             witness: Witness::new(24, MARGIN, now),
             now,
         };
-        world.witness.mean(meant(Locked), now);
+        world.witness.mean(meant(Locked), None, now);
         world.send(&[Locked; 4]);
         assert_eq!(world.witness.fault(), None);
         world
@@ -94,7 +94,7 @@ const CLASS_AND_MORE: Differences = Differences::CLASS
 fn a_change_that_follows_within_an_interval_is_no_fault() {
     let mut world = World::locked();
     for state in [HoldoverInSpec, FreeRun, Locked] {
-        world.witness.mean(meant(state), world.now);
+        world.witness.mean(meant(state), None, world.now);
         world.send(&[state; 3]);
         assert_eq!(world.witness.fault(), None);
     }
@@ -104,7 +104,7 @@ fn a_change_that_follows_within_an_interval_is_no_fault() {
 #[test]
 fn a_change_that_does_not_follow_is_a_fault_after_an_interval_and_the_margin() {
     let mut world = World::locked();
-    world.witness.mean(meant(FreeRun), world.now);
+    world.witness.mean(meant(FreeRun), None, world.now);
     world.send(&[Locked, Locked]);
     assert_eq!(world.witness.fault(), None);
     world.pass(Nanos::from_millis(74)); // 324 ms
@@ -148,15 +148,15 @@ fn a_change_of_mind_begins_anew_and_a_fault_stands_over_it() {
         FreeRun,
         HoldoverInSpec,
     ] {
-        world.witness.mean(meant(state), world.now);
+        world.witness.mean(meant(state), None, world.now);
         world.send(&[Locked]);
         assert_eq!(world.witness.fault(), None);
     }
     world.send(&[Locked, Locked]);
     assert!(world.witness.fault().is_some());
-    world.witness.mean(meant(FreeRun), world.now);
+    world.witness.mean(meant(FreeRun), None, world.now);
     assert!(world.witness.fault().is_some());
-    world.witness.mean(meant(Locked), world.now);
+    world.witness.mean(meant(Locked), None, world.now);
     world.send(&[Locked]);
     assert!(world.witness.fault().is_some(), "one Announce proves nothing");
     world.send(&[Locked]);
@@ -177,7 +177,7 @@ fn three_intervals_without_an_announce_are_silence() {
     let mut world = World::locked();
     world.witness = Witness::new(24, MARGIN, world.now);
     world.pass(Nanos::from_secs(60));
-    world.witness.mean(meant(Locked), world.now);
+    world.witness.mean(meant(Locked), None, world.now);
     world.pass(Nanos::from_millis(3_199));
     assert_eq!(world.witness.fault(), None);
     world.pass(Nanos::from_millis(1));
@@ -241,10 +241,66 @@ fn a_utc_offset_that_nobody_knows_is_the_ports_own_business() {
     let mut world = World::locked();
     let mut nobody = meant(Locked);
     nobody.utc_offset = None;
-    world.witness.mean(nobody, world.now);
+    world.witness.mean(nobody, None, world.now);
     world.send(&[Locked, Locked, Locked]);
     // That it is called valid is not.
     assert_eq!(world.witness.fault(), Some(Fault::Differs(Differences::FLAGS)));
+}
+
+/// The Announce of `state` as a boundary clock's port passes it on: of another clock, one step away.
+fn passed_on(state: TgmState) -> Vec<u8> {
+    let mut frame = announce(state);
+    (frame[14 + 53], frame[14 + 62]) = (0xaa, 1); // grandmasterIdentity, stepsRemoved
+    frame
+}
+
+#[test]
+fn a_clock_that_follows_is_held_against_what_its_upstream_says() {
+    let passing = |locked| Passing {
+        class: ClockClass(6),
+        utc_offset: Some(Seconds(37)),
+        locked,
+    };
+    let heard = |passes: Option<Passing>, frame: &[u8]| {
+        let now = Time::from_parts(100, 0);
+        let witness = Witness::new(24, MARGIN, now);
+        let mut world = World { witness, now };
+        world.witness.mean(meant(FreeRun), passes, now);
+        for _ in 0..8 {
+            world.witness.sent(&sync(), world.now);
+            world.witness.sent(frame, world.now);
+            world.pass(INTERVAL);
+        }
+        world.witness.fault()
+    };
+    let differs = |differences| Some(Fault::Differs(differences));
+    for locked in [true, false] {
+        let passes = Some(passing(locked));
+        assert_eq!(heard(passes, &passed_on(Locked)), None);
+        assert_eq!(heard(passes, &passed_on(HoldoverInSpec)), differs(Differences::CLASS));
+        let mut late = passed_on(Locked);
+        late[14 + 45] = 36; // currentUtcOffset
+        assert_eq!(heard(passes, &late), differs(Differences::UTC_OFFSET));
+        let silent = Passing {
+            utc_offset: None,
+            ..passing(locked)
+        };
+        assert_eq!(heard(Some(silent), &late), None, "nobody said which is right");
+    }
+    // Of its own clock nothing is announced once it is locked; before, what is meant of it.
+    assert_eq!(
+        heard(Some(passing(true)), &announce(FreeRun)),
+        differs(Differences::CLASS)
+    );
+    assert_eq!(
+        heard(Some(passing(true)), &announce(Locked)),
+        differs(Differences::CLASS)
+    );
+    assert_eq!(heard(Some(passing(false)), &announce(FreeRun)), None);
+    assert!(heard(Some(passing(false)), &announce(Locked)).is_some());
+    // It follows nobody, and still passes something on.
+    assert_eq!(heard(None, &passed_on(Locked)), Some(Fault::Relays));
+    assert_eq!(heard(None, &announce(FreeRun)), None);
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn func_tgm009_r5_leap_flags_and_the_offset_change_at_once_on_the_wire() {
         let sets = link.reconciler().status().sets;
         link.desire(settings, now());
         let mut witness = Witness::new(DOMAIN, Nanos::from_secs(5), now());
-        witness.mean(settings, now());
+        witness.mean(settings, None, now());
         let shown = listen(&wire, &mut witness, |witness| {
             link.turn(now());
             if let Some(last) = witness.last() {
@@ -106,7 +106,7 @@ fn hears(transport: &str) {
     let wire = rig.sent();
     let mut witness = Witness::new(DOMAIN, Nanos::from_millis(500), now());
     set(&rig, &meant(TgmState::Locked));
-    witness.mean(meant(TgmState::Locked), now());
+    witness.mean(meant(TgmState::Locked), None, now());
     assert!(agrees(&wire, &mut witness, 4), "{transport}: {witness:?}");
     assert!(witness.counts().syncs > 0, "{transport}");
     // Somebody else changes the class: one manager's word against another's.

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tgm_core::{Core, DpllKind, Instance, Observation, Port, Reading};
+use tgm_core::{ClockState, Core, DpllKind, Instance, Observation, Port, Reading};
 use tgm_dpll::{Monitor, Options, ReadOutcome, Routes};
 use tgm_gnss::fanout::Tap;
 use tgm_linuxptp::Peer;
@@ -419,9 +419,13 @@ impl Sources {
             for slot in ptp4ls.filter(|slot| of_all(slot.instance(), slot.card())) {
                 slot.desire(&announce, now);
             }
+            let locked = view.lock_state == Some(ClockState::Locked);
+            let mut upstreams = self.upstreams.iter();
+            let upstream = upstreams.find(|upstream| upstream.instance() == view.instance);
+            let passes = upstream.and_then(|upstream| upstream.passes(locked));
             let wires = self.wires.iter_mut();
             for slot in wires.filter(|slot| of_all(slot.instance(), slot.card())) {
-                slot.mean(&announce, now);
+                slot.mean(&announce, passes, now);
             }
         }
         if self.ptp4ls.iter().any(|slot| slot.card().is_some()) {
@@ -440,7 +444,7 @@ impl Sources {
             }
             let wires = self.wires.iter_mut();
             for slot in wires.filter(|slot| (slot.instance(), slot.card()) == owner) {
-                slot.mean(&announce, now);
+                slot.mean(&announce, None, now);
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use tgm_core::{Instance, Observation, Port, Reading};
+use tgm_linuxptp::witness::Passing;
 use tgm_linuxptp::{Dialogue, Follower, Link};
 use tgm_time::{Mono, Time};
 
@@ -33,6 +34,21 @@ impl UpstreamSlot {
                 what: Reading::Upstream(upstream),
             });
         }
+    }
+
+    /// Whose upstream it asks about.
+    pub const fn instance(&self) -> Instance {
+        self.instance
+    }
+
+    /// What the ptp4l passes on while it follows; `locked`: nothing else is announced.
+    pub fn passes(&self, locked: bool) -> Option<Passing> {
+        let upstream = self.link.dialogue().following().upstream?;
+        upstream.followed.then_some(Passing {
+            class: upstream.class,
+            utc_offset: upstream.utc_offset,
+            locked,
+        })
     }
 
     /// When it has something to do without input.

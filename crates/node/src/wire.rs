@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv};
 use tgm_core::{Announce, Instance, Observation, OnWire, Port, Reading};
-use tgm_linuxptp::witness::{Fault, Witness};
+use tgm_linuxptp::witness::{Fault, Passing, Witness};
 use tgm_linuxptp::{Differences, Settings};
 use tgm_time::{Mono, Nanos, Time};
 
@@ -92,9 +92,9 @@ impl WireSlot {
         Some((self.socket.as_ref()?.as_fd(), self.generation))
     }
 
-    /// Says what the core decided.
-    pub fn mean(&mut self, announce: &Announce, now: Time<Mono>) {
-        self.witness.mean(Settings::from(announce), now);
+    /// Says what the core decided, and what the port passes on while its clock follows another.
+    pub fn mean(&mut self, announce: &Announce, passes: Option<Passing>, now: Time<Mono>) {
+        self.witness.mean(Settings::from(announce), passes, now);
     }
 
     /// Reads what was sent, does what is due, and tells what is new.

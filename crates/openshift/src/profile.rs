@@ -1,6 +1,6 @@
 //! One profile: what linuxptp's programs run with, and what the daemon does about it.
 
-use tgm_linuxptp::config::{ConfigFile, Profile as Rules, findings};
+use tgm_linuxptp::config::{ConfigFile, Kind, Profile as Rules, findings};
 
 use crate::e810::{E810, is_used};
 use crate::fields::{Fields, map, number};
@@ -219,7 +219,7 @@ impl Profile {
                 .any(|options| options.split_ascii_whitespace().any(|one| one == word))
         };
         let l2 = by_option("-2");
-        for finding in findings(&ptp4l.config, &more, Rules::G8275_1) {
+        for finding in findings(&ptp4l.config, &more, Rules::G8275_1, Kind::Grandmaster) {
             if finding.key == "network_transport" && finding.has.is_none() && l2 {
                 continue;
             }

@@ -101,7 +101,7 @@ fn check(file: &std::path::Path) -> Result<(), exit::Fatal> {
 
 /// The same for a configuration of linuxptp's programs, as the daemon leaves it in `/var/run`.
 fn rendered(path: &std::path::Path) -> Result<(), exit::Fatal> {
-    use tgm_linuxptp::config::{ConfigFile, Profile, findings};
+    use tgm_linuxptp::config::{ConfigFile, Kind, Profile, findings};
     let told = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
     let text = std::fs::read_to_string(path).map_err(|error| exit::Fatal::Config(told(&error)))?;
     let file = ConfigFile::parse(&text).map_err(|error| exit::Fatal::Config(told(&error)))?;
@@ -110,7 +110,7 @@ fn rendered(path: &std::path::Path) -> Result<(), exit::Fatal> {
         .file_name()
         .is_some_and(|name| name.to_string_lossy().starts_with("ptp4l"));
     let found = if is_ptp4l {
-        findings(&file, &[], Profile::G8275_1)
+        findings(&file, &[], Profile::G8275_1, Kind::Grandmaster)
     } else {
         Vec::new()
     };

@@ -25,7 +25,7 @@ pub const DOMAIN: u8 = 24;
 /// What a port of the grandmaster is called.
 const GM: &str = "gma";
 /// The boundary clock's port towards it, and the one away from it.
-const BC: [&str; 2] = ["bca", "bcb"];
+pub const BC: [&str; 2] = ["bca", "bcb"];
 /// The end of the wire.
 const END: &str = "enda";
 
@@ -81,6 +81,11 @@ impl Chain {
             return None;
         }
         Some(chain)
+    }
+
+    /// The second clock's namespace.
+    pub fn namespace(&self) -> String {
+        format!("{}b", self.name)
     }
 
     /// The second clock's socket.

@@ -8,4 +8,4 @@ mod file;
 mod profile;
 
 pub use file::{ConfigError, ConfigErrorKind, ConfigFile, Entry, Section};
-pub use profile::{Dialect, Finding, Profile, complete, findings, ports};
+pub use profile::{Dialect, Finding, Kind, Profile, complete, findings, ports, serving};

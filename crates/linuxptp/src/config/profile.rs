@@ -1,7 +1,8 @@
 //! What a ptp4l must be configured as: by its profile (ITU-T G.8275.1 annex A), and for safety in any profile.
 //!
 //! For safety: a ptp4l that nobody has told anything yet announces what its file says. So that is always Free-Run's (clockClass 248,
-//! clockAccuracy 0xFE, offsetScaledLogVariance 0xFFFF), and every port is a server only: a grandmaster follows nobody.
+//! clockAccuracy 0xFE, offsetScaledLogVariance 0xFFFF), and every port is a server only: a grandmaster follows nobody. A clock that
+//! follows another needs a port that may; one that passes nothing on is a client only.
 
 use super::file::{ConfigFile, GLOBAL};
 
@@ -16,6 +17,18 @@ pub enum Profile {
     G8275_1,
     /// Only what safety wants.
     Other,
+}
+
+/// What kind of clock it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// T-GM: follows nobody.
+    #[default]
+    Grandmaster,
+    /// T-BC: follows, and passes on.
+    Boundary,
+    /// T-TSC: follows only.
+    Slave,
 }
 
 /// Which names the program knows: from version 4 on it says server and client.
@@ -39,6 +52,13 @@ impl Dialect {
         match self {
             Dialect::Old => "masterOnly",
             Dialect::New => "serverOnly",
+        }
+    }
+
+    const fn client_only(self) -> &'static str {
+        match self {
+            Dialect::Old => "slaveOnly",
+            Dialect::New => "clientOnly",
         }
     }
 }
@@ -178,6 +198,12 @@ const SAFETY: [Rule; 5] = [
     },
 ];
 
+/// Instead of the last, for a clock that passes nothing on.
+const CLIENT_ONLY: Rule = Rule {
+    alias: Some("slaveOnly"),
+    ..safety(rule("clientOnly", Number(1), "1", "1", "0"))
+};
+
 /// What G.8275.1 wants beside that.
 const G8275_1: [Rule; 11] = [
     port(rule("network_transport", Word(&["L2"]), "L2", "L2", "UDPv4")),
@@ -205,12 +231,31 @@ const G8275_1: [Rule; 11] = [
     )),
 ];
 
-fn rules(profile: Profile) -> impl Iterator<Item = &'static Rule> {
+fn rules(profile: Profile, kind: Kind) -> impl Iterator<Item = &'static Rule> {
     let more: &[Rule] = match profile {
         Profile::G8275_1 => &G8275_1,
         Profile::Other => &[],
     };
-    SAFETY.iter().chain(more)
+    let safe = SAFETY.iter().filter(move |rule| match rule.key {
+        "serverOnly" => kind == Kind::Grandmaster,
+        "clientOnly" => kind != Kind::Slave,
+        _ => true,
+    });
+    let client = (kind == Kind::Slave).then_some(&CLIENT_ONLY);
+    safe.chain(client).chain(more)
+}
+
+/// True if a port only serves.
+fn only_serves(file: &ConfigFile, port: &str) -> bool {
+    let standing = ["serverOnly", "masterOnly"]
+        .iter()
+        .find_map(|key| file.of_port(port, key));
+    standing.is_some_and(|entry| read(&entry.value) != Some(0))
+}
+
+/// The ports that never follow, so that they announce all the time.
+pub fn serving(file: &ConfigFile) -> Vec<String> {
+    ports(file).into_iter().filter(|port| only_serves(file, port)).collect()
 }
 
 /// The ports of a ptp4l's file.
@@ -220,7 +265,7 @@ pub fn ports(file: &ConfigFile) -> Vec<String> {
 }
 
 /// Every parameter of a ptp4l that must not be as it is, by name. `more_ports` are named on its command line.
-pub fn findings(file: &ConfigFile, more_ports: &[String], profile: Profile) -> Vec<Finding> {
+pub fn findings(file: &ConfigFile, more_ports: &[String], profile: Profile, kind: Kind) -> Vec<Finding> {
     let mut ports = ports(file);
     ports.extend(
         more_ports
@@ -230,7 +275,7 @@ pub fn findings(file: &ConfigFile, more_ports: &[String], profile: Profile) -> V
             .collect::<Vec<_>>(),
     );
     let mut found = Vec::new();
-    for rule in rules(profile) {
+    for rule in rules(profile, kind) {
         let names = [Some(rule.key), rule.alias];
         let mut judge = |place: &str| {
             let standing = names.iter().flatten().find_map(|name| file.of_port(place, name));
@@ -254,6 +299,16 @@ pub fn findings(file: &ConfigFile, more_ports: &[String], profile: Profile) -> V
             false => judge(GLOBAL),
         }
     }
+    if kind != Kind::Grandmaster && !ports.is_empty() && ports.iter().all(|port| only_serves(file, port)) {
+        found.push(Finding {
+            section: GLOBAL.to_owned(),
+            key: "serverOnly",
+            has: Some("1 on every port".to_owned()),
+            wants: "0 on the port towards the clock that is followed",
+            line: 0,
+            unsafe_: false,
+        });
+    }
     if ports.is_empty() {
         found.push(Finding {
             section: GLOBAL.to_owned(),
@@ -268,8 +323,8 @@ pub fn findings(file: &ConfigFile, more_ports: &[String], profile: Profile) -> V
 }
 
 /// Puts in what `profile` wants where nothing stands. `serverOnly` is put into every port's own section.
-pub fn complete(file: &mut ConfigFile, profile: Profile, dialect: Dialect) {
-    for rule in rules(profile) {
+pub fn complete(file: &mut ConfigFile, profile: Profile, kind: Kind, dialect: Dialect) {
+    for rule in rules(profile, kind) {
         if rule.key == "serverOnly" {
             for name in ports(file) {
                 let set = [rule.key, "masterOnly"]
@@ -281,6 +336,11 @@ pub fn complete(file: &mut ConfigFile, profile: Profile, dialect: Dialect) {
             }
         } else if rule.key != "clientOnly" {
             file.preset(GLOBAL, rule.key, rule.value);
+        } else if kind == Kind::Slave
+            && file.entry(GLOBAL, "slaveOnly").is_none()
+            && file.entry(GLOBAL, "clientOnly").is_none()
+        {
+            file.set(GLOBAL, dialect.client_only(), rule.value);
         }
     }
 }
@@ -295,14 +355,14 @@ mod tests {
         for port in ["ens1f0", "ens1f1"] {
             file.section(port);
         }
-        complete(&mut file, Profile::G8275_1, Dialect::New);
+        complete(&mut file, Profile::G8275_1, Kind::Grandmaster, Dialect::New);
         file
     }
 
     #[test]
     fn func_tgm007_r5_what_we_render_passes_and_says_free_run() {
         let file = good();
-        assert_eq!(findings(&file, &[], Profile::G8275_1), []);
+        assert_eq!(findings(&file, &[], Profile::G8275_1, Kind::Grandmaster), []);
         let text = file.to_string();
         for line in ["clockClass 248", "clockAccuracy 0xFE", "offsetScaledLogVariance 0xFFFF"] {
             assert!(text.contains(line), "{text}");
@@ -310,8 +370,11 @@ mod tests {
         assert_eq!(text.matches("serverOnly 1").count(), 2);
         let mut old = ConfigFile::default();
         old.section("ens1f0");
-        complete(&mut old, Profile::G8275_1, Dialect::Old);
-        assert!(old.to_string().contains("masterOnly 1") && findings(&old, &[], Profile::G8275_1).is_empty());
+        complete(&mut old, Profile::G8275_1, Kind::Grandmaster, Dialect::Old);
+        assert!(
+            old.to_string().contains("masterOnly 1")
+                && findings(&old, &[], Profile::G8275_1, Kind::Grandmaster).is_empty()
+        );
     }
 
     #[test]
@@ -337,7 +400,7 @@ mod tests {
         ] {
             let mut file = good();
             file.set(section, key, value);
-            let found = findings(&file, &[], Profile::G8275_1);
+            let found = findings(&file, &[], Profile::G8275_1, Kind::Grandmaster);
             assert!(
                 !found.is_empty() && found.iter().all(|one| one.key == name),
                 "{key}: {found:?}"
@@ -349,7 +412,7 @@ mod tests {
     #[test]
     fn what_linuxptp_would_take_by_itself_is_judged_too() {
         let file = ConfigFile::parse("[global]\n[ens1f0]\n").unwrap();
-        let keys: Vec<_> = findings(&file, &[], Profile::G8275_1)
+        let keys: Vec<_> = findings(&file, &[], Profile::G8275_1, Kind::Grandmaster)
             .iter()
             .map(|one| one.key)
             .collect();
@@ -363,7 +426,7 @@ mod tests {
             "logMinDelayReqInterval",
         ];
         assert_eq!(keys, expected);
-        let other = findings(&file, &[], Profile::Other);
+        let other = findings(&file, &[], Profile::Other, Kind::Grandmaster);
         assert_eq!((other.len(), other[0].unsafe_), (1, true));
         assert_eq!(other[0].to_string(), "[ens1f0] serverOnly is not set, must be 1");
     }
@@ -371,10 +434,36 @@ mod tests {
     #[test]
     fn a_file_without_a_port_is_no_grandmasters_and_one_may_be_on_the_command_line() {
         let mut file = ConfigFile::default();
-        complete(&mut file, Profile::G8275_1, Dialect::New);
-        assert_eq!(findings(&file, &[], Profile::G8275_1)[0].key, "port");
-        let named = findings(&file, &["ens1f0".into()], Profile::G8275_1);
+        complete(&mut file, Profile::G8275_1, Kind::Grandmaster, Dialect::New);
+        assert_eq!(findings(&file, &[], Profile::G8275_1, Kind::Grandmaster)[0].key, "port");
+        let named = findings(&file, &["ens1f0".into()], Profile::G8275_1, Kind::Grandmaster);
         assert_eq!(named.iter().map(|one| one.key).collect::<Vec<_>>(), ["serverOnly"]);
+    }
+
+    #[test]
+    fn a_clock_that_follows_needs_a_port_that_may_and_one_that_passes_nothing_on_is_a_client_only() {
+        let of = |text: &str, kind| {
+            let mut file = ConfigFile::parse(text).unwrap();
+            complete(&mut file, Profile::G8275_1, kind, Dialect::New);
+            let found = findings(&file, &[], Profile::G8275_1, kind);
+            let keys: Vec<_> = found.iter().map(|one| one.key).collect();
+            (keys, serving(&file), file.to_string())
+        };
+        let (keys, serving, text) = of("[global]\n[up]\n[down]\nserverOnly 1\n", Kind::Boundary);
+        assert_eq!((keys, serving), (vec![], vec!["down".to_owned()]));
+        assert!(text.contains("clockClass 248") && text.contains("dataset_comparison G.8275.x"));
+        assert!(!text.contains("clientOnly"), "{text}");
+        let every = "[global]\n[a]\nserverOnly 1\n[b]\nmasterOnly 1\n";
+        assert_eq!(of(every, Kind::Boundary).0, ["serverOnly"]);
+        assert_eq!(of("[global]\nclientOnly 1\n[a]\n", Kind::Boundary).0, ["clientOnly"]);
+        assert_eq!(of("[global]\nclockClass 6\n[a]\n", Kind::Boundary).0, ["clockClass"]);
+        let (keys, serving, text) = of("[global]\n[up]\n", Kind::Slave);
+        assert_eq!((keys, serving.len()), (vec![], 0));
+        assert!(text.contains("clientOnly 1"), "{text}");
+        assert_eq!(of("[global]\nslaveOnly 0\n[a]\n", Kind::Slave).0, ["clientOnly"]);
+        let mut old = ConfigFile::parse("[global]\n[up]\n").unwrap();
+        complete(&mut old, Profile::G8275_1, Kind::Slave, Dialect::Old);
+        assert!(old.to_string().contains("slaveOnly 1"));
     }
 
     #[test]

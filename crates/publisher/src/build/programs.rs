@@ -5,12 +5,12 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use tgm_core::Instance as Id;
-use tgm_linuxptp::config::{ConfigFile, Dialect, Profile, complete, findings};
+use tgm_linuxptp::config::{ConfigFile, Dialect, Kind, Profile, complete, findings};
 use tgm_linuxptp::supervise::{Program, Run};
 
 use tgm_node::processes::WATCHED;
 
-use crate::config::{Config, Instance, Process, Rules, Who};
+use crate::config::{Config, Instance, Process, Role, Rules, Who};
 
 /// Words of a program that are not our business to judge but name ports: ptp4l's `-i`.
 const INTERFACE: &str = "-i";
@@ -86,6 +86,14 @@ const fn profile(instance: &Instance) -> Profile {
     }
 }
 
+const fn kind(instance: &Instance) -> Kind {
+    match instance.role {
+        Role::Grandmaster => Kind::Grandmaster,
+        Role::Boundary => Kind::Boundary,
+        Role::Slave => Kind::Slave,
+    }
+}
+
 /// Ports named by `-i` among the words.
 pub fn named(words: &[String]) -> Vec<String> {
     let mut ports = Vec::new();
@@ -101,7 +109,7 @@ pub fn named(words: &[String]) -> Vec<String> {
 }
 
 fn judge(file: &ConfigFile, words: &[String], instance: &Instance, whose: &str) -> Vec<String> {
-    let found = findings(file, &named(words), profile(instance));
+    let found = findings(file, &named(words), profile(instance), kind(instance));
     let found = found
         .into_iter()
         .map(|finding| format!("instance `{}`: {whose}: {finding}", instance.name));
@@ -217,7 +225,7 @@ fn ptp4l(file: &mut ConfigFile, settings: &Process, instance: &Instance, all: &m
     for port in named(&settings.arguments) {
         file.section(&port);
     }
-    complete(file, profile(instance), dialect(&settings.command));
+    complete(file, profile(instance), kind(instance), dialect(&settings.command));
     all.errors.extend(judge(file, &[], instance, "ptp4l options"));
 }
 

@@ -1,6 +1,6 @@
 //! The ports of an instance's ptp4l that are listened to.
 
-use tgm_linuxptp::config::{ConfigFile, ports};
+use tgm_linuxptp::config::{ConfigFile, ports, serving};
 use tgm_time::Nanos;
 
 use super::programs::named;
@@ -14,9 +14,9 @@ pub fn interfaces(instance: &Instance) -> Vec<String> {
     let mut found = match &instance.ptp4l.witness {
         Witness::Off => Vec::new(),
         Witness::Ports(ports) => ports.clone(),
-        // A clock that follows passes its upstream on: what is meant holds only when it does not.
-        Witness::Auto if instance.role != Role::Grandmaster => Vec::new(),
         Witness::Auto if instance.ptp4l.announce == AnnounceMode::Off => Vec::new(),
+        // A port that may follow announces nothing while it does.
+        Witness::Auto if instance.role != Role::Grandmaster => file(instance).as_ref().map(serving).unwrap_or_default(),
         Witness::Auto => configured(instance),
     };
     let mut seen = std::collections::HashSet::new();
@@ -52,28 +52,30 @@ pub fn margin(ptp4l: &Ptp4l) -> Nanos {
 
 /// What is known of ptp4l's ports; the cards' interfaces where nothing is.
 fn configured(instance: &Instance) -> Vec<String> {
-    let ptp4l = &instance.process.ptp4l;
-    let mut found = named(&ptp4l.arguments);
-    match (ptp4l.run, &ptp4l.config) {
-        (Who::Manage, _) => {
-            let mut file = ConfigFile::default();
-            for section in ptp4l.options.keys() {
-                file.section(section);
-            }
-            found.extend(ports(&file));
-        }
-        (_, Some(path)) => {
-            let text = std::fs::read_to_string(path).ok(); // one that cannot be read is an alarm of its own
-            let file = text.and_then(|text| ConfigFile::parse(&text).ok());
-            found.extend(file.as_ref().map(ports).unwrap_or_default());
-        }
-        _ => {}
-    }
+    let mut found = named(&instance.process.ptp4l.arguments);
+    found.extend(file(instance).as_ref().map(ports).unwrap_or_default());
     if found.is_empty() {
         let served = instance.cards.iter().filter(|card| card.ptp4l.is_none());
         found.extend(served.map(|card| card.interface.clone()));
     }
     found
+}
+
+/// The configuration of its ptp4l, where it is known.
+fn file(instance: &Instance) -> Option<ConfigFile> {
+    let ptp4l = &instance.process.ptp4l;
+    if ptp4l.run == Who::Manage {
+        let mut file = ConfigFile::default();
+        for (section, entries) in &ptp4l.options {
+            file.section(section);
+            for (key, value) in entries {
+                file.set(section, key, value);
+            }
+        }
+        return Some(file);
+    }
+    let text = std::fs::read_to_string(ptp4l.config.as_ref()?).ok()?; // one that cannot be read is an alarm of its own
+    ConfigFile::parse(&text).ok()
 }
 
 #[cfg(test)]
@@ -97,6 +99,14 @@ mod tests {
         let managed = "[ptp4l]\nannounce = \"own\"\n[process.ptp4l]\nrun = \"manage\"\narguments = [\"-i\", \"c\"]\n\
              options = { global = {}, a = {}, unicast_master_table = {}, b = {} }";
         assert_eq!(with(managed), ["c", "a", "b"]);
+        let follows = "role = \"t-bc\"\n[ptp4l]\nannounce = \"own\"\n[process.ptp4l]\nrun = \"manage\"\n\
+             options = { up = {}, down = { serverOnly = 1 } }";
+        assert_eq!(with(follows), ["down"], "the other announces nothing while it follows");
+        assert_eq!(
+            with("role = \"t-bc\"\n[ptp4l]\nannounce = \"own\""),
+            [""; 0],
+            "nobody knows which"
+        );
     }
 
     #[test]

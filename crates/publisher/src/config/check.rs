@@ -271,18 +271,10 @@ fn check_role(instance: &Instance) -> Result<(), Fatal> {
             "follows another clock by PTP, and synce.socket is for a grandmaster's source of frequency",
         );
     }
-    if matches!(instance.ptp4l.witness, Witness::Ports(_)) {
+    if instance.role == Role::Slave && matches!(instance.ptp4l.witness, Witness::Ports(_)) {
         return refuse(
             instance,
-            "follows another clock by PTP and passes on what that one announces: there is nothing of its own for ptp4l.witness to compare",
-        );
-    }
-    let ptp4l = &instance.process.ptp4l;
-    if ptp4l.run == Who::Manage || ptp4l.config.is_some() {
-        return refuse(
-            instance,
-            "follows another clock by PTP, and the rules for what process.ptp4l runs or checks are those of a grandmaster: let somebody \
-             else run its ptp4l, and set no process.ptp4l.config",
+            "has role = \"t-tsc\", which announces nothing: there is nothing for ptp4l.witness to compare",
         );
     }
     let named = |card: &&Card| matches!(card.gnss, Devices::This(_)) || card.gnss_setup != GnssSetup::default();
@@ -376,14 +368,7 @@ mod tests {
             ("synce.source = \"\"", "1 to 15 bytes"),
             ("role = \"t-bc\"\nsynce.socket = \"/x\"", "grandmaster's source"),
             ("role = \"t-tsc\"\nptp4l.announce = \"own\"", "announces nothing"),
-            (
-                "role = \"t-bc\"\nprocess.ptp4l.run = \"manage\"",
-                "those of a grandmaster",
-            ),
-            (
-                "role = \"t-bc\"\nprocess.ptp4l = { run = \"watch\", config = \"/x\" }",
-                "those of a grandmaster",
-            ),
+            ("role = \"t-tsc\"\nptp4l.witness = [\"a\"]", "nothing for ptp4l.witness"),
             ("ptp4l.transport_specific = 16", "transport_specific"),
             ("authority = \"relay\"\nptp4l.announce = \"own\"", "its own to announce"),
             (
