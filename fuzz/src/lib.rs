@@ -352,18 +352,22 @@ pub fn leap_list(data: &[u8]) {
 /// A configuration file of linuxptp: what is understood is judged, completed until nothing but what stands there is wrong, and written
 /// as it is read.
 pub fn linuxptp_config(data: &[u8]) {
-    use tgm_linuxptp::config::{ConfigFile, Dialect, Profile, complete, findings};
+    use tgm_linuxptp::config::{ConfigFile, Dialect, Kind, Profile, complete, findings};
 
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let Ok(mut file) = ConfigFile::parse(text) else { return };
-    let before = findings(&file, &[], Profile::G8275_1);
-    complete(&mut file, Profile::G8275_1, Dialect::New);
-    let after = findings(&file, &[], Profile::G8275_1);
-    let stands = after
-        .iter()
-        .filter(|one| one.key != "port")
-        .all(|one| one.has.is_some());
-    assert!(stands && after.len() <= before.len(), "{after:?}");
+    let Ok(read) = ConfigFile::parse(text) else { return };
+    let mut file = ConfigFile::default();
+    for kind in [Kind::Slave, Kind::Boundary, Kind::Grandmaster] {
+        file = read.clone();
+        let before = findings(&file, &[], Profile::G8275_1, kind);
+        complete(&mut file, Profile::G8275_1, kind, Dialect::New);
+        let after = findings(&file, &[], Profile::G8275_1, kind);
+        let stands = after
+            .iter()
+            .filter(|one| one.key != "port")
+            .all(|one| one.has.is_some());
+        assert!(stands && after.len() <= before.len(), "{kind:?} {after:?}");
+    }
     let written = file.to_string();
     match ConfigFile::parse(&written) {
         Ok(again) => assert_eq!(again.to_string(), written),
