@@ -25,6 +25,10 @@ const BACK: Duration = Duration::from_secs(20);
 /// A downtime that leaves no trace, and one that does: the threshold is 5 s.
 const SHORT: Duration = Duration::from_secs(3);
 const LONG: Duration = Duration::from_secs(30);
+/// A servo that has settled: so many seconds in a row so close, in ns, within so long.
+const CALM: usize = 10;
+const CLOSE_NS: f64 = 5.0;
+const SETTLED: Duration = Duration::from_secs(180);
 
 /// linuxptp's programs, which end at once while a file named after them is there. It starts nothing itself: this machine is emulated.
 const GATE: &str = "program=$1\nshift\n[ \"$1\" = -v ] || ! [ -e \"FOLDER/no-$program\" ] || { echo \"kept dead\"; exit 9; }\nexec \"$program\" \"$@\"\n";
@@ -232,6 +236,7 @@ impl Managed {
         self.untold(report, "ts2phc dead for 3 s", told);
 
         // Beyond its threshold our own measurement of the PHC goes on: an alarm, and the state as it was.
+        self.settles()?;
         let (killed, told) = self.keep_dead("ts2phc", LONG)?;
         let events = self.events(told);
         let alarm = events.iter().any(|event| event.contains("kind=\"processes-down\""));
@@ -256,6 +261,26 @@ impl Managed {
             &states.iter().filter(state).count(),
             &0,
         );
+        Ok(())
+    }
+
+    /// A servo that has just begun still turns the clock's rate, and killed then it leaves a clock that runs away within seconds: waits
+    /// until the PHC has stayed close to the pulse for a while.
+    fn settles(&self) -> Result<(), String> {
+        let until = Instant::now() + SETTLED;
+        let mut calm: Vec<f64> = Vec::new();
+        while calm.len() < CALM {
+            if Instant::now() > until {
+                return Err(format!("ts2phc does not settle: {}", self.tails()));
+            }
+            std::thread::sleep(Duration::from_secs(1));
+            let offset = scrape::value(&metrics()?, "openshift_ptp_offset_ns", &[("process", "ts2phc")]);
+            match offset {
+                Some(offset) if offset.abs() <= CLOSE_NS => calm.push(offset),
+                _ => calm.clear(),
+            }
+        }
+        println!("  ts2phc has settled: {calm:?} ns");
         Ok(())
     }
 
