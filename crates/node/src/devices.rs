@@ -16,6 +16,8 @@ use crate::shut::Shut;
 const RETRY: Nanos = Nanos::from_secs(1);
 /// PHC readings per offset measurement; the narrowest counts.
 const READINGS: u8 = 5;
+/// Longest number.
+const DIGITS: usize = 10;
 
 /// The number that a device was opened under, held against what is found of it afterwards: between looking and opening, another
 /// device may have taken it.
@@ -80,6 +82,7 @@ impl PhcSlot {
 
     /// Once it went it is opened under the number that is found for it then.
     pub fn found_by(&mut self, lookup: Arc<Lookup>) {
+        self.path.reserve(DIGITS); // nothing is allocated when it is
         self.numbered = Some(Numbered::new(lookup));
     }
 
@@ -255,4 +258,85 @@ pub struct CardSources {
     pub phc: Option<PhcSlot>,
     /// Its receiver.
     pub gnss: Option<GnssSlot>,
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // tests: stop where it breaks
+mod tests {
+    use super::*;
+    use crate::finder::tests::Tree;
+    use crate::finder::{Device, Finder};
+    use nix::pty::{OpenptyResult, openpty};
+    use std::os::unix::fs::symlink;
+    use tgm_gnss::{Setup, Spec};
+    use tgm_phc::SysRoot;
+
+    /// A receiver that the driver has given this number.
+    fn plug(tree: &Tree, number: u32) -> OpenptyResult {
+        tree.load(number);
+        let ends = openpty(None, None).unwrap();
+        let node = tree.0.join(format!("dev/gnss{number}"));
+        symlink(nix::unistd::ttyname(&ends.slave).unwrap(), node).unwrap();
+        ends
+    }
+
+    #[test]
+    fn a_receiver_that_went_is_opened_under_the_number_it_has_then() {
+        let tree = Tree::new("again");
+        let first = plug(&tree, 0);
+        let setup = Setup {
+            spec: Spec::Device(tree.0.join("dev/gnss0")),
+            own: true,
+            instance: Instance(0),
+            port: Port(0),
+        };
+        let mut finder = Finder::new(SysRoot::new(&tree.0)).unwrap();
+        let mut slot = GnssSlot::new(GnssSource::new(setup).unwrap());
+        slot.found_by(finder.follow("eth0", Device::Gnss));
+        let mut now = Time::ZERO;
+        let mut gone = 0;
+        // As the hardware thread has it: what is readable, then what is due.
+        let mut turn = |slot: &mut GnssSlot, looks: bool| {
+            if looks {
+                finder.look(&mut |_| {});
+            }
+            now = now + Nanos::from_secs(10); // longer than any wait
+            let mut see = |seen: Observation| gone += u32::from(seen.what == Reading::GnssGone);
+            if slot.source.is_open() {
+                slot.serve(now, &mut see);
+            }
+            slot.due(now, &mut see);
+            (slot.up, slot.opened, gone)
+        };
+        assert_eq!(turn(&mut slot, false), (true, 1, 0));
+        tree.unload();
+        let second = plug(&tree, 11);
+        drop(first);
+        assert_eq!(turn(&mut slot, false), (false, 1, 1));
+        assert_eq!(turn(&mut slot, false), (false, 1, 1), "nobody has said where it is");
+        assert_eq!(turn(&mut slot, true), (true, 2, 1));
+        assert_eq!(slot.source.spec(), &Spec::Device(tree.0.join("dev/gnss11")));
+        assert_eq!(turn(&mut slot, true), (true, 2, 1), "it was the right one");
+        assert_eq!(turn(&mut slot, true), (true, 2, 1));
+
+        // Between looking and opening the driver has changed its mind.
+        tree.unload();
+        let third = plug(&tree, 2);
+        drop(second);
+        assert!(!turn(&mut slot, false).0);
+        finder_says(&slot, 11);
+        let other = openpty(None, None).unwrap();
+        std::fs::remove_file(tree.0.join("dev/gnss11")).unwrap();
+        symlink(nix::unistd::ttyname(&other.slave).unwrap(), tree.0.join("dev/gnss11")).unwrap();
+        assert_eq!(turn(&mut slot, false), (true, 3, 2), "another card's");
+        assert_eq!(turn(&mut slot, true), (false, 3, 3), "given up");
+        assert_eq!(turn(&mut slot, true), (true, 4, 3));
+        assert_eq!(slot.source.spec(), &Spec::Device(tree.0.join("dev/gnss2")));
+        drop((third, other));
+    }
+
+    /// An answer that was true once.
+    fn finder_says(slot: &GnssSlot, number: u32) {
+        slot.numbered.as_ref().unwrap().lookup.answer_with(number);
+    }
 }

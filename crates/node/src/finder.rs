@@ -60,6 +60,12 @@ impl Lookup {
         (asked != self.answered.load(Ordering::Relaxed)).then_some(asked)
     }
 
+    /// Answers whatever is asked.
+    #[cfg(test)]
+    pub fn answer_with(&self, number: u32) {
+        self.answer(self.asked.load(Ordering::Relaxed), number);
+    }
+
     fn answer(&self, question: u32, number: u32) {
         self.number.store(number, Ordering::Relaxed);
         self.answered.store(question, Ordering::Release);
@@ -214,20 +220,21 @@ impl FinderThread {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // tests: stop where it breaks
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::fs;
     use std::path::{Path, PathBuf};
 
-    /// A made-up sysfs with one card.
-    struct Tree(PathBuf);
+    /// A made-up machine with one card.
+    pub struct Tree(pub PathBuf);
 
     impl Tree {
-        fn new(name: &str) -> Self {
+        pub fn new(name: &str) -> Self {
             let root = std::env::temp_dir().join(format!("tgm-finder-{name}-{}", std::process::id()));
             let _ = fs::remove_dir_all(&root); // of a run that was killed
             fs::create_dir_all(root.join("sys/class/net/eth0")).unwrap();
             fs::create_dir_all(root.join("sys/devices/card")).unwrap();
+            fs::create_dir_all(root.join("dev")).unwrap();
             std::os::unix::fs::symlink("../../../devices/card", root.join("sys/class/net/eth0/device")).unwrap();
             Tree(root)
         }
@@ -236,12 +243,12 @@ mod tests {
             self.0.join("sys/devices/card")
         }
 
-        fn load(&self, number: u32) {
+        pub fn load(&self, number: u32) {
             fs::create_dir_all(self.card().join(format!("ptp/ptp{number}"))).unwrap();
             fs::create_dir_all(self.card().join(format!("gnss/gnss{number}"))).unwrap();
         }
 
-        fn unload(&self) {
+        pub fn unload(&self) {
             let remove = |path: &Path| fs::remove_dir_all(path).unwrap();
             remove(&self.card().join("ptp"));
             remove(&self.card().join("gnss"));

@@ -49,10 +49,10 @@ impl Slot {
         before & VALUE != word & VALUE
     }
 
-    /// What it says, if that is another value.
+    /// What it says, if that is another value, and anything.
     fn other_than(&self, value: u8) -> Option<u64> {
         let said = self.0.load(Ordering::Relaxed) & VALUE;
-        (said != u64::from(value) << 1 | 1).then_some(said)
+        (said != 0 && said != u64::from(value) << 1 | 1).then_some(said)
     }
 
     /// The value, if it was told since `told`, which is moved on.

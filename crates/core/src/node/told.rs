@@ -32,7 +32,12 @@ pub(super) type AllTold = [Option<Told>; MAX_TOLD];
 impl Core {
     /// What another daemon says of receivers and SyncE clocks.
     pub fn told(&self) -> impl Iterator<Item = ToldView> {
-        self.told.iter().flatten().map(|told| told.view)
+        self.known().map(|told| told.view)
+    }
+
+    /// Those in front of the first free place.
+    fn known(&self) -> impl Iterator<Item = &Told> {
+        self.told.iter().map_while(Option::as_ref)
     }
 
     /// A receiver's state as another daemon says.
@@ -56,11 +61,10 @@ impl Core {
         sink: &mut impl FnMut(&Event),
     ) {
         let is_it = |of: &ToldOf| matches!(of, ToldOf::Synce { .. });
-        let known = self.told.iter().flatten().map(|told| told.view);
-        let known = known
-            .filter(|view| is_it(&view.of) && (view.instance, view.port) == (seen.instance, seen.port))
-            .map(|view| view.of)
-            .next();
+        let known = self
+            .told()
+            .find(|view| is_it(&view.of) && (view.instance, view.port) == (seen.instance, seen.port))
+            .map(|view| view.of);
         let (was_state, was_level) = match known {
             Some(ToldOf::Synce { state, level }) => (state, level),
             _ => (None, None),
@@ -118,7 +122,7 @@ impl Core {
             let view = ToldView {
                 of: ToldOf::Receiver {
                     state: GnssState::FailureNofix,
-                    fix,
+                    fix: fix.map(|_| 0),
                     offset: None,
                 },
                 ..told.view
@@ -137,7 +141,7 @@ impl Core {
 
     /// When the next receiver has been silent for too long.
     pub(super) fn told_deadline(&self) -> Time<Mono> {
-        let heard = self.told.iter().flatten().filter(|told| !told.stale);
+        let heard = self.known().filter(|told| !told.stale);
         let receivers = heard.filter(|told| matches!(told.view.of, ToldOf::Receiver { .. }));
         receivers
             .map(|told| self.told_until(told))
@@ -153,7 +157,7 @@ impl Core {
     /// Forgets what was told of an instance that is there no more.
     pub(super) fn forget_told(&mut self, instance: Instance) {
         let mut kept = [None; MAX_TOLD];
-        let rest = self.told.iter().flatten();
+        let rest = self.known();
         let rest = rest.filter(|told| told.view.instance != instance);
         for (slot, told) in kept.iter_mut().zip(rest) {
             *slot = Some(*told);

@@ -75,13 +75,13 @@ impl Subscriptions {
 
     /// Ends all that come to this endpoint, also those of a life before, which it may not have looked at yet.
     async fn end(&mut self) {
-        let ids: Vec<String> = match self.all(LEAVING).await {
-            Ok(all) => {
-                let own = all.into_iter().filter(|one| one.endpoint == self.endpoint);
-                own.map(|one| one.id).collect()
+        let mut ids: Vec<String> = self.ids.iter().flatten().cloned().collect();
+        let found = self.all(LEAVING).await.unwrap_or_default(); // of one that does not answer, those that are known
+        for one in found {
+            if one.endpoint == self.endpoint && !ids.contains(&one.id) {
+                ids.push(one.id);
             }
-            Err(_) => self.ids.iter().flatten().cloned().collect(),
-        };
+        }
         for id in ids {
             let path = format!("{ROOT}/subscriptions/{id}");
             let answer = self.asker.ask(Method::DELETE, &path, Bytes::new(), LEAVING).await;

@@ -115,29 +115,27 @@ impl<T: Tell> Reading<'_, T> {
     }
 }
 
-/// What a typed message says of a receiver or a SyncE clock; false if it is about neither.
+/// What a typed message says of a receiver or a SyncE clock; one about neither changes nothing.
 pub(super) fn said(
     config: &mut Config,
     table: &mut Table,
     (now, iface, owner): (Time<Mono>, &str, Instance),
     said: Said,
     teller: &mut impl Tell,
-) -> bool {
+) {
     let (state, level) = match said {
         Said::Gnss(state) => {
             config.receiver_said(iface, state);
-            say_receivers(config, table, now, teller);
-            return true;
+            return say_receivers(config, table, now, teller);
         }
         Said::Synce(state) => (Some(state), None),
         Said::SynceQuality { level, extended } => (None, Some(QualityLevel { ssm: level, extended })),
-        _ => return false,
+        _ => return,
     };
     if let Some(port) = table.port(iface) {
         let fits = teller.synce(now, (owner, port), (state, level));
         table.refused += u64::from(!fits);
     }
-    true
 }
 
 /// Tells what typed messages said of receivers, which is not repeated by anybody else.

@@ -50,10 +50,16 @@ fn two_receivers_are_told_apart_and_a_silent_one_gives_no_time() {
     bench.say(&gnss("ens2f0", 5, "s2"));
     bench.say(&gnss("ens7f0", 3, "s2"));
     assert_eq!(states(&mut bench), [Some(GnssState::Synchronized); 2]);
+    bench.told(EventKind::GnssFix);
     for _ in 0..10 {
         bench.sleep(10.0);
         bench.say(&gnss("ens7f0", 3, "s2"));
     }
+    assert_eq!(
+        bench.told(EventKind::GnssFix),
+        [(0, None)],
+        "no fix that anybody vouches for"
+    );
     assert_eq!(states(&mut bench), [Some(GnssState::FailureNofix)]);
     let now: Vec<_> = bench.receivers();
     assert_eq!(now, [GnssState::FailureNofix, GnssState::Synchronized]);
