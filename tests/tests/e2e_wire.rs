@@ -127,6 +127,28 @@ fn a_better_class_set_behind_our_back_is_on_the_wire_for_an_interval_at_most() {
     assert!(is(&tgmd, "as-meant"), "{}", wire(&tgmd));
 }
 
+#[test]
+fn a_second_writer_of_the_same_ptp4l_is_told_and_does_not_win() {
+    let Some(mut rig) = Rig::new() else { return };
+    rig.enter();
+    rig.start();
+    let socket = rig.socket();
+    let (tgmd, _receiver) = start(&socket, "own");
+    until("agreement", || tgmd.metric("tgm_announce_agreed") == Some(1.0));
+    assert_eq!(tgmd.metric("tgm_announce_alarm"), Some(0.0));
+    until("the fight is told", || {
+        set(&socket, TgmState::Locked);
+        instance(&tgmd)["ptp4l"]["alarm"] == "contested"
+    });
+    assert_eq!(tgmd.metric("tgm_announce_alarm"), Some(10.0));
+    assert!(tgmd.metric("tgm_announce_foreign_changes_total") >= Some(4.0));
+    // The other leaves: ours stands, on the wire too.
+    until("248 is announced", || {
+        wire(&tgmd)["clock_class"] == 248 && is(&tgmd, "as-meant")
+    });
+    until("ptp4l agrees", || tgmd.metric("tgm_announce_agreed") == Some(1.0));
+}
+
 // Hazard: false 6; witness: a ptp4l that confirms one class and announces another is found out.
 #[test]
 fn a_ptp4l_that_says_one_thing_and_announces_another_is_found_out() {

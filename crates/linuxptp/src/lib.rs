@@ -20,6 +20,7 @@ pub mod announce;
 mod bytes;
 mod client;
 pub mod config;
+mod contest;
 mod counters;
 mod error;
 pub mod frame;

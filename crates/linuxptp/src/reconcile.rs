@@ -5,9 +5,11 @@
 //! * In [`Mode::Own`], what was ours and is no longer ours was changed by somebody else. If theirs claims a better class than ours, or
 //!   the same, ours is set again at once: a clock must not be called better than it is. If theirs is a worse class, it stands,
 //!   with an alarm, until desired and theirs agree on who is worse, or ptp4l starts anew: somebody may know more than we do.
+//!   Who keeps writing is an alarm too, and is answered at a bounded pace (`contest`).
 
 use tgm_time::{Mono, Nanos, Time};
 
+use crate::contest::Contest;
 use crate::counters::Counters;
 use crate::header::ClockIdentity;
 use crate::link::Dialogue;
@@ -75,6 +77,8 @@ pub enum Alarm {
     ForeignWorse,
     /// It announces something else than it should.
     Differs(Differences),
+    /// Somebody else keeps setting it, and what they set is undone each time.
+    Contested,
 }
 
 /// How long agreement took: from the moment it was wanted – new settings, a new ptp4l, a foreign change – to ptp4l's word.
@@ -123,6 +127,7 @@ pub struct Reconciler {
     /// When it last answered.
     heard_at: Option<Time<Mono>>,
     alarm: Option<Alarm>,
+    contest: Contest,
     /// Since when agreement is wanted and missing.
     wanted_since: Option<Time<Mono>>,
     /// Since when it differs, without anybody else's doing.
@@ -155,6 +160,7 @@ impl Reconciler {
             present: true,
             heard_at: None,
             alarm: None,
+            contest: Contest::none(),
             wanted_since: None,
             differs_since: None,
             set_at: None,
@@ -192,9 +198,8 @@ impl Reconciler {
             _ => {
                 self.clear_verdict();
                 self.set_pause = SHORTEST;
-                if self.set_open {
-                    self.set_at = Some(now); // what ptp4l said last is no longer what it has
-                } else {
+                self.set_at = self.set_open.then_some(now); // what ptp4l said last is then no longer what it has
+                if !self.set_open {
                     self.judge(actual, at, now);
                 }
             }
@@ -206,6 +211,7 @@ impl Reconciler {
         while let Some(request) = self.session.expire(now) {
             self.unanswered(request);
         }
+        self.contest.pass(now);
         if self.options.mode == Mode::Off {
             return None;
         }
@@ -339,6 +345,7 @@ impl Reconciler {
                 return;
             }
             self.clear_verdict();
+            self.set_at = Some(self.contest.undo(now));
         }
         if self.options.mode == Mode::Own {
             self.set_at.get_or_insert(now);
@@ -386,6 +393,7 @@ impl Reconciler {
         self.lost_touch();
         self.present = true;
         self.alarm = None;
+        self.contest = Contest::none();
         self.wanted_since = Some(now);
         self.get_at = now;
         self.subscribe_at = now;
@@ -461,7 +469,7 @@ impl Reconciler {
             actual: self.actual,
             wanted: self.wanted(),
             agreed: self.agreed,
-            alarm: self.alarm,
+            alarm: self.alarm.or(self.contest.stands().then_some(Alarm::Contested)),
             convergence: self.convergence,
             foreign_changes: self.foreign_changes,
             sets: self.sets,

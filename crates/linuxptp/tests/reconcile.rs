@@ -176,6 +176,50 @@ fn a_foreign_change_within_the_class_is_replaced() {
     assert_eq!(bench.ptp4l.settings.time.utc_offset, Seconds(37));
 }
 
+// Hazard: false 6; announce: a second writer of ptp4l is undone each time, told, and never answered faster than an Announce
+#[test]
+fn two_writers_of_one_ptp4l_do_not_fight_without_bound() {
+    let mut bench = Bench::new(Mode::Own);
+    bench.desire(TgmState::FreeRun);
+    bench.run(1_500);
+    let (sets, begun) = (bench.ptp4l.sets, bench.set_at.len());
+    // It sets class 6 again the moment it sees another, for a minute.
+    for step in 0..60_000 {
+        if bench.ptp4l.settings.quality.class.0 != 6 {
+            bench.ptp4l.settings = settings(6);
+            let mut out = [0; 512];
+            if let Some(notification) = bench.ptp4l.notification(DOMAIN, &mut out) {
+                bench.reconciler.receive(notification, bench.now);
+            }
+        }
+        bench.run(1);
+        let contested = bench.alarm() == Some(Alarm::Contested);
+        assert_eq!(
+            contested,
+            bench.reconciler.status().foreign_changes >= 4,
+            "{step}: {:?}",
+            bench.alarm()
+        );
+    }
+    let gaps: Vec<_> = bench.set_at[begun..].windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(gaps.iter().all(|gap| *gap >= 125), "{gaps:?}");
+    assert!(
+        bench.ptp4l.sets - sets > 300,
+        "it never gives up: {}",
+        bench.ptp4l.sets - sets
+    );
+    // A worse class of our own does not wait for the pace.
+    let now = bench.now;
+    bench.ptp4l.settings = settings(6);
+    bench.desire(TgmState::HoldoverInSpec);
+    assert_eq!((bench.now, bench.ptp4l.settings.quality.class.0), (now, 7));
+    // It is gone: the alarm stands for ten seconds, then all is well.
+    bench.run(9_000);
+    assert_eq!((bench.agreed(), bench.alarm()), (true, Some(Alarm::Contested)));
+    bench.run(3_000);
+    assert_eq!((bench.agreed(), bench.alarm()), (true, None));
+}
+
 #[test]
 fn a_notification_brings_the_question_forward() {
     let mut bench = Bench::new(Mode::Own);

@@ -22,6 +22,7 @@ pub(super) const fn alarm(alarm: Option<Alarm>) -> u8 {
         Some(Alarm::Refused(_)) => 7,
         Some(Alarm::ForeignWorse) => 8,
         Some(Alarm::Differs(_)) => 9,
+        Some(Alarm::Contested) => 10,
     }
 }
 
@@ -56,7 +57,7 @@ pub struct AnnounceRead {
 
 impl AnnounceRead {
     /// The words for what is wrong.
-    pub const ALARMS: [&'static str; 9] = [
+    pub const ALARMS: [&'static str; 10] = [
         "no socket",
         "nobody listens",
         "permission denied",
@@ -66,6 +67,7 @@ impl AnnounceRead {
         "refused",
         "foreign worse class stands",
         "differs",
+        "contested",
     ];
 
     /// The word for what is wrong; `None`: nothing.
@@ -228,9 +230,6 @@ mod tests {
         {
             assert_eq!(usize::from(alarm(Some(Alarm::Unreachable(failure)))), place + 1);
         }
-        assert_eq!(
-            usize::from(alarm(Some(Alarm::Differs(Default::default())))),
-            AnnounceRead::ALARMS.len()
-        );
+        assert_eq!(usize::from(alarm(Some(Alarm::Contested))), AnnounceRead::ALARMS.len());
     }
 }

@@ -16,7 +16,7 @@ const ROWS: [(&str, &str, Kind, Told); 9] = [
     ),
     (
         "tgm_announce_alarm",
-        "0 nothing, 1 no socket, 2 nobody listens, 3 permission denied, 4 socket full, 5 socket error, 6 silent, 7 refused, 8 a foreign worse class stands, 9 differs.",
+        "0 nothing, 1 no socket, 2 nobody listens, 3 permission denied, 4 socket full, 5 socket error, 6 silent, 7 refused, 8 a foreign worse class stands, 9 differs, 10 somebody else keeps setting it.",
         Kind::Gauge,
         |read| Some(f64::from(read.alarm)),
     ),
