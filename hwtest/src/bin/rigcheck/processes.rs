@@ -58,6 +58,15 @@ const HOLDOVER: Said = Said {
     time_source: 0xa0,
 };
 
+/// A program that was killed.
+#[derive(Clone, Copy)]
+struct Killed {
+    pid: i32,
+    at: Instant,
+    /// How much had been told until then.
+    told: usize,
+}
+
 /// Everything that runs.
 struct Managed {
     card: Card,
@@ -194,15 +203,15 @@ impl Managed {
         let killed = self.kill("ptp4l")?;
         self.comes_back(report, "ptp4l killed once", "ptp4l", killed, SOON);
         self.returns(report, "ptp4l killed once", killed);
-        self.untold(report, "ptp4l killed once", killed.1);
+        self.untold(report, "ptp4l killed once", killed.told);
 
         let killed = self.keep_dead("ptp4l", SHORT)?;
         self.comes_back(report, "ptp4l dead for 3 s", "ptp4l", killed, BACK);
         self.returns(report, "ptp4l dead for 3 s", killed);
-        self.untold(report, "ptp4l dead for 3 s", killed.1);
+        self.untold(report, "ptp4l dead for 3 s", killed.told);
 
-        let (dead, told) = self.keep_dead("ptp4l", LONG)?;
-        let events = self.events(told);
+        let killed = self.keep_dead("ptp4l", LONG)?;
+        let events = self.events(killed.told);
         let class = events.iter().filter(|event| event.contains("kind=\"clock-class\""));
         let class: Vec<_> = class.collect();
         report.check(
@@ -213,41 +222,41 @@ impl Managed {
         let lock = events.iter().any(|event| event.contains("kind=\"lock-state\""));
         report.check("and the node is as LOCKED as before", !lock, || format!("{events:?}"));
         report.equal("process_status says so", &status("ptp4l")?, &Some(0.0));
-        self.comes_back(report, "ptp4l dead for 30 s", "ptp4l", (dead, told), BACK);
-        self.returns(report, "ptp4l dead for 30 s", (dead, told));
-        let again = self.told(told, |event| {
+        self.comes_back(report, "ptp4l dead for 30 s", "ptp4l", killed, BACK);
+        self.returns(report, "ptp4l dead for 30 s", killed);
+        let again = self.told(killed.told, |event| {
             event.contains("kind=\"clock-class\"") && event.contains("new=\"6\"")
         });
         report.check("and class 6 is told again", again, || {
-            format!("{:?}", self.events(told))
+            format!("{:?}", self.events(killed.told))
         });
         Ok(())
     }
 
     fn ts2phc(&mut self, report: &mut Report) -> Result<(), String> {
-        let (killed, told) = self.keep_dead("ts2phc", SHORT)?;
-        self.comes_back(report, "ts2phc dead for 3 s", "ts2phc", (killed, told), BACK);
+        let killed = self.keep_dead("ts2phc", SHORT)?;
+        self.comes_back(report, "ts2phc dead for 3 s", "ts2phc", killed, BACK);
         self.sequence(
             report,
             "ts2phc dead for 3 s: all of class 6 throughout",
-            killed,
+            killed.at,
             &[LOCKED],
         );
-        self.untold(report, "ts2phc dead for 3 s", told);
+        self.untold(report, "ts2phc dead for 3 s", killed.told);
 
         // Beyond its threshold our own measurement of the PHC goes on: an alarm, and the state as it was.
         self.settles()?;
-        let (killed, told) = self.keep_dead("ts2phc", LONG)?;
-        let events = self.events(told);
+        let killed = self.keep_dead("ts2phc", LONG)?;
+        let events = self.events(killed.told);
         let alarm = events.iter().any(|event| event.contains("kind=\"processes-down\""));
         report.check("ts2phc dead for 30 s: an alarm", alarm, || format!("{events:?}"));
         report.equal("process_status says so", &status("ts2phc")?, &Some(0.0));
-        self.comes_back(report, "ts2phc dead for 30 s", "ts2phc", (killed, told), BACK);
+        self.comes_back(report, "ts2phc dead for 30 s", "ts2phc", killed, BACK);
         std::thread::sleep(SHORT);
         self.sequence(
             report,
             "ts2phc dead for 30 s: all of class 6 throughout",
-            killed,
+            killed.at,
             &[LOCKED],
         );
         let state = |event: &&String| {
@@ -255,7 +264,7 @@ impl Managed {
                 .iter()
                 .any(|kind| event.contains(&format!("kind=\"{kind}\"")))
         };
-        let states = self.events(told);
+        let states = self.events(killed.told);
         report.equal(
             "and nothing told of state or class",
             &states.iter().filter(state).count(),
@@ -284,21 +293,20 @@ impl Managed {
         Ok(())
     }
 
-    /// Kills a program of tgmd's; when, and how much had been told.
-    fn kill(&self, program: &str) -> Result<(Instant, usize), String> {
-        let told = process(program)?;
-        let pid = told
-            .get("pid")
-            .and_then(Value::as_i64)
-            .and_then(|pid| i32::try_from(pid).ok());
-        let pid = pid.ok_or_else(|| format!("{program} does not run"))?;
+    /// Kills a program of tgmd's.
+    fn kill(&self, program: &str) -> Result<Killed, String> {
+        let pid = running(program)?.ok_or_else(|| format!("{program} does not run"))?;
         let told = self.events(0).len();
         kill(Pid::from_raw(pid), Signal::SIGKILL).map_err(|errno| format!("{program}: {errno}"))?;
-        Ok((Instant::now(), told))
+        Ok(Killed {
+            pid,
+            at: Instant::now(),
+            told,
+        })
     }
 
     /// Kills it, and lets none live for `time`.
-    fn keep_dead(&self, program: &str, time: Duration) -> Result<(Instant, usize), String> {
+    fn keep_dead(&self, program: &str, time: Duration) -> Result<Killed, String> {
         let gate = file(&self.folder, &format!("no-{program}"), "")?;
         let killed = self.kill(program)?;
         std::thread::sleep(time);
@@ -306,26 +314,24 @@ impl Managed {
         Ok(killed)
     }
 
-    fn comes_back(
-        &self,
-        report: &mut Report,
-        when: &str,
-        program: &str,
-        (killed, _): (Instant, usize),
-        patience: Duration,
-    ) {
+    /// Another one runs, and is told to: that one is told to run is not enough, as the killed one is until its end is seen.
+    fn comes_back(&self, report: &mut Report, when: &str, program: &str, killed: Killed, patience: Duration) {
         let until = Instant::now() + patience;
-        let is_up = || status(program).is_ok_and(|status| status == Some(1.0));
-        while !is_up() && Instant::now() < until {
+        let another = || running(program).is_ok_and(|pid| pid.is_some_and(|pid| pid != killed.pid));
+        let is_up = || another() && status(program).is_ok_and(|status| status == Some(1.0));
+        let mut up = is_up();
+        while !up && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(50));
+            up = is_up();
         }
-        println!("  {when}: it runs again {:?} after", killed.elapsed());
-        report.check(&format!("{when}: it runs again"), is_up(), || self.tails());
+        println!("  {when}: it runs again {:?} after", killed.at.elapsed());
+        report.check(&format!("{when}: it runs again"), up, || self.tails());
     }
 
     /// A new ptp4l's first Announce messages: the right ones within 50 ms and an interval of the first, whatever that says; so at most
     /// one says otherwise, and that says Free-Run.
-    fn returns(&self, report: &mut Report, when: &str, (killed, _): (Instant, usize)) {
+    fn returns(&self, report: &mut Report, when: &str, killed: Killed) {
+        let killed = killed.at;
         self.said(report, &format!("{when}: all of class 6 again"), killed, LOCKED, BACK);
         let mut heard = self.wire.since(killed).into_iter().peekable();
         // What was on its way when the old one was killed.
@@ -405,6 +411,13 @@ fn process(program: &str) -> Result<Value, String> {
     told.pointer(&pointer)
         .cloned()
         .ok_or_else(|| format!("/status has no {pointer}"))
+}
+
+/// The process id of a program that runs.
+fn running(program: &str) -> Result<Option<i32>, String> {
+    let told = process(program)?;
+    let pid = told.get("pid").and_then(Value::as_i64);
+    Ok(pid.and_then(|pid| i32::try_from(pid).ok()))
 }
 
 /// `openshift_ptp_process_status` of a program.
