@@ -139,7 +139,7 @@ pub(super) fn parse<'a>(process: Process<'a>, words: Words<'a>) -> Result<Body<'
 /// What the daemon writes in any program's name.
 fn of_any<'a>(mut words: Words<'a>) -> Result<Option<Body<'a>>, LineError> {
     // Hardly a line begins so; the others are not searched for a word's end twice.
-    if !words.rest().starts_with(['C', 'p', 'P']) {
+    if !matches!(words.rest().as_bytes().first(), Some(b'C' | b'p' | b'P')) {
         return Ok(None);
     }
     let start = words;
@@ -307,7 +307,8 @@ fn status<'a>(process: Process<'a>, mut words: Words<'a>) -> Result<Body<'a>, Li
     let iface = words.need("an interface")?;
     let place = words;
     let missing = |what| place.error(LineErrorKind::Missing(what));
-    let (pairs, state) = daemon::pairs(words)?;
+    let mut pairs = daemon::Pairs::default();
+    let state = pairs.read(words)?;
     Ok(match process {
         Process::Dpll => Body::Dpll(DpllStatus {
             iface,

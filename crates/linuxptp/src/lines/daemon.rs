@@ -133,34 +133,35 @@ pub(super) struct Pairs<'a> {
     pub whole: bool,
 }
 
-/// From behind the interface to the line's end.
-pub(super) fn pairs<'a>(mut words: Words<'a>) -> Result<(Pairs<'a>, Status), LineError> {
-    let mut pairs = Pairs::default();
-    loop {
-        let wrong = words.error(LineErrorKind::Not("a state"));
-        let key = words.need("a state")?;
-        match key {
-            "offset" => pairs.offset = Some(Nanos(words.number("an offset")?)),
-            "frequency_status" => pairs.frequency = Some(lock(&mut words)?),
-            "phase_status" => pairs.phase = Some(lock(&mut words)?),
-            "pps_status" => pairs.pps = Some(flag(&mut words)?),
-            "nmea_status" => pairs.nmea = Some(flag(&mut words)?),
-            "gnss_status" => pairs.fix = Some(words.number("a fix")?),
-            "device" => pairs.device = Some(words.need("a device")?),
-            "eec_state" => pairs.eec = Some(words.read("an EEC state", EecState::of)?),
-            "clock_quality" => pairs.quality = Some(words.need("a quality")?),
-            "ql" => pairs.level = Some(words.read("a quality level", byte)?),
-            "ext_ql" => pairs.extended = Some(words.read("a quality level", byte)?),
-            "network_option" => pairs.network_option = Some(words.number("a network option")?),
-            "T-GM-STATUS" | "T-BC-STATUS" => {
-                pairs.whole = true;
-                return state(words.read("a state", Status::of)?, words).map(|status| (pairs, status));
-            }
-            _ => {
-                if let Some(found) = Status::of(key) {
-                    return state(found, words).map(|status| (pairs, status));
+impl<'a> Pairs<'a> {
+    /// From behind the interface to the line's end: the state.
+    pub fn read(&mut self, mut words: Words<'a>) -> Result<Status, LineError> {
+        loop {
+            let wrong = words.error(LineErrorKind::Not("a state"));
+            let key = words.need("a state")?;
+            match key {
+                "offset" => self.offset = Some(Nanos(words.number("an offset")?)),
+                "frequency_status" => self.frequency = Some(lock(&mut words)?),
+                "phase_status" => self.phase = Some(lock(&mut words)?),
+                "pps_status" => self.pps = Some(flag(&mut words)?),
+                "nmea_status" => self.nmea = Some(flag(&mut words)?),
+                "gnss_status" => self.fix = Some(words.number("a fix")?),
+                "device" => self.device = Some(words.need("a device")?),
+                "eec_state" => self.eec = Some(words.read("an EEC state", EecState::of)?),
+                "clock_quality" => self.quality = Some(words.need("a quality")?),
+                "ql" => self.level = Some(words.read("a quality level", byte)?),
+                "ext_ql" => self.extended = Some(words.read("a quality level", byte)?),
+                "network_option" => self.network_option = Some(words.number("a network option")?),
+                "T-GM-STATUS" | "T-BC-STATUS" => {
+                    self.whole = true;
+                    return state(words.read("a state", Status::of)?, words);
                 }
-                words.next().ok_or(wrong)?; // the value of a key that is not known here
+                _ => {
+                    if let Some(found) = Status::of(key) {
+                        return state(found, words);
+                    }
+                    words.next().ok_or(wrong)?; // the value of a key that is not known here
+                }
             }
         }
     }

@@ -110,7 +110,7 @@ pub(super) fn skip_glog(words: &mut Words<'_>) {
 /// Reads up to the text.
 pub(super) fn parse<'a>(words: &mut Words<'a>) -> Result<Head<'a>, LineError> {
     let none = words.error(LineErrorKind::Head);
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let is_name = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'A'..=b'Z' | b'-' | b'_' | b'.');
     let length = words.rest().bytes().position(|byte| !is_name(byte)).ok_or(none)?;
     let process = words.take(length);
     if process.is_empty() || !words.rest().starts_with('[') {
@@ -163,44 +163,38 @@ fn stamp(process: Process<'_>, text: &str) -> Option<Stamp> {
     }
 }
 
-/// The number that they are, the greatest there is where they are more; `None` for none, and for anything else.
+/// The number that they are, one greater than any that is used where they are more; `None` for none, and for anything else.
 fn digits(text: &[u8]) -> Option<u64> {
+    const MOST: u64 = u64::MAX / 10 - 1;
     let number = text.iter().try_fold(0_u64, |sum, byte| {
-        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
-        Some(sum.saturating_mul(10).saturating_add(digit))
+        let digit = byte.wrapping_sub(b'0');
+        (digit < 10).then(|| sum.min(MOST) * 10 + u64::from(digit))
     });
     number.filter(|_| !text.is_empty())
 }
 
-/// The tag, if the text begins with one. One pass: every line has one, and it is most of its head.
+/// The tag, if the text begins with one.
 fn tag<'a>(words: &mut Words<'a>) -> Result<Option<Tag<'a>>, LineError> {
     if !words.rest().starts_with('[') {
         return Ok(None);
     }
     words.take(1);
     let wrong = words.error(LineErrorKind::Tag);
-    let (mut colon, mut length) = (None, None);
-    for (at, byte) in words.rest().bytes().enumerate() {
-        match byte {
-            b']' => {
-                length = Some(at);
-                break;
-            }
-            b':' if colon.is_none() => colon = Some(at),
-            b' ' | b'\t' | b'[' if colon.is_none() => return Err(wrong),
-            _ => {}
+    let rest = words.rest();
+    let ends_name = |byte: u8| matches!(byte, b']' | b':' | b'[' | b' ' | b'\t');
+    let end = rest.bytes().position(ends_name).ok_or(wrong)?;
+    let (name, behind) = rest.split_at_checked(end).ok_or(wrong)?;
+    let (severity, length) = match behind.as_bytes() {
+        [b']', ..] => (None, end),
+        [b':', ..] => {
+            let (severity, _) = behind.get(1..).and_then(|behind| behind.split_once(']')).ok_or(wrong)?;
+            (Some(severity.parse().map_err(|_| wrong)?), end + 1 + severity.len())
         }
-    }
-    let length = length.ok_or(wrong)?;
-    let text = words.take(length);
-    words.take(1);
-    let (name, behind) = text.split_at_checked(colon.unwrap_or(length)).ok_or(wrong)?;
-    let severity = match behind.strip_prefix(':') {
-        Some(severity) => Some(severity.parse().map_err(|_| wrong)?),
-        None => None,
+        _ => return Err(wrong),
     };
     if name.is_empty() {
         return Err(wrong);
     }
+    words.take(length + 1);
     Ok(Some(Tag { name, severity }))
 }

@@ -105,11 +105,29 @@ impl<'a> Line<'a> {
 fn text(line: &[u8]) -> Result<&str, LineError> {
     let text =
         std::str::from_utf8(line).map_err(|error| LineError::new(LineErrorKind::NotText, error.valid_up_to()))?;
-    let control = |byte: u8| byte < b' ' && byte != b'\t' || byte == 0x7f;
-    // Folded, not searched: there is hardly ever one, and without an early way out the loop goes many bytes at a time.
-    if line.iter().fold(false, |found, byte| found | control(*byte)) {
-        let at = line.iter().position(|byte| control(*byte)).unwrap_or_default();
+    if may_have_control(line)
+        && let Some(at) = line
+            .iter()
+            .position(|byte| *byte < b' ' && *byte != b'\t' || *byte == 0x7f)
+    {
         return Err(LineError::new(LineErrorKind::NotText, at));
     }
     Ok(text)
+}
+
+/// Whether a control character or a tab is among them, eight bytes at a time. The last of them are looked at with some of those before.
+fn may_have_control(line: &[u8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // The top bit of some byte is set if one is below `' '`, or is 0x7f: it borrows.
+    let found = |word: u64| {
+        let is_del = word ^ (ONES * 0x7f);
+        word.wrapping_sub(ONES * b' ' as u64) & !word | is_del.wrapping_sub(ONES) & !is_del
+    };
+    let (chunks, tail) = line.as_chunks::<8>();
+    let last = match line.last_chunk::<8>() {
+        Some(last) => *last,
+        None => std::array::from_fn(|place| tail.get(place).copied().unwrap_or(b' ')),
+    };
+    let words = chunks.iter().chain([&last]).map(|chunk| u64::from_le_bytes(*chunk));
+    words.fold(0, |all, word| all | found(word)) & ONES << 7 != 0
 }

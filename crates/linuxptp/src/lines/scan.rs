@@ -6,12 +6,16 @@ use super::error::{LineError, LineErrorKind};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Words<'a> {
     rest: &'a str,
-    at: usize,
+    /// Length of the line up to its end.
+    end: usize,
 }
 
 impl<'a> Words<'a> {
     pub fn new(line: &'a str) -> Self {
-        let mut words = Words { rest: line, at: 0 };
+        let mut words = Words {
+            rest: line,
+            end: line.len(),
+        };
         words.blanks();
         words
     }
@@ -27,22 +31,20 @@ impl<'a> Words<'a> {
 
     /// An error here.
     pub fn error(&self, kind: LineErrorKind) -> LineError {
-        LineError::new(kind, self.at)
+        LineError::new(kind, self.end - self.rest.len())
     }
 
     /// Takes `length` bytes and the blanks behind them; nothing where that is no border of characters.
     pub fn take(&mut self, length: usize) -> &'a str {
         let (taken, rest) = self.rest.split_at_checked(length).unwrap_or(("", self.rest));
-        self.at += taken.len();
         self.rest = rest;
         self.blanks();
         taken
     }
 
     fn blanks(&mut self) {
-        let rest = self.rest.trim_ascii_start();
-        self.at += self.rest.len() - rest.len();
-        self.rest = rest;
+        let blanks = self.rest.bytes().take_while(|byte| *byte <= b' ').count();
+        self.rest = self.rest.get(blanks..).unwrap_or_default();
     }
 
     /// The next word.
@@ -50,8 +52,7 @@ impl<'a> Words<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let length = self.rest.bytes().position(|byte| byte == b' ' || byte == b'\t');
-        Some(self.take(length.unwrap_or(self.rest.len())))
+        Some(self.take(until_blank(self.rest.as_bytes())))
     }
 
     /// True if `word` is next.
@@ -102,6 +103,22 @@ impl<'a> Words<'a> {
         }
         Err(self.error(LineErrorKind::Trailing))
     }
+}
+
+/// Where the first blank is, or the length. Eight bytes at a time: most of a line is words. A line's bytes up to `' '` are all blanks.
+fn until_blank(text: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let (chunks, tail) = text.as_chunks::<8>();
+    for (place, chunk) in chunks.iter().enumerate() {
+        let word = u64::from_le_bytes(*chunk);
+        // The top bit of each byte that is at most `' '`; of those behind the first it may be wrong.
+        let blanks = word.wrapping_sub(ONES * (b' ' as u64 + 1)) & !word & ONES << 7;
+        if blanks != 0 {
+            return place * 8 + (blanks.trailing_zeros() / 8) as usize;
+        }
+    }
+    let in_tail = tail.iter().take_while(|byte| **byte > b' ').count();
+    text.len() - tail.len() + in_tail
 }
 
 /// The byte that `0x1f` or `31` is.

@@ -120,7 +120,9 @@ impl Reader {
             (LineCounter::SeriesRefused, &mut refused),
         ];
         for (counter, count) in counted {
-            self.teller.count(counter, std::mem::take(count));
+            if *count != 0 {
+                self.teller.count(counter, std::mem::take(count));
+            }
         }
     }
 }

@@ -81,6 +81,7 @@ impl<T: Tell> State<T> {
         let is_gone = |config: &Config| config.doubted.is_some_and(|since| now.since(since) >= SILENT);
         while let Some(place) = self.configs.iter().position(is_gone) {
             let mut config = self.configs.swap_remove(place);
+            self.recent = 0;
             config.end(&mut self.table);
             if let Some(relayed) = config.relayed {
                 self.teller.end(now, relayed.instance);

@@ -145,6 +145,8 @@ pub struct State<T> {
     writers: usize,
     /// The first instance that nobody configured.
     first_free: u8,
+    /// Where the configuration is that was last looked for.
+    recent: usize,
 }
 
 /// The part of a configuration's name that ts2phc's and ptp4l's have in common.
@@ -181,6 +183,7 @@ impl<T: Tell> State<T> {
             renamed: table.aliases.turn(),
             table,
             first_free,
+            recent: 0,
             standing: None,
             writers: 0,
             teller,
@@ -350,8 +353,16 @@ impl<T: Tell> State<T> {
         }
         self.check.get_or_insert(now + CHECK);
         let name = shared_name(tag);
-        match self.configs.iter().position(|config| *config.name == *name) {
-            Some(place) => Some(place),
+        let is_it = |config: &Config| *config.name == *name;
+        // Lines of one configuration come one behind the other.
+        if self.configs.get(self.recent).is_some_and(is_it) {
+            return Some(self.recent);
+        }
+        match self.configs.iter().position(is_it) {
+            Some(place) => {
+                self.recent = place;
+                Some(place)
+            }
             None if tag.is_empty() || self.configs.len() >= MOST_CONFIGS => {
                 self.table.refused += u64::from(!tag.is_empty());
                 None

@@ -191,7 +191,12 @@ impl Subject {
 
     /// Whether it is this one.
     pub fn is(&self, key: &Key<'_>) -> bool {
-        self.kind == key.kind && *self.name == *key.name && *self.device == *key.device && self.option == key.option
+        self.kind == key.kind
+            && self.option == key.option
+            && *self.name == *key.name
+            // Hardly any has one, and comparing two that are empty takes longer than comparing names.
+            && self.device.len() == key.device.len()
+            && (self.device.is_empty() || *self.device == *key.device)
     }
 
     /// What it is about.
@@ -212,18 +217,22 @@ impl Subject {
 
     /// The same, of the series that has it at `from` or behind.
     pub fn set_from(&self, table: &SeriesTable, from: usize, family: Incumbent, value: f64) {
-        let mut places = self.kind.families().iter().zip(self.series).skip(from);
-        if let Some((_, Some(id))) = places.find(|(known, _)| **known == family) {
+        if let Some(id) = self.series(from, family) {
             table.set(id, value);
         }
     }
 
     /// No value of `family` any more, until the next.
     pub fn hide(&self, table: &SeriesTable, family: Incumbent) {
-        let mut places = self.kind.families().iter().zip(self.series);
-        if let Some((_, Some(id))) = places.find(|(known, _)| **known == family) {
+        if let Some(id) = self.series(0, family) {
             table.hide(id);
         }
+    }
+
+    /// The series that has `family`, at `from` or behind.
+    fn series(&self, from: usize, family: Incumbent) -> Option<SeriesId> {
+        let mut places = self.kind.families().iter().zip(&self.series).skip(from);
+        *places.find(|(known, _)| **known == family)?.1
     }
 
     /// Its series are gone.
