@@ -319,6 +319,65 @@ fn tgmd_tells_a_boundary_clock_without_dpll_locked_and_free_run_with_its_upstrea
     assert_eq!(tgmd.metric("tgm_upstream_offset_seconds"), None);
 }
 
+/// Kills the node once its state is written down, lets `meanwhile` happen, and starts the next one. What the next one said of its
+/// predecessor: taken up or not. Asked again where the machine was so slow that the checkpoint was too old or the upstream lost just then.
+fn restart(tgmd: &mut Tgmd, mut meanwhile: impl FnMut()) -> bool {
+    const TAKEN_UP: &str = "adopted, on probation";
+    const NOT: &str = "nothing adopted";
+    let said = |tgmd: &Tgmd, what| tgmd.log().matches(what).count();
+    for _ in 0..5 {
+        until("LOCKED", || tgmd.current(LOCK).as_deref() == Some("LOCKED"));
+        until("agreement", || tgmd.metric("tgm_announce_agreed") == Some(1.0));
+        let (taken, not) = (said(tgmd, TAKEN_UP), said(tgmd, NOT));
+        tgmd.kill_node();
+        meanwhile();
+        tgmd.start_again();
+        until("the next one's word", || {
+            said(tgmd, TAKEN_UP) > taken || said(tgmd, NOT) > not
+        });
+        if said(tgmd, TAKEN_UP) > taken {
+            return true;
+        }
+        let log = tgmd.log();
+        let reason = log.lines().rfind(|line| line.contains(NOT)).unwrap();
+        assert!(
+            ["ms old", "in Free-Run"].iter().any(|why| reason.contains(why)),
+            "{reason}"
+        );
+    }
+    false
+}
+
+// Hazard: false 248; T0: a boundary clock whose tgmd is restarted stays Locked
+#[test]
+fn a_boundary_clock_is_taken_up_by_the_next_tgmd_beside_the_same_ptp4l() {
+    let Some(mut chain) = Chain::new(false) else { return };
+    chain.start_gm();
+    chain.start_bc();
+    let mut tgmd = tgmd(&chain, "t-bc", "own");
+    assert!(restart(&mut tgmd, || ()), "{}", tgmd.log());
+    until("its state is told", || instance(&tgmd)["adopted"] == true);
+    until("its ptp4l is asked", || instance(&tgmd)["upstream"]["followed"] == true);
+    until("LOCKED", || tgmd.current(LOCK).as_deref() == Some("LOCKED"));
+    assert!(!tgmd.log().contains("not-adopted"), "{}", tgmd.log());
+}
+
+// Hazard: false 6; T0: what another ptp4l announces is nothing that was left
+#[test]
+fn a_boundary_clock_beside_another_ptp4l_than_was_left_is_free_run() {
+    let Some(mut chain) = Chain::new(false) else { return };
+    chain.start_gm();
+    chain.start_bc();
+    let mut tgmd = tgmd(&chain, "t-bc", "own");
+    let taken = restart(&mut tgmd, || {
+        chain.kill_bc();
+        chain.start_bc();
+    });
+    assert!(taken, "{}", tgmd.log());
+    until("it is found out", || tgmd.log().contains("cause=\"not-adopted\""));
+    until("LOCKED", || tgmd.current(LOCK).as_deref() == Some("LOCKED"));
+}
+
 /// tgmd runs the second clock of `chain` by itself, in that one's namespace.
 fn tgmd_with_ptp4l(chain: &Chain, role: &str, announce: &str, more: &str) -> Tgmd {
     let folder = Folder::new();

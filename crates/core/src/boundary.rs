@@ -14,8 +14,11 @@
 //! Lost is an upstream without a port in SLAVE, and one that nobody has heard of for as long as a receiver may be silent. The class told
 //! is the upstream's in Locked, 135 and 165 in holdover in and out of specification, 248 in Free-Run; a T-TSC's is always 255.
 
+mod adopt;
+
 use tgm_time::{Mono, Nanos, Seconds, Time};
 
+use self::adopt::{Adoption, Verdict, Waits};
 use crate::announce::TgmState;
 use crate::config::Limits;
 use crate::dpll::D;
@@ -52,6 +55,7 @@ pub struct Boundary {
     good_since: Time<Mono>,
     complete: bool,
     holdover: Option<Holdover>,
+    adoption: Option<Adoption>,
 }
 
 impl Boundary {
@@ -75,7 +79,9 @@ impl Boundary {
         };
         let near = within(&mut self.offset, upstream.offset.filter(|_| upstream.followed));
         let in_phase = within(&mut self.phase, beneath.phase) || beneath.phase.is_none();
-        let locked = beneath.d.is_none_or(|d| d == D::Locked);
+        // An adopted Locked ends only once the DPLL has been seen; a sample that came before counts.
+        let unseen = self.state == TgmState::Locked && self.adoption.is_some();
+        let locked = beneath.d.is_none_or(|d| d == D::Locked || unseen && d == D::Unobserved);
         if !(upstream.followed && near && in_phase && locked) {
             self.good = 0;
             return;
@@ -113,32 +119,55 @@ impl Boundary {
 
     /// Walks the table; `None`: stays.
     pub fn evaluate(&mut self, now: Time<Mono>, beneath: &Beneath, limits: &Limits) -> Option<(TgmState, Cause)> {
+        let probation = match self.probation(now, beneath) {
+            Ok(verdict) => verdict,
+            Err(Waits) => return None,
+        };
+        if let Some(Verdict { to, cause, since }) = probation {
+            return Some(self.enter(to, cause, since));
+        }
         let (to, cause) = match self.state {
             _ if core::mem::take(&mut self.complete) => (TgmState::Locked, Cause::AllLocked),
             TgmState::FreeRun => return None,
             TgmState::Locked => self.leave_locked(now, beneath)?,
             TgmState::HoldoverInSpec | TgmState::HoldoverOutOfSpec => self.leave_holdover(now, beneath, limits)?,
         };
+        let since = if cause == Cause::Stale { self.seen } else { now };
+        Some(self.enter(to, cause, since))
+    }
+
+    /// Changes its state; a holdover that begins so began at `since`.
+    fn enter(&mut self, to: TgmState, cause: Cause, since: Time<Mono>) -> (TgmState, Cause) {
         self.holdover = match to {
-            TgmState::HoldoverInSpec => Some(Holdover {
-                since: if cause == Cause::Stale { self.seen } else { now },
-            }),
+            TgmState::HoldoverInSpec => Some(Holdover { since }),
             TgmState::HoldoverOutOfSpec => self.holdover,
             TgmState::Locked | TgmState::FreeRun => None,
         };
         self.good = 0;
+        self.adoption = None;
         self.state = to;
-        Some((to, cause))
+        (to, cause)
+    }
+
+    /// What ends Locked in Free-Run, whether there is an upstream or not.
+    fn fault(&self, beneath: &Beneath) -> Option<(TgmState, Cause)> {
+        let cause = match beneath.d {
+            Some(D::Free) => Cause::DpllFreerun,
+            _ if self.offset.is_out() => Cause::PhcOffset,
+            _ if self.phase.is_out() => Cause::PhaseOffset,
+            _ => return None,
+        };
+        Some((TgmState::FreeRun, cause))
     }
 
     fn leave_locked(&self, now: Time<Mono>, beneath: &Beneath) -> Option<(TgmState, Cause)> {
         let silent = !self.fresh.holds(now);
         let why = if silent { Cause::Stale } else { Cause::UpstreamLost };
         let lost = silent || !self.upstream.followed;
+        if let Some(fault) = self.fault(beneath) {
+            return Some(fault);
+        }
         Some(match beneath.d {
-            Some(D::Free) => (TgmState::FreeRun, Cause::DpllFreerun),
-            _ if self.offset.is_out() => (TgmState::FreeRun, Cause::PhcOffset),
-            _ if self.phase.is_out() => (TgmState::FreeRun, Cause::PhaseOffset),
             None if lost => (TgmState::FreeRun, why),
             _ if lost => (TgmState::HoldoverInSpec, why),
             Some(D::Hold) => (TgmState::HoldoverInSpec, Cause::DpllHoldover),
@@ -165,7 +194,8 @@ impl Boundary {
 
     /// The next moment at which something changes although nothing comes.
     pub fn deadline(&self, now: Time<Mono>, limits: &Limits) -> Option<Time<Mono>> {
-        let mut soonest = Soonest::after(now).end(self.fresh);
+        let probation = self.adoption.map(|adoption| adoption.until);
+        let mut soonest = Soonest::after(now).end(self.fresh).or(probation);
         if let Some(holdover) = self.holdover {
             let crossing = |limit| holdover.exceeds_at(limits, limit).map(|at| at + Nanos(1));
             soonest = soonest

@@ -1,17 +1,18 @@
 //! What a node process leaves behind for the next one, and for a guardian that finds it dead (requirements 7).
 //!
 //! A [`Checkpoint`] is taken by [`crate::Core::checkpoint`] and taken up by [`crate::Core::restore`] (T0). It says what each card's
-//! state was and what was last seen of each input, with its own moment, so that the successor's judges go on where these ended.
+//! state was and what was last seen of each input, with its own moment, so that the successor's judges go on where these ended; of a
+//! clock that follows another it says how that stood.
 //! A [`Will`] says what is to be announced by somebody who sees nothing but that its writer is gone.
 
-use tgm_time::{Femtos, Mono, Nanos, Time};
+use tgm_time::{Femtos, Mono, Nanos, Seconds, Time};
 
 use crate::announce::{Announce, TgmState};
 use crate::event::Cause;
 use crate::ids::{Instance, MAX_CARDS, MAX_INSTANCES, Port};
 use crate::leap::LeapMark;
 use crate::observation::GnssEpoch;
-use crate::status::LockStatus;
+use crate::status::{ClockClass, LockStatus};
 
 /// Losses of Locked that are remembered.
 pub const LOSSES: usize = 8;
@@ -19,6 +20,10 @@ pub const LOSSES: usize = 8;
 pub const ADOPT_MAX_AGE: Nanos = Nanos::from_secs(10);
 /// A node whose heartbeat stops for this long is dead, or as good as dead.
 pub const DEAD_AFTER: Nanos = Nanos::from_secs(2);
+/// Longest time for which an adopted state stands that nothing has confirmed.
+pub(crate) const PROBATION: Nanos = Nanos::from_secs(3);
+/// Good samples that make an adopted Locked a Locked.
+pub(crate) const SAMPLES: u16 = 3;
 
 /// A holdover in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +63,30 @@ pub struct CardMark {
     pub agreed: bool,
     /// The last phase offset that the kernel told by itself.
     pub phase: Option<(Time<Mono>, Femtos)>,
+}
+
+/// A clock that follows another: a T-BC or T-TSC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BoundaryMark {
+    /// The instance.
+    pub instance: Instance,
+    /// Its state.
+    pub state: TgmState,
+    /// When its holdover started, in one.
+    pub since: Option<Time<Mono>>,
+    /// The upstream's class, as last told.
+    pub class: ClockClass,
+    /// TAI − UTC, as an upstream last told it.
+    pub utc_offset: Option<Seconds>,
+    /// The worst of its cards' DPLLs, by phase, as a lock status; `None` where there is none or nobody knows.
+    pub dpll: Option<LockStatus>,
+}
+
+impl BoundaryMark {
+    /// What its ptp4l was left announcing for when it follows nobody.
+    pub fn left(&self) -> ClockClass {
+        Announce::of_boundary(self.state, None).class
+    }
 }
 
 /// What an instance announces after its node's death.
@@ -108,6 +137,8 @@ pub struct Checkpoint {
     pub cards: [Option<CardMark>; MAX_CARDS],
     /// The instances that this core judges, in the same order.
     pub wills: [Option<Will>; MAX_INSTANCES],
+    /// The instances that follow another clock, in the same order.
+    pub boundaries: [Option<BoundaryMark>; MAX_INSTANCES],
 }
 
 impl Default for Checkpoint {
@@ -117,6 +148,7 @@ impl Default for Checkpoint {
             leap: None,
             cards: [None; MAX_CARDS],
             wills: [None; MAX_INSTANCES],
+            boundaries: [None; MAX_INSTANCES],
         }
     }
 }
@@ -130,7 +162,7 @@ pub enum Refusal {
     FromTheFuture,
     /// Its cards are not those of the configuration.
     OtherCards,
-    /// No card was in a state worth going on with.
+    /// No card, and no clock that follows another, was in a state worth going on with.
     NothingToKeep,
 }
 
@@ -140,7 +172,7 @@ impl core::fmt::Display for Refusal {
             Refusal::TooOld(age) => write!(f, "it is {} ms old", age.0 / 1_000_000),
             Refusal::FromTheFuture => f.write_str("it is from the future"),
             Refusal::OtherCards => f.write_str("its cards are not those of the configuration"),
-            Refusal::NothingToKeep => f.write_str("every card was in Free-Run"),
+            Refusal::NothingToKeep => f.write_str("everything was in Free-Run"),
         }
     }
 }

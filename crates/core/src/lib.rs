@@ -46,7 +46,7 @@ pub mod wire;
 pub use alias::Alias;
 pub use announce::{Announce, TgmState};
 pub use bound::TeBound;
-pub use checkpoint::{Checkpoint, Refusal, Will};
+pub use checkpoint::{BoundaryMark, Checkpoint, Refusal, Will};
 pub use config::Config;
 pub use desired::{Desired, GnssPin};
 pub use event::{Cause, Event, EventKind, TimeSource};

@@ -261,9 +261,7 @@ impl Core {
 
     /// Judges an instance anew that follows another clock.
     fn follow(&mut self, now: Now, at: Time<Mono>, instance: Instance, sink: &mut impl FnMut(&Event)) {
-        let follows = |state: &InstanceState| {
-            state.config.instance == instance && matches!(state.config.judge, Judge::Tbc | Judge::Slave)
-        };
+        let follows = |state: &InstanceState| state.config.instance == instance && state.follows();
         let Some(place) = self
             .instances
             .iter()

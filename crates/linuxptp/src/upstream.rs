@@ -135,7 +135,8 @@ impl Follower {
     /// What the ptp4l has said comes to.
     fn upstream(&self, now: Time<Mono>) -> Option<Upstream> {
         let class = self.said.class.filter(|_| self.said.ports)?;
-        let syncs = self.said.sync.is_some_and(|(_, since)| now.since(since) < SYNC_LOST);
+        let (_, since) = self.said.sync?;
+        let syncs = now.since(since) < SYNC_LOST;
         let followed = self.said.slave.is_some() && syncs;
         Some(Upstream {
             followed,

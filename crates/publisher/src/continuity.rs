@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use tgm_core::checkpoint::CardMark;
 use tgm_core::ids::MAX_INSTANCES;
-use tgm_core::{ClockClass, Instance};
+use tgm_core::{BoundaryMark, ClockClass, Instance, TgmState};
 use tgm_linuxptp::Peer;
 use tgm_node::checkpoint::{CheckpointFile, Keeper, Record, SLOT};
 use tgm_node::clock::boottime;
@@ -92,7 +93,8 @@ pub fn take_up(
 /// The core goes on; what each ptp4l has to be found announcing for that.
 fn adopt(record: &Record, built: &mut Built, now: tgm_time::Time<tgm_time::Mono>) {
     let age_ms = now.since(record.core.at).0 / 1_000_000;
-    for card in record.core.cards.iter().flatten() {
+    let kept = |card: &&CardMark| card.state != TgmState::FreeRun;
+    for card in record.core.cards.iter().flatten().filter(kept) {
         info!(
             state = card.state.name(),
             age_ms,
@@ -101,6 +103,17 @@ fn adopt(record: &Record, built: &mut Built, now: tgm_time::Time<tgm_time::Mono>
                 .map(|holdover| now.since(holdover.since).0 / 1_000_000_000),
             "adopted, on probation"
         );
+    }
+    for clock in record.core.boundaries.iter().flatten() {
+        if clock.state != TgmState::FreeRun {
+            info!(
+                instance = clock.instance.0,
+                state = clock.state.name(),
+                age_ms,
+                holdover_s = clock.since.map(|since| now.since(since).0 / 1_000_000_000),
+                "adopted, on probation"
+            );
+        }
     }
     let of_instances = built.sources.ptp4ls.iter_mut().filter(|slot| slot.card().is_none());
     for slot in of_instances {
@@ -118,10 +131,12 @@ fn left(record: &Record, instance: Instance) -> (ClockClass, Peer) {
         .get(usize::from(instance.0).min(MAX_INSTANCES))
         .copied()
         .flatten();
-    (
-        will.map_or(ClockClass(0), |will| will.announced.class),
-        peer.unwrap_or_default(),
-    )
+    let mut boundaries = record.core.boundaries.iter().flatten();
+    let follows = boundaries.find(|mark| mark.instance == instance);
+    let class = will
+        .map(|will| will.announced.class)
+        .or(follows.map(BoundaryMark::left));
+    (class.unwrap_or(ClockClass(0)), peer.unwrap_or_default())
 }
 
 fn boot_id() -> std::io::Result<[u8; 16]> {

@@ -8,7 +8,7 @@ use tgm_time::{Mono, Nanos, Time};
 
 use super::{Card, Transition};
 use crate::announce::TgmState;
-use crate::checkpoint::{CardMark, HoldoverMark};
+use crate::checkpoint::{CardMark, HoldoverMark, PROBATION, SAMPLES};
 use crate::dpll::D;
 use crate::event::Cause;
 use crate::gnss::G;
@@ -16,10 +16,6 @@ use crate::holdover::Holdover;
 use crate::observation::Origin;
 use crate::status::{DpllKind, LockStatus};
 
-/// Longest time for which a state stands that nothing has confirmed.
-const PROBATION: Nanos = Nanos::from_secs(3);
-/// Good samples that make it Locked.
-const SAMPLES: u16 = 3;
 const SECOND: Nanos = Nanos::from_secs(1);
 
 /// A state on probation.

@@ -12,6 +12,11 @@ use crate::relay::Relay;
 use super::synce::Synce;
 
 impl InstanceState {
+    /// It follows another clock.
+    pub(super) const fn follows(&self) -> bool {
+        matches!(self.config.judge, Judge::Tbc | Judge::Slave)
+    }
+
     pub(super) fn new(config: InstanceConfig, policy: Policy) -> Self {
         InstanceState {
             config,

@@ -4,7 +4,7 @@ use tgm_time::{Mono, Nanos, Time};
 
 use super::{Core, InstanceState, Now, is_isolated};
 use crate::announce::{Announce, Basis, TgmState, beyond_spec};
-use crate::checkpoint::{CardMark, Checkpoint, Refusal, Will};
+use crate::checkpoint::{BoundaryMark, CardMark, Checkpoint, Refusal, Will};
 use crate::config::{Config, DoesNotFit, Judge};
 use crate::event::{Cause, Event};
 use crate::ids::{Instance, Port};
@@ -28,6 +28,12 @@ impl Core {
         }
         for (slot, state) in to.wills.iter_mut().zip(&self.instances) {
             *slot = state.as_ref().and_then(|state| self.will(state, now));
+        }
+        for (slot, state) in to.boundaries.iter_mut().zip(&self.instances) {
+            *slot = state.as_ref().filter(|state| state.follows()).map(|state| {
+                let instance = state.config.instance;
+                state.boundary.mark(instance, &self.beneath(instance, now))
+            });
         }
     }
 
@@ -107,14 +113,30 @@ impl Core {
         }
         self.leaps.restore(from.leap);
         let kept = |mark: &CardMark| mark.state != TgmState::FreeRun;
-        if !marks().any(kept) {
+        let boundaries = || from.boundaries.iter().flatten();
+        let followed = |mark: &BoundaryMark| mark.state != TgmState::FreeRun;
+        if !marks().any(kept) && !boundaries().any(followed) {
             return Err(Refusal::NothingToKeep);
         }
         for (state, mark) in self.cards.iter_mut().flatten().zip(marks()) {
-            state.card.restore(mark, from.at, now);
+            // The card of a clock that follows another has no state of its own: what its DPLLs do has to be seen.
+            let owner = state.card.config.instance;
+            let mut owners = self.instances.iter().flatten();
+            if !owners.any(|state| state.config.instance == owner && state.follows()) {
+                state.card.restore(mark, from.at, now);
+            }
         }
         for state in self.instances.iter_mut().flatten() {
             let instance = state.config.instance;
+            if state.follows() {
+                if let Some(mark) = boundaries().find(|mark| mark.instance == instance) {
+                    state.boundary.restore(mark, from.at, now);
+                }
+                if state.boundary.state != TgmState::FreeRun {
+                    state.beginning = Cause::Adopted;
+                }
+                continue;
+            }
             if marks().any(|mark| mark.instance == instance && kept(mark)) {
                 state.beginning = Cause::Adopted;
             }
@@ -127,6 +149,11 @@ impl Core {
         for state in self.cards.iter_mut().flatten() {
             if state.card.config.instance == instance {
                 state.card.disown();
+            }
+        }
+        for state in self.instances.iter_mut().flatten() {
+            if state.config.instance == instance {
+                state.boundary.disown();
             }
         }
         self.tick(now, sink);

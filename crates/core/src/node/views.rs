@@ -180,7 +180,7 @@ impl Core {
 
 /// The judge of an instance that follows another clock.
 fn boundary(state: &InstanceState) -> Option<&Boundary> {
-    matches!(state.config.judge, Judge::Tbc | Judge::Slave).then_some(&state.boundary)
+    state.follows().then_some(&state.boundary)
 }
 
 fn card_view(card: &Card, now: Time<Mono>) -> CardView {

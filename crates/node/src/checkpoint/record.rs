@@ -1,6 +1,6 @@
 //! What is in a slot: the core's checkpoint, and what only the node knows.
 
-use tgm_core::checkpoint::{CardMark, HoldoverMark, Will};
+use tgm_core::checkpoint::{BoundaryMark, CardMark, HoldoverMark, Will};
 use tgm_core::config::OutOfSpec;
 use tgm_core::ids::MAX_INSTANCES;
 use tgm_core::leap::{LeapAhead, LeapMark, LeapNotice, LeapWord};
@@ -55,6 +55,9 @@ impl Record {
         for will in &mut self.core.wills {
             *will = walk.option(*will, BLANK_WILL, testament);
         }
+        for mark in &mut self.core.boundaries {
+            *mark = walk.option(*mark, BLANK_BOUNDARY, boundary);
+        }
         for peer in &mut self.peers {
             *peer = walk.option(*peer, Peer::default(), |walk, peer| Peer {
                 pid: i32::from_le_bytes(walk.array(peer.pid.to_le_bytes())),
@@ -94,6 +97,28 @@ const BLANK_WILL: Will = {
         end: free,
     }
 };
+
+const BLANK_BOUNDARY: BoundaryMark = BoundaryMark {
+    instance: Instance(0),
+    state: TgmState::FreeRun,
+    since: None,
+    class: ClockClass(0),
+    utc_offset: None,
+    dpll: None,
+};
+
+fn boundary(walk: &mut Walk<'_>, mark: BoundaryMark) -> BoundaryMark {
+    BoundaryMark {
+        instance: Instance(walk.u8(mark.instance.0)),
+        state: walk
+            .numbered(mark.state as u8, TgmState::from_number)
+            .unwrap_or(mark.state),
+        since: walk.option(mark.since, Time::ZERO, Walk::time),
+        class: ClockClass(walk.u8(mark.class.0)),
+        utc_offset: seconds(walk, mark.utc_offset),
+        dpll: walk.option(mark.dpll, LockStatus::Unknown(0), status),
+    }
+}
 
 fn mark(walk: &mut Walk<'_>, mark: CardMark) -> CardMark {
     CardMark {

@@ -6,7 +6,7 @@ use super::walk::Walk;
 /// Bytes of a slot.
 pub const SLOT: usize = 8_192;
 /// First word: "tgmckpt", and the version in the high byte. Changed whenever anything in the body changes.
-const MAGIC: u64 = u64::from_le_bytes(*b"tgmckpt\x02");
+const MAGIC: u64 = u64::from_le_bytes(*b"tgmckpt\x03");
 /// Where the body begins.
 const BODY: usize = 24;
 
@@ -99,9 +99,9 @@ pub fn decode(slot: &[u8]) -> Result<(u64, Record), Damage> {
 #[cfg(test)]
 pub(super) mod tests {
     use proptest::prelude::*;
-    use tgm_core::checkpoint::CardMark;
+    use tgm_core::checkpoint::{BoundaryMark, CardMark};
     use tgm_core::leap::{LeapAhead, LeapMark};
-    use tgm_core::{GnssEpoch, Instance, LockStatus, Port, TgmState};
+    use tgm_core::{ClockClass, GnssEpoch, Instance, LockStatus, Port, TgmState};
     use tgm_linuxptp::Peer;
     use tgm_time::{Femtos, Nanos, Seconds, Time};
 
@@ -142,6 +142,16 @@ pub(super) mod tests {
                 pulse: Some((at, i64::MIN, Nanos(-3))),
                 agreed: true,
                 phase: Some((at, Femtos(7))),
+            });
+        }
+        for (place, mark) in (0u8..).zip(&mut record.core.boundaries) {
+            *mark = Some(BoundaryMark {
+                instance: Instance(place),
+                state: TgmState::HoldoverOutOfSpec,
+                since: Some(Time::from_nanos(i64::MIN)),
+                class: ClockClass(6),
+                utc_offset: Some(Seconds(37)),
+                dpll: Some(LockStatus::Holdover),
             });
         }
         for peer in &mut record.peers {
