@@ -306,15 +306,31 @@ pub fn messages(data: &[u8]) {
 
     for line in data.split(|byte| *byte == b'\n') {
         if let Ok(message) = Message::parse(line) {
-            assert!(message.profile.len() + message.iface.len() <= line.len(), "names longer than their line");
+            assert!(
+                message.profile.len() + message.iface.len() <= line.len(),
+                "names longer than their line"
+            );
         }
     }
 }
 
 /// Lines of linuxptp and its daemon: the same ones however the stream is cut, and each a line or an error inside it.
 pub fn lines(data: &[u8]) {
-    use tgm_linuxptp::lines::{Line, LineSplitter};
+    use tgm_linuxptp::lines::{Line, LineSplitter, plain, plain_of};
 
+    const TAG: &str = "ptp4l.0.config";
+    let mut out = Vec::new();
+    for line in data.split(|byte| *byte == b'\n') {
+        plain(line, TAG, &mut out);
+        if let Ok(text) = std::str::from_utf8(line) {
+            plain_of("ptp4l", text, TAG, &mut out);
+        }
+        assert!(
+            out.len() <= 2 * (line.len() + TAG.len() + 16) && !out.contains(&b'\n'),
+            "more than there was"
+        );
+        out.clear();
+    }
     let run = |size: usize| {
         let (mut splitter, mut seen) = (LineSplitter::new(), Vec::new());
         let mut each = |line: Result<&[u8], _>| {

@@ -17,6 +17,7 @@ use tgm_time::Nanos;
 use tokio::net::unix::pipe::Receiver;
 use tracing::{info, warn};
 
+use crate::lines::ages::{self, Age};
 use crate::out::Outlets;
 
 /// A hardware thread that has not turned for this long hangs; it turns at least once a second.
@@ -162,6 +163,15 @@ impl Feed {
             reader.series(|family, labels, value| told.extend(Told::new(family, labels, value)));
         }
         told
+    }
+
+    /// The sources of lines.
+    pub fn line_sources(&self) -> Vec<Age> {
+        let mut all = Vec::new();
+        if let (Some(reader), Ok(now)) = (self.state().reader.as_ref(), boottime()) {
+            reader.series(|family, labels, value| ages::file(&mut all, now, family, labels, value));
+        }
+        all
     }
 
     /// What the metrics tell.

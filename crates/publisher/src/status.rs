@@ -49,6 +49,9 @@ fn describe(picture: &Picture<'_>, feed: &Feed) -> Value {
         "os_clock_state": picture.node.os_clock.name(),
         "os_clock_offset_ns": nanos(picture.node.os_clock_offset),
         "last_event": picture.node.seq,
+        "line_sources": feed.line_sources().iter().map(|age| json!({
+            "name": age.name, "up": age.up, "silent_s": age.silent_s,
+        })).collect::<Vec<_>>(),
         "instances": picture.instances.iter().map(|view| instance(view, picture, feed)).collect::<Vec<_>>(),
         "cards": picture.cards.iter().enumerate().map(|(place, view)| card(view, picture, &feed.counters(place))).collect::<Vec<_>>(),
     })

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use super::follow;
 use super::receiver::GnssSetup;
 use super::{
     AnnounceMode, Authority, Card, Config, Devices, Instance, OnFaultName, OutOfSpecClass, Pin, Role, Threshold, Who,
@@ -75,6 +76,9 @@ pub fn check(config: &Config) -> Result<Vec<String>, Fatal> {
         return Err(Fatal::Config(why.into()));
     }
     config.doors.check().map_err(Fatal::Config)?;
+    if let Some(why) = follow::fault(&config.lines.follow) {
+        return Err(Fatal::Config(why));
+    }
     warnings.extend(config.out.check(config).map_err(Fatal::Config)?);
     let max_age = config.continuity.adopt_max_age_s;
     if !(2..=10).contains(&max_age) {

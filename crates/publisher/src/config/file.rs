@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer, de};
 
 use super::doors::Doors;
+use super::follow::Follow;
 use super::holdover::Holdover;
 use super::openshift;
 use super::out::Out;
@@ -146,7 +147,7 @@ impl Default for Continuity {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lines {
-    /// The socket that its processes connect to.
+    /// The socket that its processes connect to; empty: none is listened on.
     pub socket: PathBuf,
     /// `host:port` where it is asked to tell everything again; empty: it is not asked.
     pub daemon: String,
@@ -156,6 +157,10 @@ pub struct Lines {
     pub profiles: PathBuf,
     /// The folder of the configurations that it has written, which name their profiles.
     pub configs: PathBuf,
+    /// Files and units that are followed besides.
+    pub follow: Vec<Follow>,
+    /// journalctl, and what goes before tgmd's own arguments.
+    pub journalctl: Vec<String>,
 }
 
 impl Default for Lines {
@@ -166,6 +171,8 @@ impl Default for Lines {
             messages: PathBuf::new(),
             profiles: PathBuf::new(),
             configs: "/var/run".into(),
+            follow: Vec::new(),
+            journalctl: vec!["journalctl".to_owned()],
         }
     }
 }

@@ -5,6 +5,7 @@ mod check;
 mod doors;
 mod e810;
 mod file;
+mod follow;
 mod holdover;
 mod openshift;
 mod out;
@@ -23,6 +24,7 @@ pub use file::{
     AnnounceMode, Authority, Card, CompatName, Config, Devices, Instance, Leap, Lines, OnFaultName, OutOfSpecClass,
     ProfileName, Ptp4l, Role, Stop, Threshold, node_name, read,
 };
+pub use follow::{Begin, Follow};
 pub use holdover::Holdover;
 pub use out::{LINES, Out, number};
 pub use pins::{Pin, State as PinState, Toward as PinToward};

@@ -2,9 +2,22 @@
 
 use tgm_metrics::{Family, Kind, Sample};
 use tgm_node::shared::LineCounter;
-use tgm_node::shared::layout::LINE_WORDS;
 
 use super::announce::{lend, number};
+use super::sources::Sources;
+use crate::lines::ages::Age;
+
+/// Name and help of what is told of each source.
+const SOURCES: [(&str, &str); 2] = [
+    (
+        "tgm_line_source_up",
+        "1 while a source of lines can be read: somebody is connected, the file is open, journalctl runs.",
+    ),
+    (
+        "tgm_line_source_silence_seconds",
+        "Since a source of lines that can be read last spoke.",
+    ),
+];
 
 /// Counter, name and help.
 const ROWS: [(LineCounter, &str, &str); 8] = [
@@ -50,8 +63,9 @@ const ROWS: [(LineCounter, &str, &str); 8] = [
     ),
 ];
 
-/// Lends `before` and these counters, if lines are listened for.
-pub fn with(before: &[Family<'_>], counters: &[u64; LINE_WORDS], look: impl FnOnce(&[Family<'_>])) {
+/// Lends `before`, these counters and the ages of the sources, if lines are listened for.
+pub fn with(before: &[Family<'_>], sources: &dyn Sources, look: impl FnOnce(&[Family<'_>])) {
+    let counters = sources.lines();
     let counter = |counter: LineCounter| counters.get(counter as usize).copied().unwrap_or_default();
     if counter(LineCounter::Up) == 0 {
         return look(before);
@@ -63,5 +77,19 @@ pub fn with(before: &[Family<'_>], counters: &[u64; LINE_WORDS], look: impl FnOn
         }]
     });
     let heads = ROWS.iter().map(|(_, name, help)| (*name, *help, Kind::Counter));
-    lend(before, heads.zip(&samples), look);
+    let ages = sources.line_sources();
+    let labels: Vec<_> = ages.iter().map(|age| [("source", &*age.name)]).collect();
+    let each = |value: fn(&Age) -> Option<f64>| -> Vec<Sample<'_>> {
+        let told = labels.iter().zip(&ages);
+        told.filter_map(|(labels, age)| {
+            let value = value(age)?;
+            Some(Sample { labels, value })
+        })
+        .collect()
+    };
+    let sampled = [each(|age| Some(f64::from(u8::from(age.up)))), each(|age| age.silent_s)];
+    lend(before, heads.zip(&samples), |families| {
+        let heads = SOURCES.iter().map(|(name, help)| (*name, *help, Kind::Gauge));
+        lend(families, heads.zip(&sampled), look);
+    });
 }

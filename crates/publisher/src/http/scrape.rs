@@ -184,7 +184,7 @@ impl Scrape {
                         processes::with(families, &self.node, &named, &*self.sources, |families| {
                             upstreams::with(families, &named, &*self.sources, |families| {
                                 wires::with(families, &wires, picture.names, |families| {
-                                    lines::with(families, &self.sources.lines(), |families| {
+                                    lines::with(families, &*self.sources, |families| {
                                         outlets::with(families, &self.sources.outlets(), |families| {
                                             self.doors(families, |families| {
                                                 out.clear();

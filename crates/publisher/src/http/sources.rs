@@ -9,6 +9,7 @@ use tgm_node::shared::{AnnounceRead, Counter, UpstreamRead, WireRead};
 use tgm_node::shut::Shuts;
 
 use crate::feed::{Feed, FeedCounts};
+use crate::lines::ages::Age;
 use crate::out::{OutCounts, Outlets};
 
 /// Where they are read from.
@@ -25,6 +26,8 @@ pub trait Sources: Send + Sync {
     fn lines(&self) -> [u64; LINE_WORDS];
     /// The series that another daemon's lines tell.
     fn told(&self) -> Vec<Told>;
+    /// The sources of lines.
+    fn line_sources(&self) -> Vec<Age>;
     /// What is counted of the event proxies that are told.
     fn outlets(&self) -> Vec<(&'static str, OutCounts)>;
     /// What is known of an instance's process.
@@ -56,6 +59,10 @@ impl Sources for Feed {
 
     fn told(&self) -> Vec<Told> {
         Feed::told(self)
+    }
+
+    fn line_sources(&self) -> Vec<Age> {
+        Feed::line_sources(self)
     }
 
     fn outlets(&self) -> Vec<(&'static str, OutCounts)> {

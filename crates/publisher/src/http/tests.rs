@@ -115,6 +115,15 @@ impl Sources for Node {
         Vec::new()
     }
 
+    fn line_sources(&self) -> Vec<crate::lines::ages::Age> {
+        let age = |name: &str, silent_s: Option<f64>| crate::lines::ages::Age {
+            name: name.to_owned(),
+            up: silent_s.is_some(),
+            silent_s,
+        };
+        vec![age("file:/var/log/ptp4l.log", Some(1.5)), age("unit:ptp4l", None)]
+    }
+
     fn lines(&self) -> [u64; LINE_WORDS] {
         let mut lines = [0; LINE_WORDS];
         lines[LineCounter::Up as usize] = 1;
@@ -423,6 +432,9 @@ async fn metrics_have_their_own_listener() {
         r#"tgm_gnss_bytes_total{iface="ens2f0"} 4711"#,
         r#"tgm_dpll_malformed_total{iface="ens2f0"} 0"#,
         "tgm_lines_too_long_total 3",
+        "tgm_line_source_up{source=\"file:/var/log/ptp4l.log\"} 1",
+        "tgm_line_source_up{source=\"unit:ptp4l\"} 0",
+        "tgm_line_source_silence_seconds{source=\"file:/var/log/ptp4l.log\"} 1.5",
         "openshift_ptp_process_status{config=\"ptp4l.0.config\",node=\"node1\",process=\"ptp4l\"} 1",
         "openshift_ptp_process_restart_count{config=\"ptp4l.0.config\",node=\"node1\",process=\"ptp4l\"} 2",
     ] {

@@ -2,10 +2,12 @@
 //!
 //! The socket stands where cloud-event-proxy's does, and is spoken as there: one connection per process, lines until it ends. A line
 //! that is too long or cannot be read is counted and passed over, and its connection goes on. What a line decides goes to the hardware
-//! thread as a latest value; nothing is allocated per line.
+//! thread as a latest value; nothing is allocated per line. Files and units of the journal can be followed besides (`follow`).
 
+pub mod ages;
 mod aliases;
 mod ask;
+mod follow;
 #[cfg(test)]
 mod no_alloc;
 mod profiles;
@@ -16,6 +18,8 @@ use std::io::{ErrorKind, Read as _};
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
 
 use nix::errno::Errno;
@@ -53,10 +57,15 @@ const STOP: u64 = u64::MAX - 1;
 /// The mark of the listener for typed messages.
 const MESSAGES: u64 = u64::MAX - 2;
 
+/// Sources that connect, by their names in metrics: those of lines, and of typed messages.
+const SOURCES: [&str; 2] = ["socket", "messages"];
+
 /// The thread.
 #[derive(Debug)]
 pub struct Lines {
     thread: JoinHandle<()>,
+    /// Those that follow; they end behind it.
+    following: Vec<JoinHandle<()>>,
     /// Closing it ends the thread.
     stop: UnixStream,
 }
@@ -65,27 +74,36 @@ impl Lines {
     /// Listens, and reads from now on what comes.
     pub fn start(settings: &Settings, relayed: Relayed) -> Result<Self, Fatal> {
         let runtime = |error: &dyn std::fmt::Display| Fatal::Runtime(format!("reading lines: {error}"));
+        let listen = |key: &str, path: &Path| {
+            let is_asked_for = !path.as_os_str().is_empty();
+            is_asked_for.then(|| listen(key, path)).transpose()
+        };
         let listener = listen("lines.socket", &settings.socket)?;
-        let is_asked_for = !settings.messages.as_os_str().is_empty();
-        let messages = is_asked_for
-            .then(|| listen("lines.messages", &settings.messages))
-            .transpose()?;
+        let messages = listen("lines.messages", &settings.messages)?;
         let aliases = Aliases::default();
         let (stop, stopped) = UnixStream::pair().map_err(|error| runtime(&error))?;
         let asker = Asker::start(settings.daemon.clone(), relayed.teller.clone(), aliases.clone())
             .map_err(|error| runtime(&error))?;
         let mut thread = Thread::new(
-            [Some(listener), messages],
+            [listener, messages],
             stopped,
             asker,
             Reader::new(relayed, aliases, Profiles::new(&settings.profiles, &settings.configs)),
         )
         .map_err(|errno| runtime(&errno))?;
+        let (followed, following) =
+            follow::start(&settings.follow, &settings.journalctl).map_err(|error| runtime(&error))?;
+        for source in followed {
+            let name = source.name.clone();
+            let taken = thread.follow(source);
+            taken.map_err(|why| Fatal::Runtime(format!("following {name}: {why}")))?;
+        }
         let run = move || thread.run();
         let thread = Builder::new().name("lines".into()).stack_size(STACK).spawn(run);
         info!(socket = %settings.socket.display(), "listening for another daemon's lines");
         Ok(Lines {
             thread: thread.map_err(|error| runtime(&error))?,
+            following,
             stop,
         })
     }
@@ -93,7 +111,9 @@ impl Lines {
     /// The end.
     pub fn end(self) {
         drop(self.stop);
-        let _ = self.thread.join(); // it panicked at worst, and nothing is left to do for it
+        for thread in std::iter::once(self.thread).chain(self.following) {
+            let _ = thread.join(); // it panicked at worst, and nothing is left to do for it
+        }
     }
 }
 
@@ -120,12 +140,18 @@ struct Connection {
     splitter: LineSplitter,
     /// Typed messages come, no lines of programs.
     typed: bool,
+    /// Its source's number.
+    source: usize,
+    /// What is followed can be read; `None`: somebody has connected.
+    up: Option<Arc<AtomicBool>>,
 }
 
 struct Thread {
     epoll: Epoll,
     /// For lines, and for typed messages where they are listened for.
     listeners: [Option<UnixListener>; 2],
+    /// Their numbers as sources.
+    sources: Vec<usize>,
     /// Its end-of-file ends the thread.
     _stopped: UnixStream,
     connections: Vec<Option<Connection>>,
@@ -140,7 +166,7 @@ impl Thread {
         listeners: [Option<UnixListener>; 2],
         stopped: UnixStream,
         asker: Asker,
-        reader: Reader,
+        mut reader: Reader,
     ) -> Result<Self, Errno> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         for (listener, mark) in listeners.iter().zip([LISTENER, MESSAGES]) {
@@ -149,11 +175,17 @@ impl Thread {
             }
         }
         epoll.add(&stopped, EpollEvent::new(EpollFlags::EPOLLIN, STOP))?;
+        let sources = SOURCES.iter().zip(&listeners).map(|(name, listener)| {
+            let source = listener.as_ref().map(|_| reader.source(name));
+            source.unwrap_or(usize::MAX) // which is none
+        });
+        let sources: Vec<_> = sources.collect();
         let teller = reader.teller().clone();
         teller.count(LineCounter::Up, 1);
         Ok(Thread {
             epoll,
             listeners,
+            sources,
             _stopped: stopped,
             connections: Vec::new(),
             buffer: vec![0; READ],
@@ -220,6 +252,29 @@ impl Thread {
     fn take_in(&mut self, stream: UnixStream, typed: bool) -> Result<(), String> {
         // Whoever writes here decides what is told of a clock.
         check_peer(&stream, getuid().as_raw()).map_err(|error| error.to_string())?;
+        let source = self.sources.get(usize::from(typed)).copied().unwrap_or(usize::MAX);
+        self.add(stream, typed, source, None)?;
+        self.teller.count(LineCounter::Connections, 1);
+        self.count_writers();
+        if !typed {
+            self.asker.ask();
+        }
+        Ok(())
+    }
+
+    /// Reads what is followed.
+    fn follow(&mut self, followed: follow::Followed) -> Result<(), String> {
+        let source = self.reader.source(&followed.name);
+        self.add(followed.lines, false, source, Some(followed.up))
+    }
+
+    fn add(
+        &mut self,
+        stream: UnixStream,
+        typed: bool,
+        source: usize,
+        up: Option<Arc<AtomicBool>>,
+    ) -> Result<(), String> {
         stream.set_nonblocking(true).map_err(|error| error.to_string())?;
         let free = self.connections.iter().position(Option::is_none);
         let place = free.unwrap_or(self.connections.len());
@@ -234,22 +289,24 @@ impl Thread {
             stream,
             splitter: LineSplitter::new(),
             typed,
+            source,
+            up,
         });
         match self.connections.get_mut(place) {
             Some(slot) => *slot = connection,
             None => self.connections.push(connection),
         }
-        self.teller.count(LineCounter::Connections, 1);
-        self.count_writers();
-        if !typed {
-            self.asker.ask();
-        }
         Ok(())
     }
 
+    /// Who has connected; that a file is followed does not say that its writer lives.
     fn count_writers(&mut self) {
-        let open = self.connections.iter().flatten().count();
-        self.reader.writers(open);
+        let connected = || self.connections.iter().flatten().filter(|open| open.up.is_none());
+        self.reader.writers(connected().count());
+        for source in &self.sources {
+            let up = connected().any(|open| open.source == *source);
+            self.reader.stands(*source, up);
+        }
     }
 
     /// One read of one connection: others are not kept waiting by who writes much.
@@ -261,6 +318,8 @@ impl Thread {
             stream,
             splitter,
             typed,
+            source,
+            up,
         }) = slot
         else {
             return;
@@ -268,10 +327,14 @@ impl Thread {
         let Ok(now) = boottime() else { return };
         let reader = &mut self.reader;
         let mut wish = Wish::Nothing;
-        let typed = *typed;
-        let mut each = |line: Result<&[u8], _>| match typed {
-            true => reader.message(now, line.ok()),
-            false => wish = wish.max(reader.take(now, line.ok())),
+        let (typed, source) = (*typed, *source);
+        let mut heard = false;
+        let mut each = |line: Result<&[u8], _>| {
+            heard = true;
+            match typed {
+                true => reader.message(now, line.ok()),
+                false => wish = wish.max(reader.take(now, line.ok())),
+            }
         };
         let ended = match (&*stream).read(&mut self.buffer) {
             Ok(0) => {
@@ -284,6 +347,12 @@ impl Thread {
             }
             Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
         };
+        if heard {
+            reader.heard(source, now);
+        }
+        if let Some(up) = up {
+            reader.stands(source, up.load(Ordering::Acquire) && !ended);
+        }
         if ended {
             *slot = None;
         }

@@ -6,6 +6,7 @@ use tgm_node::verdicts::VerdictTeller;
 use tgm_openshift::messages::{Message, Said};
 use tgm_time::{Mono, Time};
 
+use super::ages::Ages;
 use super::aliases::Aliases;
 use super::profiles::Profiles;
 use super::state::{State, Table, Whose};
@@ -23,6 +24,7 @@ pub enum Wish {
 /// Reads lines of all connections.
 pub struct Reader {
     state: State<VerdictTeller>,
+    ages: Ages,
     teller: VerdictTeller,
     /// Since they were last told.
     lines: u64,
@@ -45,6 +47,7 @@ impl Reader {
         table.profiles = profiles;
         Reader {
             state: State::new(instances, &others, table, teller.clone()),
+            ages: Ages::default(),
             teller,
             lines: 0,
             unreadable: 0,
@@ -92,6 +95,21 @@ impl Reader {
             }
             Err(_) => self.unreadable += 1,
         }
+    }
+
+    /// Another source of lines; its number.
+    pub fn source(&mut self, name: &str) -> usize {
+        self.ages.add(self.state.series(), name)
+    }
+
+    /// A source has said something.
+    pub fn heard(&mut self, source: usize, now: Time<Mono>) {
+        self.ages.heard(self.state.series(), source, now);
+    }
+
+    /// Whether a source can be read.
+    pub fn stands(&mut self, source: usize, up: bool) {
+        self.ages.stands(self.state.series(), source, up);
     }
 
     /// How many are connected.

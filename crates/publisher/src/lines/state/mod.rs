@@ -331,6 +331,11 @@ impl<T: Tell> State<T> {
         }
     }
 
+    /// Where series are shown.
+    pub fn series(&mut self) -> &mut SeriesTable {
+        &mut self.table.series
+    }
+
     /// How many are connected.
     pub fn writers(&mut self, count: usize) {
         self.writers = count;
