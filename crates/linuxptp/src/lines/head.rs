@@ -3,7 +3,7 @@
 use tgm_time::{Mono, Time, Utc};
 
 use super::error::{LineError, LineErrorKind};
-use super::scan::Words;
+use super::scan::{Words, blanks, equals, first};
 
 /// Who, when and under which configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +74,9 @@ impl<'a> Process<'a> {
     }
 }
 
+/// The last second of a stamp. More does not fit into 64 bits of nanoseconds.
+const MAX_SECONDS: u64 = 9_000_000_000;
+
 /// What a line has in its first brackets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stamp {
@@ -109,8 +112,72 @@ pub(super) fn skip_glog(words: &mut Words<'_>) {
 
 /// Reads up to the text.
 pub(super) fn parse<'a>(words: &mut Words<'a>) -> Result<Head<'a>, LineError> {
+    if let Some((head, length)) = usual(words.rest()) {
+        words.take(length);
+        return Ok(head);
+    }
+    unusual(words)
+}
+
+/// A head without anything odd about it, and its length: known programs write no other, and it is most of what a line is. `None` says
+/// nothing: the line is read by [`unusual`] then.
+fn usual(line: &str) -> Option<(Head<'_>, usize)> {
+    let (process, rest) = match line.as_bytes() {
+        [b'p', b't', b'p', b'4', b'l', b'[', rest @ ..] => (Process::Ptp4l, rest),
+        [b'p', b'h', b'c', b'2', b's', b'y', b's', b'[', rest @ ..] => (Process::Phc2sys, rest),
+        [b't', b's', b'2', b'p', b'h', b'c', b'[', rest @ ..] => (Process::Ts2phc, rest),
+        [b'd', b'p', b'l', b'l', b'[', rest @ ..] => (Process::Dpll, rest),
+        [b'g', b'n', b's', b's', b'[', rest @ ..] => (Process::Gnss, rest),
+        [b'G', b'M', b'[', rest @ ..] => (Process::Grandmaster, rest),
+        [b'T', b'-', b'B', b'C', b'[', rest @ ..] => (Process::BoundaryClock, rest),
+        _ => return None,
+    };
+    let (seconds, count, rest) = number(rest);
+    let seconds = i64::try_from(seconds)
+        .ok()
+        .filter(|_| (1..=9).contains(&count) || count == 10 && seconds <= MAX_SECONDS)?;
+    let (stamp, rest) = match rest {
+        [b']', rest @ ..] => (Stamp::Utc(Time::from_parts(seconds, 0)), rest),
+        // As linuxptp prints it.
+        [b'.', a, b, c, b']', rest @ ..] if [a, b, c].iter().all(|digit| digit.is_ascii_digit()) => {
+            let millis = [a, b, c]
+                .iter()
+                .fold(0, |sum, digit| sum * 10 + u32::from(**digit - b'0'));
+            (Stamp::Monotonic(Time::from_parts(seconds, millis * 1_000_000)), rest)
+        }
+        _ => return None,
+    };
+    let ([b':', b' ', b'[', tag @ ..] | [b':', b'[', tag @ ..]) = rest else {
+        return None;
+    };
+    let from = line.len() - tag.len();
+    let ends = |word| equals(word, b']') | equals(word, b':') | equals(word, b'[') | blanks(word);
+    let length = Some(first(tag, ends)).filter(|length| *length > 0)?;
+    let (severity, closed) = match tag.get(length..)? {
+        [b']', ..] => (None, length),
+        [b':', digit @ b'0'..=b'9', b']', ..] => (Some(digit - b'0'), length + 2),
+        _ => return None,
+    };
+    let name = line.get(from..from + length)?;
+    let tag = Some(Tag { name, severity });
+    Some((Head { process, stamp, tag }, from + closed + 1))
+}
+
+/// The number that a text begins with, how many digits it has, and what is behind it. More than ten are no number.
+fn number(text: &[u8]) -> (u64, usize, &[u8]) {
+    let (mut sum, mut rest, mut count) = (0, text, 0);
+    while let [digit @ b'0'..=b'9', behind @ ..] = rest
+        && count <= 10
+    {
+        (sum, rest, count) = (sum * 10 + u64::from(digit - b'0'), behind, count + 1);
+    }
+    (sum, count, rest)
+}
+
+/// Reads up to the text, whatever it is.
+fn unusual<'a>(words: &mut Words<'a>) -> Result<Head<'a>, LineError> {
     let none = words.error(LineErrorKind::Head);
-    let is_name = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'A'..=b'Z' | b'-' | b'_' | b'.');
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let length = words.rest().bytes().position(|byte| !is_name(byte)).ok_or(none)?;
     let process = words.take(length);
     if process.is_empty() || !words.rest().starts_with('[') {
@@ -143,8 +210,6 @@ pub(super) fn parse<'a>(words: &mut Words<'a>) -> Result<Head<'a>, LineError> {
 }
 
 fn stamp(process: Process<'_>, text: &str) -> Option<Stamp> {
-    // More does not fit into 64 bits of nanoseconds.
-    const MAX_SECONDS: u64 = 9_000_000_000;
     let text = text.as_bytes();
     let point = text.iter().position(|byte| *byte == b'.');
     let (seconds, behind) = text.split_at_checked(point.unwrap_or(text.len()))?;
@@ -197,4 +262,64 @@ fn tag<'a>(words: &mut Words<'a>) -> Result<Option<Tag<'a>>, LineError> {
     }
     words.take(length + 1);
     Ok(Some(Tag { name, severity }))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Reads a head one way and the other; the quick way has to agree where it says anything. True if it did.
+    fn agree(line: &str) -> bool {
+        let mut words = Words::new(line);
+        let Some((head, length)) = usual(words.rest()) else {
+            return false;
+        };
+        let mut plain = words;
+        assert_eq!(unusual(&mut plain), Ok(head), "{line}");
+        words.take(length);
+        assert_eq!(plain.rest(), words.rest(), "{line}");
+        true
+    }
+
+    #[test]
+    fn the_usual_heads_are_read_the_quick_way() {
+        for line in [
+            "ptp4l[52.125]: [ptp4l.0.config:6] master offset -7 s2",
+            "phc2sys[9000000000.999]: [ptp4l.0.config] CLOCK_REALTIME",
+            "ts2phc[1800000000.001]: [ts2phc.0.config] ens2f0",
+            "GM[1800000000]:[ts2phc.0.config] ens2f0 T-GM-STATUS s2",
+            "T-BC[0]:[a]",
+            "dpll[1800000000]:[ts2phc.0.config:7] ens2f0",
+            "gnss[18]:[ts2phc-0_x]  ens2f0",
+        ] {
+            assert!(agree(line), "{line}");
+        }
+    }
+
+    fn one_of(pieces: &'static [&'static str]) -> impl Strategy<Value = String> {
+        prop_oneof![
+            12 => prop::sample::select(pieces).prop_map(str::to_owned),
+            1 => "[\\PC \\[\\]:.0-9]{0,4}",
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5_000))]
+        #[test]
+        fn the_quick_way_and_the_plain_one_agree(pieces in (
+            one_of(&["ptp4l", "phc2sys", "ts2phc", "dpll", "gnss", "GM", "T-BC", "synce4l", "chronyd", "gpsd", "ptp4l ", " GM"]),
+            one_of(&["[", "[ ", " [", "[["]),
+            one_of(&["0", "1800000000", "52", "9000000000", "9000000001", "00000000001", "18446744073709551617", ""]),
+            one_of(&["", ".1", ".125", ".000", ".123456789", ".1234567890", ".", ".1x5"]),
+            one_of(&["]:", "]: ", "]:  ", "] :", "]", "]:\t"]),
+            one_of(&["[ptp4l.0.config", "[x", "[a/b", "[", "[é", "", "[ x"]),
+            one_of(&["]", ":6]", ":+6]", ":66]", ":256]", ": 6]", ":]", " ]", ":6", "] "]),
+            one_of(&["", " ", " ens2f0", "  rms", "é", "\tx"]),
+        )) {
+            let (a, b, c, d, e, f, g, h) = pieces;
+            agree(&[a, b, c, d, e, f, g, h].concat());
+        }
+    }
 }

@@ -46,7 +46,7 @@ pub use synce::{Eec, QualityLevel};
 pub use take::{Metric, PortEvent, Role};
 pub use write::DaemonLine;
 
-use scan::Words;
+use scan::{Words, below, equals};
 
 /// The longest line that is read, bytes without the line's end. linuxptp prints at most 1024, the daemon less.
 pub const MAX_LINE: usize = 4096;
@@ -119,17 +119,12 @@ fn text(line: &[u8]) -> Result<&str, LineError> {
 
 /// Whether a control character or a tab is among them, eight bytes at a time. The last of them are looked at with some of those before.
 fn may_have_control(line: &[u8]) -> bool {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    // The top bit of some byte is set if one is below `' '`, or is 0x7f: it borrows.
-    let found = |word: u64| {
-        let is_del = word ^ (ONES * 0x7f);
-        word.wrapping_sub(ONES * b' ' as u64) & !word | is_del.wrapping_sub(ONES) & !is_del
-    };
+    let found = |word: u64| below(word, b' ') | equals(word, 0x7f);
     let (chunks, tail) = line.as_chunks::<8>();
     let last = match line.last_chunk::<8>() {
         Some(last) => *last,
         None => std::array::from_fn(|place| tail.get(place).copied().unwrap_or(b' ')),
     };
     let words = chunks.iter().chain([&last]).map(|chunk| u64::from_le_bytes(*chunk));
-    words.fold(0, |all, word| all | found(word)) & ONES << 7 != 0
+    words.fold(0, |all, word| all | found(word)) != 0
 }

@@ -52,7 +52,7 @@ impl<'a> Words<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        Some(self.take(until_blank(self.rest.as_bytes())))
+        Some(self.take(first(self.rest.as_bytes(), blanks)))
     }
 
     /// True if `word` is next.
@@ -105,20 +105,39 @@ impl<'a> Words<'a> {
     }
 }
 
-/// Where the first blank is, or the length. Eight bytes at a time: most of a line is words. A line's bytes up to `' '` are all blanks.
-fn until_blank(text: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// The top bit of each byte of `word` that is below `limit`, an ASCII character. Of bytes behind the first such it may be wrong.
+pub(super) const fn below(word: u64, limit: u8) -> u64 {
+    word.wrapping_sub(ONES * limit as u64) & !word & ONES << 7
+}
+
+/// The same of each byte that is a blank: of what a line has, all up to `' '` are.
+pub(super) const fn blanks(word: u64) -> u64 {
+    below(word, b' ' + 1)
+}
+
+/// The same of each byte that is `byte`.
+pub(super) const fn equals(word: u64, byte: u8) -> u64 {
+    let other = word ^ (ONES * byte as u64);
+    other.wrapping_sub(ONES) & !other & ONES << 7
+}
+
+/// Where the first byte is that `found` finds, or the length. Eight bytes at a time: most of a line is words.
+pub(super) fn first(text: &[u8], found: impl Fn(u64) -> u64) -> usize {
+    let place = |word| (found(word).trailing_zeros() / 8) as usize; // 8: none
     let (chunks, tail) = text.as_chunks::<8>();
-    for (place, chunk) in chunks.iter().enumerate() {
+    for (number, chunk) in chunks.iter().enumerate() {
         let word = u64::from_le_bytes(*chunk);
-        // The top bit of each byte that is at most `' '`; of those behind the first it may be wrong.
-        let blanks = word.wrapping_sub(ONES * (b' ' as u64 + 1)) & !word & ONES << 7;
-        if blanks != 0 {
-            return place * 8 + (blanks.trailing_zeros() / 8) as usize;
+        if found(word) != 0 {
+            return number * 8 + place(word);
         }
     }
-    let in_tail = tail.iter().take_while(|byte| **byte > b' ').count();
-    text.len() - tail.len() + in_tail
+    let mut last = [0xff; 8];
+    for (to, byte) in last.iter_mut().zip(tail) {
+        *to = *byte;
+    }
+    text.len() - tail.len() + place(u64::from_le_bytes(last)).min(tail.len())
 }
 
 /// The byte that `0x1f` or `31` is.
