@@ -10,6 +10,8 @@ mod bench;
 mod config;
 mod lock;
 #[cfg(test)]
+mod recent_tests;
+#[cfg(test)]
 mod recorded;
 mod subject;
 #[cfg(test)]
