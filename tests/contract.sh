@@ -19,12 +19,13 @@ if [ "$("$tools/bin/schemathesis" --version 2>/dev/null)" != "schemathesis, vers
 fi
 
 command -v curl >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends curl; }
-cargo build --quiet -p tgm-publisher
+programs=${1:-}
+[ -n "$programs" ] || { cargo build --quiet -p tgm-publisher; programs=$target/debug; }
 folder=$(mktemp -d)
 chmod 755 "$folder" # the publisher is nobody
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 metrics=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-NODE_NAME=node1 "$target/debug/tgmd" --simulate --listen "127.0.0.1:$port" --metrics-listen "127.0.0.1:$metrics" \
+NODE_NAME=node1 "$programs/tgmd" --simulate --listen "127.0.0.1:$port" --metrics-listen "127.0.0.1:$metrics" \
     --run-dir "$folder/run" --store "$folder/store" >"$folder/log" 2>&1 &
 node=$!
 trap 'kill "$node" 2>/dev/null || true; wait "$node" 2>/dev/null || true; rm -rf "$folder"' EXIT

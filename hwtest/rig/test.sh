@@ -2,6 +2,7 @@
 # The tests on a simulated card, in a virtual machine that is made here. See ../README.md.
 #   hwtest/rig/test.sh [--suite stable|sid] [--timeout S] [-- ARGUMENTS OF cargo test]
 #   TGM_RIG=COMMAND hwtest/rig/test.sh [NAME...]     by another machine: COMMAND run --timeout S SCRIPT; all tests or these
+#   TGM_RIG_PACKAGES: what cargo builds these tests with, if not alone
 set -eu
 cd "$(dirname "$0")/../.."
 if [ -z "${TGM_RIG:-}" ]; then
@@ -12,8 +13,9 @@ if ! command -v "$TGM_RIG" > /dev/null 2>&1; then
 	echo "SKIPPED all tests in the machine: $TGM_RIG is not there" >&2
 	exit 0
 fi
-programs=$(cargo test --package tgm-hwtest --tests --no-run 2>&1 | sed -n 's/^ *Executable tests\/\([a-z0-9_]*\)[a-z_\/]*\.rs (\(.*\))$/\1 \2/p')
-[ -n "$programs" ] || { cargo test --package tgm-hwtest --tests --no-run; exit 1; }
+packages=${TGM_RIG_PACKAGES:---package tgm-hwtest}
+programs=$(cargo test $packages --tests --no-run 2>&1 | sed -n 's/^ *Executable tests\/\([a-z0-9_]*\)[a-z_\/]*\.rs (\(.*\))$/\1 \2/p')
+[ -n "$programs" ] || { cargo test $packages --tests --no-run; exit 1; }
 # One machine for all of them. The suite's name tells tests that they are in it.
 script="cd $(pwd)/hwtest; export TGM_RIG_SUITE=other TGM_HW_REQUIRED=1; failed=0"
 while read -r name program; do

@@ -38,7 +38,11 @@ pub fn binaries() -> &'static Path {
         let test = std::env::current_exe().unwrap();
         let folder = test.parent().unwrap().parent().unwrap().to_owned();
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "-p", "tgm-publisher", "-p", "tgm-ctl"]);
+        // With a test and all that bring features, so that it is the build of `cargo test --workspace` and not a second one.
+        build.args(["build", "--quiet", "--bins", "--test", "layers"]);
+        for package in ["tgm-publisher", "tgm-ctl", "tgm-tests", "tgm-benches"] {
+            build.args(["-p", package]);
+        }
         build.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
         build.env("CARGO_TARGET_DIR", folder.parent().unwrap());
         if folder.ends_with("release") {
