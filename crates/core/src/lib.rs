@@ -22,6 +22,7 @@ pub mod config;
 pub mod desired;
 mod dpll;
 pub mod event;
+pub mod fnv;
 mod fresh;
 mod gnss;
 pub mod holdover;

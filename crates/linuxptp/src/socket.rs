@@ -17,6 +17,7 @@ use nix::sys::socket::{
     setsockopt, socket,
 };
 use nix::time::{ClockId, clock_gettime};
+use tgm_core::fnv;
 
 use crate::error::SocketError;
 use crate::header::ClockIdentity;
@@ -323,11 +324,7 @@ fn fresh_identity() -> ClockIdentity {
         now.cast_unsigned(),
         COUNT.fetch_add(1, Ordering::Relaxed),
     ];
-    let mut mixed = 0xcbf2_9ce4_8422_2325_u64; // FNV-1a
-    for byte in parts.into_iter().flat_map(u64::to_be_bytes) {
-        mixed = (mixed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    }
-    let mut bytes = mixed.to_be_bytes();
+    let mut bytes = fnv::and(fnv::EMPTY, parts.into_iter().flat_map(u64::to_be_bytes)).to_be_bytes();
     bytes[0] = 0x02;
     ClockIdentity(bytes)
 }

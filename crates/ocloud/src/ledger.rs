@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tgm_core::fnv;
 use uuid::Uuid;
 
 use crate::resource::Resource;
@@ -175,16 +176,14 @@ pub struct Print(u64);
 impl Print {
     /// Of nothing.
     pub const fn new(simulated: bool) -> Self {
-        Print(0xcbf2_9ce4_8422_2325 ^ simulated as u64)
+        Print(fnv::EMPTY ^ simulated as u64)
     }
 }
 
 /// FNV-1a: the same in every process.
 impl Hasher for Print {
     fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
-        }
+        self.0 = fnv::and(self.0, bytes.iter().copied());
     }
 
     fn finish(&self) -> u64 {

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use tgm_core::checkpoint::CardMark;
 use tgm_core::ids::MAX_INSTANCES;
-use tgm_core::{BoundaryMark, ClockClass, Instance, TgmState};
-use tgm_linuxptp::Peer;
+use tgm_core::{BoundaryMark, ClockClass, Instance, TgmState, fnv};
+use tgm_linuxptp::{Peer, supervise};
 use tgm_node::checkpoint::{CheckpointFile, Keeper, Record, SLOT};
 use tgm_node::clock::boottime;
 use tgm_time::Nanos;
@@ -140,8 +140,7 @@ fn left(record: &Record, instance: Instance) -> (ClockClass, Peer) {
 }
 
 fn boot_id() -> std::io::Result<[u8; 16]> {
-    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
-    let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+    let digits: String = supervise::boot_id()?.chars().filter(char::is_ascii_hexdigit).collect();
     let number = u128::from_str_radix(&digits, 16).map_err(std::io::Error::other)?;
     Ok(number.to_be_bytes())
 }
@@ -153,9 +152,7 @@ fn shape(config: &Config) -> u64 {
         .iter()
         .map(|instance| (&instance.name, &instance.cards));
     let text = format!("{:?}", cards.collect::<Vec<_>>());
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |sum: u64, byte| {
-        (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    fnv::and(fnv::EMPTY, text.bytes())
 }
 
 #[cfg(test)]

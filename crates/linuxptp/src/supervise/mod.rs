@@ -14,4 +14,4 @@ mod record;
 pub use child::{Child, End};
 pub use find::find;
 pub use group::{Group, Program, Report, Run};
-pub use record::{Record, Records, digest};
+pub use record::{Record, Records, boot_id, digest};

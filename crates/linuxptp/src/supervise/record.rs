@@ -3,6 +3,8 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use tgm_core::fnv;
+
 /// First line: what this is, its version, and the boot it belongs to.
 const HEAD: &str = "tgm processes 1 ";
 
@@ -29,10 +31,9 @@ pub struct Records {
 impl Records {
     /// In the folder `folder`.
     pub fn new(folder: &Path) -> Self {
-        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         Records {
             path: folder.join("processes"),
-            boot: boot.trim().to_owned(),
+            boot: boot_id().unwrap_or_default(),
         }
     }
 
@@ -63,6 +64,15 @@ impl Records {
     }
 }
 
+/// Which boot this is, as the kernel writes it.
+///
+/// # Errors
+/// There is no /proc.
+pub fn boot_id() -> std::io::Result<String> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    Ok(text.trim().to_owned())
+}
+
 fn parse(text: &str, boot: &str) -> Vec<Record> {
     let mut lines = text.lines();
     if lines.next().and_then(|head| head.strip_prefix(HEAD)) != Some(boot) {
@@ -84,9 +94,7 @@ fn parse(text: &str, boot: &str) -> Vec<Record> {
 /// A number for texts, the same in every process (FNV-1a, 64 bits); the texts' borders count.
 pub fn digest<'a>(texts: impl IntoIterator<Item = &'a str>) -> u64 {
     let bytes = texts.into_iter().flat_map(|text| text.bytes().chain([0]));
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    fnv::and(fnv::EMPTY, bytes)
 }
 
 #[cfg(test)]
