@@ -117,6 +117,31 @@ fn func_tgm009_r5_the_flag_stands_for_twelve_hours_and_goes_with_the_new_offset(
     }
 }
 
+/// Where the incumbent flags a leap second (../shared/data/vectors/leap.json, `pmc_window`), so does this core; and in the last minute
+/// and at the very beginning besides, where the incumbent does not.
+#[test]
+fn func_tgm009_r5_the_flag_stands_wherever_the_incumbent_has_it() {
+    const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/vectors/leap.json");
+    const BESIDES: [i64; 3] = [-43_200, -60, -59];
+    let Ok(text) = std::fs::read_to_string(VECTORS) else {
+        println!("skipped: {VECTORS} is missing");
+        return;
+    };
+    let vectors: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let cases = vectors["pmc_window"].as_array().unwrap();
+    assert!(cases.len() >= 9);
+    for case in cases {
+        let seconds_on = case["now_minus_leap_s"].as_i64().unwrap();
+        let before = (-seconds_on).max(25) + 5;
+        let mut world = locked(true, before);
+        seconds(&mut world, 4);
+        let flagged = at(&mut world, mono((event(true) + seconds_on) * 1_000)).0 == LeapNotice::Insert;
+        let theirs = case["in_window"].as_bool().unwrap();
+        assert_eq!(flagged, theirs || BESIDES.contains(&seconds_on), "{seconds_on} s");
+        assert!(!(theirs && BESIDES.contains(&seconds_on)));
+    }
+}
+
 #[test]
 fn func_tgm009_r5_a_count_that_comes_early_or_late_moves_nothing() {
     for insert in BOTH {

@@ -74,6 +74,15 @@ fn another_second_and_its_hash_are_written_as_the_incumbent_does() {
         list.to_string().trim_end(),
         data(example["rendered"].as_str().unwrap()).trim_end()
     );
+    let written = list.to_string();
+    assert!(
+        written.trim_end().ends_with(example["hash"].as_str().unwrap()),
+        "{written}"
+    );
+    assert_eq!(
+        vectors["render_equals_expected"], true,
+        "what is compared with above is the incumbent's own"
+    );
 }
 
 #[test]

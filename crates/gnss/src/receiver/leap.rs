@@ -234,4 +234,46 @@ mod tests {
         );
         assert_eq!(after(&NavTimeLs { change: -1, ..coming }).pending.unwrap().change, -1);
     }
+
+    /// What the incumbent makes of NAV-TIMELS, starting from a list that ends at 37 s, against what is said here.
+    #[test]
+    fn indications_are_taken_as_the_incumbent_takes_them() {
+        const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/vectors/leap.json");
+        /// Whoever is believed here is believed whatever list of allowed systems there is: BeiDou tells of leap seconds as GPS does.
+        const OTHERWISE: &str = "beidou rejected";
+        let Ok(text) = std::fs::read_to_string(VECTORS) else {
+            println!("skipped: {VECTORS} is missing");
+            return;
+        };
+        let vectors: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let cases = vectors["indications"]["cases"].as_array().unwrap();
+        assert!(cases.len() >= 10);
+        for case in cases {
+            let number = |name: &str| case["in"][name].as_i64().unwrap();
+            let byte = |name| u8::try_from(number(name)).unwrap();
+            let small = |name| i8::try_from(number(name)).unwrap();
+            let leap = after(&NavTimeLs {
+                itow: 0,
+                current_source: byte("SrcOfCurrLs").into(),
+                current: small("CurrLs"),
+                change_source: byte("SrcOfLsChange").into(),
+                change: small("LsChange"),
+                to_event: i32::try_from(number("TimeToLsEvent")).unwrap(),
+                current_valid: byte("Valid") & 1 != 0,
+                event_valid: byte("Valid") & 2 != 0,
+            });
+            // TAI − UTC after what is known now and announced.
+            let now = leap.trusted.map(|gps| gps.0 + 19);
+            let then = now.map(|now| now + leap.pending.map_or(0, |pending| i64::from(pending.change)));
+            let name = case["name"].as_str().unwrap();
+            let expected = case["leap_sec"].as_i64();
+            match name {
+                OTHERWISE => assert_eq!((expected, then), (None, Some(38))),
+                // It wants the event beside the count to believe either; the count is enough here.
+                "valid only currLs" => assert_eq!((expected, then), (None, Some(38))),
+                _ if now.is_none() => assert_eq!(expected, None, "{name}"),
+                _ => assert_eq!(then, Some(expected.unwrap_or(37)), "{name}"),
+            }
+        }
+    }
 }
