@@ -94,10 +94,17 @@ impl InputQuality {
         }
     }
 
+    /// All of them, by number.
+    const ALL: [Self; 4] = [Self::Unknown, Self::Category3, Self::Category2, Self::Category1];
+
     /// Back from the word; `None` for any other.
     pub fn from_name(name: &str) -> Option<Self> {
-        let all = [Self::Unknown, Self::Category3, Self::Category2, Self::Category1];
-        all.into_iter().find(|quality| quality.name() == name)
+        Self::ALL.into_iter().find(|quality| quality.name() == name)
+    }
+
+    /// Back from the number; `None` for any other.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
     }
 }
 

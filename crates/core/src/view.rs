@@ -5,7 +5,7 @@ use tgm_time::{Mono, Nanos, Seconds, Time, Utc};
 use crate::announce::{Announce, TgmState};
 use crate::ids::{Instance, Port};
 use crate::learn::Forecast;
-use crate::status::{Antenna, ClockClass, ClockState, GnssState, Jamming, Spoofing};
+use crate::status::{Antenna, ClockClass, ClockState, GnssState, InputQuality, Jamming, Spoofing};
 use crate::synce::QualityLevel;
 
 /// One card. The small fields lie together and in the order of the words in shared memory, so that a word is stored at once.
@@ -74,6 +74,8 @@ pub struct CardView {
     pub cable: Nanos,
     /// Asymmetry of the ports, by configuration.
     pub phy: Nanos,
+    /// How good the clock is that the EEC is seen to follow; unknown where the driver does not say (an E810).
+    pub eec_quality: InputQuality,
 }
 
 /// One instance.

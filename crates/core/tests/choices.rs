@@ -294,6 +294,7 @@ fn a_class_that_was_had_from_the_eec_follows_its_quality_and_goes_with_its_lock(
     let (origin, quality) = (Origin::Notification, InputQuality::Category2);
     world.see(world.second * 1_000 + 900, 0, Reading::EecQuality { quality, origin });
     assert_eq!(world.told(EventKind::ClockClass), [7, 140, 150]);
+    assert_eq!(seen_quality(&world), InputQuality::Category2);
     world.cards[0].phase = None; // nothing proves any more that the EEC is locked
     held(&mut world, 7);
     assert_eq!(world.told(EventKind::ClockClass), [7, 140, 150, 248]);
@@ -304,6 +305,11 @@ fn a_class_that_was_had_from_the_eec_follows_its_quality_and_goes_with_its_lock(
         .find(|event| event.kind == EventKind::ClockClass)
         .unwrap();
     assert_eq!(last.cause, Cause::EecLost);
+    assert_eq!(seen_quality(&world), InputQuality::Unknown);
+}
+
+fn seen_quality(world: &World) -> InputQuality {
+    world.core.cards(world.now()).next().unwrap().eec_quality
 }
 
 #[test]

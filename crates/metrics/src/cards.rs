@@ -99,6 +99,11 @@ pub fn write(page: &mut Page, picture: &Picture<'_>) {
         |card| TeBound::of(card).map(|bound| seconds(bound.total())),
     );
     of_cards(
+        "tgm_eec_input_quality",
+        "Quality of the clock that the EEC is seen to follow: 0 unknown, 1 category 3 (QL-SSU-B), 2 category 2 (QL-SSU-A), 3 category 1 (QL-PRC, QL-PRTC, QL-ePRTC).",
+        |card| (card.frequency >= 0).then_some(f64::from(card.eec_quality as u8)),
+    );
+    of_cards(
         "tgm_gnss_state",
         "E5: 0 SYNCHRONIZED, 1 ACQUIRING-SYNC, 2 ANTENNA-DISCONNECTED, 3 ANTENNA-SHORT-CIRCUIT, 4 BOOTING, 5 FAILURE-MULTIPATH, 6 FAILURE-NOFIX, 7 FAILURE-LOW-SNR, 8 FAILURE-PLL.",
         |card| card.gnss_state.map(|state| f64::from(state.number())),

@@ -84,6 +84,7 @@ impl Scene {
                 flapping: false,
                 cable: Nanos(5),
                 phy: Nanos(2),
+                eec_quality: tgm_core::InputQuality::Category1,
                 start_bound: None,
                 forecast: tgm_core::Forecast::default(),
             }],

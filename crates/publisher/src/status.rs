@@ -154,6 +154,7 @@ fn card(view: &CardView, picture: &Picture<'_>, counters: &[u64; COUNTERS]) -> V
     put("for_s", since.into());
     put("flapping", view.flapping.into());
     put("frequency_status", view.frequency.into());
+    put("eec_quality", view.eec_quality.name().into());
     put("phase_status", view.phase.into());
     put("pps_status", view.pps.into());
     put("nmea_status", view.nmea.into());

@@ -229,6 +229,7 @@ fn card_view(card: &Card, now: Time<Mono>) -> CardView {
         flapping: card.is_flapping(now),
         cable: card.choice.cable,
         phy: card.choice.phy,
+        eec_quality: card.dpll.followed_quality(now),
         start_bound: card.start_bound(),
         forecast: card.forecast(now),
     }

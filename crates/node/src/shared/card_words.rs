@@ -1,6 +1,8 @@
 //! A card's view as eighteen words and back.
 
-use tgm_core::{Antenna, CardView, ClockState, GnssState, Instance, Jamming, Port, Spoofing, announce::TgmState};
+use tgm_core::{
+    Antenna, CardView, ClockState, GnssState, InputQuality, Instance, Jamming, Port, Spoofing, announce::TgmState,
+};
 use tgm_time::{Nanos, Seconds, Time};
 
 use super::forecast_words;
@@ -99,7 +101,7 @@ pub fn pack(card: &CardView) -> [u64; CARD_WORDS] {
         bytes(who),
         bytes(status),
         bytes(signal),
-        bytes([has.0, more.0, left_has, 0, 0, 0, 0, 0]),
+        bytes([has.0, more.0, left_has, card.eec_quality as u8, 0, 0, 0, 0]),
         signed(card.since.as_nanos()),
         phase_offset,
         phc_offset,
@@ -158,7 +160,7 @@ pub fn unpack(words: &[u64; CARD_WORDS]) -> Option<CardView> {
     ] = unbytes(who);
     let [frequency, phase, pps, nmea, fix, used, seen, flapping] = unbytes(status);
     let [gnss, antenna, jamming, spoofing, model, readiness, ends, drill] = unbytes(signal);
-    let [has, more, left_has, ..] = unbytes(presence);
+    let [has, more, left_has, quality, ..] = unbytes(presence);
     let [a, b, c, d, e, f, g, h] = unbytes(delays);
     let (low, high) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
     let (has, more) = (Presence(has), Presence(more));
@@ -205,6 +207,7 @@ pub fn unpack(words: &[u64; CARD_WORDS]) -> Option<CardView> {
         start_bound: more.get(0, start_bound).map(Nanos),
         cable: Nanos(i64::from(high)),
         phy: Nanos(i64::from(low)),
+        eec_quality: InputQuality::from_number(quality)?,
     })
 }
 
@@ -246,6 +249,7 @@ pub mod tests {
             forecast: forecast_words::tests::full(),
             cable: Nanos(5),
             phy: Nanos(i64::from(u32::MAX)),
+            eec_quality: InputQuality::Category2,
             start_bound: Some(Nanos(i64::MAX)),
         }
     }

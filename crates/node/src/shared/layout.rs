@@ -7,7 +7,7 @@ use tgm_core::{Instance, MAX_TOLD};
 use crate::processes::WATCHED;
 
 /// First word of both areas: "tgm", and the layout's version in the low byte. Changed whenever anything below changes.
-pub const MAGIC: u64 = 0x74_67_6d_00_00_00_00_0c;
+pub const MAGIC: u64 = 0x74_67_6d_00_00_00_00_0d;
 
 /// Longest interface or configuration name, in bytes.
 pub const NAME_BYTES: usize = 64;
