@@ -92,3 +92,22 @@ fn lines_in_files_and_of_units_are_those_of_who_connects() {
     assert!(tgmd.node_lives());
     assert_eq!(tgmd.terminate().code(), Some(0));
 }
+
+#[test]
+fn lines_are_read_though_no_instance_is_named() {
+    let folder = Folder::new();
+    let log = folder.path("linuxptp.log");
+    let config = format!(
+        "[lines]\nsocket = \"\"\ndaemon = \"\"\n[[lines.follow]]\nfile = \"{}\"\n",
+        log.display()
+    );
+    let config = folder.write("tgmd.toml", &config);
+    let mut tgmd = Tgmd::start(folder, &["--config", config.to_str().unwrap()]);
+    let up = format!("tgm_line_source_up{{source=\"file:{}\"}}", log.display());
+    until("the file is missed", || tgmd.metric(&up) == Some(0.0));
+    append(&log, "GM[1689282762]:[ts2phc.0.config] ens2f0 T-GM-STATUS s2");
+    fs::set_permissions(&log, fs::Permissions::from_mode(0o644)).unwrap();
+    is(&tgmd, LOCK, "LOCKED");
+    assert!(tgmd.node_lives());
+    assert_eq!(tgmd.terminate().code(), Some(0));
+}

@@ -44,6 +44,29 @@ impl QualityLevel {
     /// DNU in option 1, DUS in option 2: not to be used. What nobody sends any more is received as such (G.781 clause 5.5).
     pub const DO_NOT_USE: QualityLevel = level(0xf, NO_CODE);
 
+    /// What G.781 calls it, as linuxptp-daemon spells that; `None`: it has no such level.
+    pub const fn name(self, option: NetworkOption) -> Option<&'static str> {
+        Some(match (option, self.ssm, self.extended) {
+            (NetworkOption::One, 0x2, 0x21) | (NetworkOption::Two, 0x1, 0x21) => "EPRTC",
+            (NetworkOption::One, 0x2, PRTC) | (NetworkOption::Two, 0x1, PRTC) => "PRTC",
+            (NetworkOption::One, 0xb, ENHANCED_EEC) | (NetworkOption::Two, 0xa, ENHANCED_EEC) => "EEEC",
+            (NetworkOption::One, 0x2, NO_CODE) => "PRC",
+            (NetworkOption::One, 0x4, NO_CODE) => "SSUA",
+            (NetworkOption::One, 0x8, NO_CODE) => "SSUB",
+            (NetworkOption::One, 0xb, NO_CODE) => "EEC1",
+            (NetworkOption::One, 0xf, NO_CODE) => "DNU",
+            (NetworkOption::Two, 0x0, NO_CODE) => "STU",
+            (NetworkOption::Two, 0x1, NO_CODE) => "PRS",
+            (NetworkOption::Two, 0x4, NO_CODE) => "UNKNOWN", // G.781's TNC
+            (NetworkOption::Two, 0x7, NO_CODE) => "ST2",
+            (NetworkOption::Two, 0xa, NO_CODE) => "EEC2",
+            (NetworkOption::Two, 0xd, NO_CODE) => "ST3E",
+            (NetworkOption::Two, 0xe, NO_CODE) => "PROV",
+            (NetworkOption::Two, 0xf, NO_CODE) => "DUS",
+            _ => return None,
+        })
+    }
+
     /// As one number: the enhanced code above the SSM code.
     pub const fn value(self) -> i64 {
         self.ssm as i64 | (self.extended as i64) << 8

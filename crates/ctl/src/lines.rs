@@ -6,8 +6,9 @@
 use std::io::{self, BufWriter, Read, Write};
 
 use serde_json::{Map, Value, json};
+use tgm_core::synce::{NetworkOption, QualityLevel};
 use tgm_linuxptp::lines::{
-    Body, Chrony, Line, LineError, LineSplitter, Metric, PortEvent, PortText, Process, Role, Stamp,
+    Body, Chrony, Line, LineError, LineSplitter, Metric, PortEvent, PortText, Process, Role, Stamp, SynceQuality,
 };
 
 /// Bytes per read.
@@ -190,7 +191,7 @@ fn values(body: &Body<'_>) -> Value {
         Body::SynceQuality(quality) => json!({
             "iface": quality.iface,
             "device": quality.device,
-            "clock_quality": quality.quality,
+            "clock_quality": quality.quality.or_else(|| level_name(&quality)),
             "ql": quality.level,
             "ext_ql": quality.extended,
             "network_option": quality.network_option,
@@ -204,9 +205,34 @@ fn values(body: &Body<'_>) -> Value {
     }
 }
 
+/// What the level of a line is called that does not call it anything itself.
+fn level_name(quality: &SynceQuality<'_>) -> Option<&'static str> {
+    let option = match quality.network_option? {
+        1 => NetworkOption::One,
+        2 => NetworkOption::Two,
+        _ => return None,
+    };
+    let (ssm, extended) = (quality.level, quality.extended.unwrap_or(0xff));
+    QualityLevel { ssm, extended }.name(option)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_level_is_named_where_its_line_does_not() {
+        let unnamed = SynceQuality {
+            iface: "ens7f0",
+            device: None,
+            quality: None,
+            level: 1,
+            extended: Some(0x20),
+            network_option: Some(2),
+            state: tgm_linuxptp::lines::Status::Locked,
+        };
+        assert_eq!(level_name(&unnamed), Some("PRTC"));
+    }
 
     fn parse(input: &[u8]) -> Vec<Value> {
         let mut out = Vec::new();

@@ -37,7 +37,7 @@ pub use witness::all as ports_listened_to;
 /// The instances that another daemon decides, by their names, and who tells the hardware thread of them.
 #[derive(Debug)]
 pub struct Relayed {
-    /// Never empty.
+    /// Those that the configuration names.
     pub instances: Vec<lines::Instance>,
     /// The names of those that are decided here: lines of theirs decide nothing.
     pub others: Vec<String>,

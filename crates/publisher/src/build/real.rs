@@ -63,7 +63,7 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
         builder.synce(Id(number), instance)?;
     }
     builder.dpll()?;
-    if !builder.any {
+    if !builder.any && !config.lines.are_asked_for() {
         let problems = match builder.problems.as_slice() {
             [] => "the configuration names no card".to_owned(),
             some => some.join("; "),
@@ -110,7 +110,7 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
         .iter()
         .filter(|instance| instance.authority != Authority::Relay);
     let own = own.map(|instance| instance.name.clone()).collect();
-    let relayed = relay(relayed, own, &writer, &mut sources)?;
+    let relayed = relay((relayed, config.lines.are_asked_for()), own, &writer, &mut sources)?;
     Ok(Built {
         core: judging,
         judged: core,
@@ -153,12 +153,12 @@ impl Learner {
 
 /// The way from what other daemons decide to the hardware thread.
 fn relay(
-    relayed: Vec<(lines::Instance, Port)>,
+    (relayed, are_asked_for): (Vec<(lines::Instance, Port)>, bool),
     others: Vec<String>,
     writer: &Writer,
     sources: &mut Sources,
 ) -> Result<Option<Relayed>, Fatal> {
-    if relayed.is_empty() {
+    if relayed.is_empty() && !are_asked_for {
         return Ok(None);
     }
     let ports: Vec<_> = relayed.iter().map(|(known, port)| (known.instance, *port)).collect();

@@ -177,6 +177,13 @@ impl Default for Lines {
     }
 }
 
+impl Lines {
+    /// Lines are to be read though no instance is said to be another daemon's: their configurations become instances.
+    pub fn are_asked_for(&self) -> bool {
+        *self != Lines::default()
+    }
+}
+
 /// Who decides about an instance's clock. Never guessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]

@@ -78,7 +78,8 @@ impl Out {
         }
         let relayed = |instance: &&super::Instance| instance.authority == Authority::Relay;
         let relays = config.instances.iter().any(|instance| relayed(&instance));
-        if relays && self.lines.as_ref() == Some(&config.lines.socket) {
+        let reads = relays || config.lines.are_asked_for();
+        if reads && self.lines.as_ref() == Some(&config.lines.socket) {
             return Err(format!(
                 "out.lines = {}: that is lines.socket, where another daemon's lines come in: tgmd would tell itself",
                 config.lines.socket.display()

@@ -1,6 +1,7 @@
 //! What linuxptp-daemon makes of single lines (../shared/data/vectors), against ours. What differs is named here with the reason.
 
 use serde_json::Value;
+use tgm_core::synce::{NetworkOption, QualityLevel};
 use tgm_linuxptp::lines::EecState;
 
 use super::bench::{Bench, instance};
@@ -104,5 +105,74 @@ fn synce_qualities_and_states_have_the_daemons_numbers() {
             _ => None,
         };
         assert_eq!(state.clock_state().map(|state| state.metric()), there, "{row}");
+    }
+}
+
+/// All 240 pairs of codes, with and without the extended TLV. What G.781 has no level for the daemon calls *do not use*, with priority
+/// 0; here it has no name, as nobody sent that. The enhanced EEC it does not know; its enhanced codes below 0x20 are none of G.781's.
+#[test]
+fn quality_levels_have_the_daemons_names() {
+    let Some(vectors) = vectors("synce.json") else {
+        return;
+    };
+    let (mut same, mut enhanced, mut none) = (0, 0, 0);
+    for row in vectors["clock_quality"].as_array().unwrap() {
+        assert_eq!(row["deterministic"], true);
+        let option = match row["network_option"].as_u64().unwrap() {
+            1 => NetworkOption::One,
+            _ => NetworkOption::Two,
+        };
+        let code = |key: &str| u8::try_from(row[key].as_u64().unwrap()).unwrap();
+        // Without the extended TLV nobody has sent the enhanced code.
+        let extended = if code("extended_tlv") == 0 {
+            0xff
+        } else {
+            code("ext_ssm")
+        };
+        let level = QualityLevel {
+            ssm: code("ssm"),
+            extended,
+        };
+        let theirs = row["result_name/priority/ssm/ext"][0].as_str().unwrap();
+        match (level.name(option), theirs) {
+            (Some("EEEC"), "DNU/0/15/255" | "DUS/0/15/255") => enhanced += 1,
+            (Some(name), theirs) => {
+                let mut words = theirs.split('/');
+                assert_eq!(words.next(), Some(name), "{row}");
+                let codes = [words.nth(1), words.next()].map(|word| word.unwrap().parse::<u8>().unwrap());
+                assert_eq!(codes, [level.ssm, level.extended], "{row}");
+                same += 1;
+            }
+            (None, theirs) => {
+                let unnamed = theirs.starts_with('/') || theirs.ends_with("/0/15/255");
+                assert!(unnamed, "{row}");
+                none += 1;
+            }
+        }
+    }
+    assert_eq!((same + enhanced + none, enhanced), (240, 2), "{same} {none}");
+    assert!(same > 80, "{same}");
+}
+
+/// What the daemon's window (`ptp4lOffsetEventWindowSize`) knows of offsets, beside what is shown without one: the last as it is, and
+/// the greatest by size. Its mean, and the sign of its greatest, are not there.
+#[test]
+fn offsets_of_a_window_are_shown_as_the_last_and_the_greatest_by_size() {
+    let Some(vectors) = vectors("alias_and_window.json") else {
+        return;
+    };
+    let cases = vectors["window"].as_array().unwrap();
+    assert!(!cases.is_empty());
+    for case in cases {
+        let mut bench = Bench::new(&[instance(0, "ptp4l.0.config", "ens1f0", 1_000_000, 5)]);
+        bench.say("ptp4l[1.0]: [ptp4l.0.config] port 1 (ens1f0): UNCALIBRATED to SLAVE on MASTER_CLOCK_SELECTED");
+        for offset in case["insert"].as_array().unwrap() {
+            bench.say(&format!(
+                "ptp4l[1.5]: [ptp4l.0.config] master offset {offset} s2 freq +1 path delay 500"
+            ));
+        }
+        let of = |family: &str| format!("{family}{{from=\"master\",iface=\"ens1fx\",process=\"ptp4l\"}}");
+        assert_eq!(bench.get(&of("offset_ns")), case["last"].as_f64(), "{case}");
+        assert_eq!(bench.get(&of("max_offset_ns")), case["abs_max"].as_f64(), "{case}");
     }
 }
