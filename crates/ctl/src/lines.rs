@@ -191,7 +191,7 @@ fn values(body: &Body<'_>) -> Value {
         Body::SynceQuality(quality) => json!({
             "iface": quality.iface,
             "device": quality.device,
-            "clock_quality": quality.quality.or_else(|| level_name(&quality)),
+            "clock_quality": quality.quality.or_else(|| level_name(quality)),
             "ql": quality.level,
             "ext_ql": quality.extended,
             "network_option": quality.network_option,
