@@ -115,11 +115,14 @@ impl Doors {
         self.oauth.is_some() || !self.clients.is_empty()
     }
 
-    /// What those may who do not say who they are: everything where nobody is told apart, otherwise nothing, unless the configuration says.
+    /// What those may who do not say who they are, unless the configuration says: everything where nobody is told apart, otherwise
+    /// nothing. Whom only an authority vouches for may read: to have a certificate is not to be an administrator.
     pub fn anonymous(&self) -> Option<Role> {
         match self.anonymous {
             Some(said) => said.role(),
-            None => (!self.tells_apart()).then_some(Role::Admin),
+            None if self.tells_apart() => None,
+            None if self.tls.knows_clients() => Some(Role::Read),
+            None => Some(Role::Admin),
         }
     }
 
@@ -266,6 +269,22 @@ mod tests {
             );
             assert!(open.check_listener("publisher.listen", address, false).is_ok());
             assert!(closed.check_listener("publisher.listen", address, true).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_certificate_alone_makes_nobody_an_administrator() {
+        let asks = "[tls]\ncertificate = \"c\"\nkey = \"k\"\nclient_ca = \"a\"\n";
+        let client = "[[client]]\nname = \"a.example\"\nrole = \"admin\"\n";
+        for (text, role) in [
+            (asks.to_owned(), Some(Role::Read)),
+            (format!("{asks}client_names = [\"a.example\"]\n"), Some(Role::Read)),
+            (format!("{asks}{client}"), None),
+            (format!("anonymous = \"subscribe\"\n{asks}"), Some(Role::Subscribe)),
+            (format!("anonymous = \"none\"\n{asks}"), None),
+            (String::new(), Some(Role::Admin)),
+        ] {
+            assert_eq!(read(&text).unwrap().anonymous(), role, "{text}");
         }
     }
 
