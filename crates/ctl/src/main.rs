@@ -33,9 +33,11 @@ enum Command {
         /// As JSON.
         #[arg(long)]
         json: bool,
-        /// Where its metrics are served.
+        /// Where its metrics are served; https://ADDR:PORT if they are behind TLS (doors.tls.metrics).
         #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:9091")]
         metrics: String,
+        #[command(flatten)]
+        access: http::Access,
     },
     /// Consume events: the present state, then each event as a line of JSON, until interrupted.
     Subscribe(subscribe::Options),
@@ -128,7 +130,7 @@ fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
 fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let mut out = BufWriter::new(io::stdout().lock());
     let code = match command {
-        Command::Status { json, metrics } => status::run(&metrics, json, &mut out)?,
+        Command::Status { json, metrics, access } => status::run(&metrics, &access, json, &mut out)?,
         Command::Subscribe(options) => subscribe::run(&options, &mut out)?,
         Command::Reload { socket } => reload::run(&socket, &mut out)?,
         Command::Gnss {

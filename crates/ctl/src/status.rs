@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use serde_json::Value;
+use tgm_ocloud::asking::refused;
 
-use crate::http;
+use crate::http::{self, Access, AskError};
 
 /// How long tgmd may take.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -20,7 +21,20 @@ pub enum StatusError {
         /// Where it was looked for.
         address: String,
         /// What happened.
-        error: io::Error,
+        error: AskError,
+    },
+    /// What was said of how to ask makes no sense.
+    #[error("{0}")]
+    Access(AskError),
+    /// It refuses.
+    #[error("{address} refuses ({status}): {what}")]
+    Refused {
+        /// Where.
+        address: String,
+        /// With this status.
+        status: u16,
+        /// What to do.
+        what: &'static str,
     },
     /// Somebody else answers.
     #[error("{address} answers, but not like a tgmd: {what}")]
@@ -36,18 +50,26 @@ pub enum StatusError {
 }
 
 /// Prints the status; failure if the node is not alive.
-pub fn run(address: &str, json: bool, out: &mut impl Write) -> Result<ExitCode, StatusError> {
+pub fn run(address: &str, access: &Access, json: bool, out: &mut impl Write) -> Result<ExitCode, StatusError> {
     let not_tgmd = |what: String| StatusError::NotTgmd {
         address: address.to_owned(),
         what,
     };
-    let answer = http::ask(address, "GET", "/status", "", PATIENCE).map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidData => not_tgmd(error.to_string()),
-        _ => StatusError::NoAnswer {
+    let answer = http::ask(address, access, "GET", "/status", "", PATIENCE).map_err(|error| match error {
+        AskError::NoHttp(what) => not_tgmd(what),
+        AskError::Io(_) => StatusError::NoAnswer {
             address: address.to_owned(),
             error,
         },
+        _ => StatusError::Access(error),
     })?;
+    if !refused(answer.status).is_empty() {
+        return Err(StatusError::Refused {
+            address: address.to_owned(),
+            status: answer.status,
+            what: refused(answer.status),
+        });
+    }
     if answer.status != 200 {
         return Err(not_tgmd(format!("status {}", answer.status)));
     }

@@ -11,11 +11,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use serde_json::Value;
+use tgm_ocloud::asking::refused;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{Sender, channel};
 
-use crate::http;
+use crate::http::{self, Access};
 
 /// Base of the API.
 const ROOT: &str = "/api/ocloudNotifications/v2";
@@ -30,9 +31,11 @@ pub struct Options {
     /// A resource, or a branch of them: /sync, /sync/ptp-status/lock-state, …
     #[arg(default_value = "/sync")]
     resource: String,
-    /// The notification API.
+    /// The notification API; https://ADDR:PORT if it has TLS.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:9043")]
     api: String,
+    #[command(flatten)]
+    access: Access,
     /// Where events are to come; port 0: any that is free. The publisher has to reach it.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
@@ -49,7 +52,10 @@ pub enum SubscribeError {
     Listen(SocketAddr, io::Error),
     /// Nobody answers.
     #[error("no notification API answers on {0}: {1}. Is tgmd running? Say where with --api ADDR:PORT")]
-    NoAnswer(String, io::Error),
+    NoAnswer(String, http::AskError),
+    /// What was said of how to ask makes no sense.
+    #[error("{0}")]
+    Access(http::AskError),
     /// It refuses.
     #[error("{0} refuses ({1}): {2}")]
     Refused(String, u16, String),
@@ -118,7 +124,10 @@ async fn subscribe(options: &Options, wish: &str) -> Result<String, SubscribeErr
     match (answer.status, text("SubscriptionId")) {
         (201, Some(id)) => Ok(id),
         (status, _) => {
-            let why = text("detail").unwrap_or(answer.body);
+            let mut why = text("detail").unwrap_or(answer.body);
+            if !refused(status).is_empty() {
+                why = format!("{why}: {}", refused(status));
+            }
             Err(SubscribeError::Refused(options.api.clone(), status, why))
         }
     }
@@ -134,9 +143,13 @@ async fn take(State(told): State<Sender<String>>, body: String) -> StatusCode {
 }
 
 async fn ask(options: &Options, method: &'static str, path: &str, body: &str) -> Result<http::Answer, SubscribeError> {
-    let (api, path, body) = (options.api.clone(), path.to_owned(), body.to_owned());
-    let asked = tokio::task::spawn_blocking(move || http::ask(&api, method, &path, &body, PATIENCE)).await;
+    let (api, access) = (options.api.clone(), options.access.clone());
+    let (path, body) = (path.to_owned(), body.to_owned());
+    let asked = tokio::task::spawn_blocking(move || http::ask(&api, &access, method, &path, &body, PATIENCE)).await;
     asked
-        .unwrap_or_else(|error| Err(io::Error::other(error)))
-        .map_err(|error| SubscribeError::NoAnswer(options.api.clone(), error))
+        .unwrap_or_else(|error| Err(io::Error::other(error).into()))
+        .map_err(|error| match error {
+            http::AskError::Io(_) => SubscribeError::NoAnswer(options.api.clone(), error),
+            _ => SubscribeError::Access(error),
+        })
 }

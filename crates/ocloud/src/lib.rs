@@ -8,6 +8,7 @@
 pub mod address;
 mod answer;
 pub mod api;
+pub mod asking;
 #[cfg(test)]
 #[allow(dead_code)] // the tests beside the sources use a part of it
 #[path = "../tests/common/authority.rs"]
@@ -24,6 +25,7 @@ mod ledger;
 mod link;
 mod model;
 mod outcome;
+pub mod pem;
 pub mod policy;
 mod present;
 mod problem;

@@ -1,12 +1,15 @@
-//! PEM files: what is in them, and whether they changed.
+//! PEM files: what is in them, whether they changed, and how a client of TLS is made of them.
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rustls::RootCertStore;
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, RootCertStore};
 
 /// Why certificates or keys cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -28,8 +31,48 @@ pub enum TlsError {
     #[error("TLS: {0}")]
     Library(#[from] rustls::Error),
     /// The system has no authorities.
-    #[error("no certificate authorities are in any of the system's usual places; name a file in doors.delivery.ca")]
+    #[error(
+        "no certificate authorities are in any of the system's usual places; name a file of them (doors.delivery.ca in the configuration; --ca, --publisher-ca as a flag)"
+    )]
     NoAuthorities,
+}
+
+/// Where distributions have the authorities that they trust: Debian and Alpine, Fedora and OpenShift, SUSE.
+const SYSTEM: [&str; 3] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+];
+
+/// The one provider of cryptography.
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+/// A client of TLS 1.3 and 1.2 that trusts the authorities in `ca` (`None`: those of the system) and shows `own`, a certificate chain
+/// and its key; with the leaf that it shows.
+///
+/// # Errors
+/// Which file cannot be used, and why.
+pub fn client(
+    ca: Option<&Path>,
+    own: Option<(&Path, &Path)>,
+) -> Result<(ClientConfig, Option<CertificateDer<'static>>), TlsError> {
+    let roots = match ca {
+        Some(path) => authorities(path)?,
+        None => system_authorities(&SYSTEM)?,
+    };
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13, &TLS12])?
+        .with_root_certificates(roots);
+    let Some((certificate, secret)) = own else {
+        return Ok((builder.with_no_client_auth(), None));
+    };
+    let chain = chain(certificate)?;
+    let leaf = chain.first().cloned();
+    let unusable = |error| TlsError::Unusable(certificate.to_owned(), error);
+    let config = builder.with_client_auth_cert(chain, key(secret)?).map_err(unusable)?;
+    Ok((config, leaf))
 }
 
 /// A chain, the leaf first.
@@ -62,7 +105,7 @@ pub fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {
 }
 
 /// Those of the system, as far as they can be used: what a distribution gathers is not ours to judge.
-pub fn system_authorities(places: &[&str]) -> Result<RootCertStore, TlsError> {
+fn system_authorities(places: &[&str]) -> Result<RootCertStore, TlsError> {
     let path = places.iter().map(Path::new).find(|path| path.exists());
     let mut store = RootCertStore::empty();
     store.add_parsable_certificates(chain(path.ok_or(TlsError::NoAuthorities)?)?);
@@ -94,7 +137,7 @@ impl Stamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tls::testing::{Authority, Folder};
+    use crate::authority::{Authority, Folder};
 
     #[test]
     fn what_is_in_no_file_says_which() {

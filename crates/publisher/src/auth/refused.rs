@@ -10,7 +10,7 @@ pub enum BadToken {
     /// RFC 6750 section 2 allows one way to send it, once.
     #[error("the request has several Authorization headers")]
     Twice,
-    /// See [`super::token::LONGEST`].
+    /// See [`tgm_ocloud::asking::LONGEST_TOKEN`].
     #[error("the token is too long")]
     TooLong,
     /// Not three parts, or not in their alphabet.

@@ -6,13 +6,11 @@ use std::borrow::Cow;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::IgnoredAny};
+use tgm_ocloud::asking::LONGEST_TOKEN;
 
 use super::algorithm::Algorithm;
 use super::keys::Keys;
 use super::refused::BadToken;
-
-/// Longest token, in bytes. The whole head of a request has no more than 8 KiB.
-pub const LONGEST: usize = 6144;
 
 /// A token that has the right shape, and nothing more.
 #[derive(Debug)]
@@ -36,7 +34,7 @@ struct Header {
 impl<'a> Token<'a> {
     /// Takes a token apart.
     pub fn parse(text: &'a str) -> Result<Self, BadToken> {
-        if text.len() > LONGEST {
+        if text.len() > LONGEST_TOKEN {
             return Err(BadToken::TooLong);
         }
         let (signed, signature) = text.rsplit_once('.').ok_or(BadToken::Shape)?;

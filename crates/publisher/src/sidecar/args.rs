@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use tgm_ocloud::api::ROOT;
+use tgm_ocloud::asking::Credentials;
 use tgm_ocloud::endpoint::Endpoint;
 
 use crate::config::CompatName;
@@ -26,13 +27,25 @@ pub struct SidecarArgs {
     /// Where the node's publisher reaches this sidecar.
     #[arg(long, value_name = "HOST:PORT", default_value = "localhost:9043")]
     pub transport_host: String,
-    /// The node's publisher.
+    /// The node's publisher; https://HOST:PORT if it has TLS.
     #[arg(
         long,
         value_name = "HOST:PORT",
         default_value = "ptp-event-publisher-service-NODE_NAME.openshift-ptp.svc.cluster.local:9043"
     )]
     pub http_event_publishers: String,
+    /// Authorities of the publisher's certificate, PEM, where it is asked over https; none: those of the system.
+    #[arg(long, value_name = "FILE")]
+    pub publisher_ca: Option<PathBuf>,
+    /// Certificate to show the publisher, PEM.
+    #[arg(long, value_name = "FILE")]
+    pub publisher_cert: Option<PathBuf>,
+    /// Its private key, PEM.
+    #[arg(long, value_name = "FILE")]
+    pub publisher_key: Option<PathBuf>,
+    /// Bearer token for the publisher; read anew when the file changes, as the certificates are.
+    #[arg(long, value_name = "FILE")]
+    pub publisher_token_file: Option<PathBuf>,
     /// Port of the notification API for the application in the same pod, on loopback.
     #[arg(long, value_name = "PORT", default_value_t = 8089)]
     pub api_port: u16,
@@ -59,6 +72,8 @@ pub struct Meant {
     pub transport_listen: SocketAddr,
     /// The publisher.
     pub publisher: Endpoint,
+    /// Who this is to it.
+    pub credentials: Credentials,
 }
 
 impl SidecarArgs {
@@ -71,6 +86,12 @@ impl SidecarArgs {
         let node = set("NODE_NAME").ok_or("NODE_NAME is not set: it names the node whose state is asked for")?;
         let place = |flag: &str, text: &str| endpoint(text, &node, set("NODE_IP").as_deref(), flag);
         let mut transport = place("--transport-host", &self.transport_host)?;
+        if transport.is_https {
+            let place = &self.transport_host;
+            return Err(format!(
+                "--transport-host {place}: where events come in, a sidecar speaks plain http"
+            ));
+        }
         if transport.target == "/" {
             let text = format!("{}{EVENT}", transport.text.trim_end_matches('/'));
             transport = Endpoint::parse(&text).map_err(|error| error.to_string())?;
@@ -87,6 +108,19 @@ impl SidecarArgs {
                 "--http-event-publishers has the path {path}; the API begins at {ROOT}"
             ));
         }
+        let credentials = Credentials {
+            ca: self.publisher_ca.clone(),
+            certificate: self.publisher_cert.clone(),
+            key: self.publisher_key.clone(),
+            token: self.publisher_token_file.clone(),
+        };
+        let flags = [
+            "--publisher-ca",
+            "--publisher-cert",
+            "--publisher-key",
+            "--publisher-token-file",
+        ];
+        credentials.check(&publisher, flags)?;
         let here = Ipv4Addr::LOCALHOST;
         let is_here = match transport.host.parse::<IpAddr>() {
             Ok(address) => address.is_loopback(),
@@ -99,6 +133,7 @@ impl SidecarArgs {
             transport_listen: (from, transport.port).into(),
             transport,
             publisher,
+            credentials,
             node,
         })
     }
@@ -116,11 +151,7 @@ fn endpoint(text: &str, node: &str, ip: Option<&str>, flag: &str) -> Result<Endp
     }
     // What is said of an EndpointUri is true of these.
     let wrong = |error: String| format!("{flag} {text}: {}", error.replace("EndpointUri", "it"));
-    let place = Endpoint::parse(&text).map_err(|error| wrong(error.to_string()))?;
-    if place.is_https {
-        return Err(wrong("a sidecar speaks plain http".to_owned()));
-    }
-    Ok(place)
+    Endpoint::parse(&text).map_err(|error| wrong(error.to_string()))
 }
 
 #[cfg(test)]
@@ -172,11 +203,26 @@ mod tests {
     }
 
     #[test]
-    fn https_is_refused_rather_than_spoken_plainly() {
-        for flag in ["--transport-host", "--http-event-publishers"] {
-            let error = meant(&[flag, "https://a.example"], NODE).unwrap_err();
-            assert!(error.contains(flag) && error.contains("plain http"), "{error}");
-        }
+    fn https_is_asked_and_not_served() {
+        let error = meant(&["--transport-host", "https://a.example"], NODE).unwrap_err();
+        assert!(
+            error.contains("--transport-host") && error.contains("plain http"),
+            "{error}"
+        );
+        let words = [
+            "--http-event-publishers=https://NODE_NAME.example:9043",
+            "--publisher-ca=/ca",
+            "--publisher-token-file=/token",
+        ];
+        let good = meant(&words, NODE).unwrap();
+        assert!(good.publisher.is_https && good.credentials.token.is_some());
+        let error = meant(&["--http-event-publishers=a:1", "--publisher-token-file=/token"], NODE).unwrap_err();
+        assert!(
+            error.contains("--publisher-token-file") && error.contains("https"),
+            "{error}"
+        );
+        let error = meant(&["--publisher-cert=/c"], NODE).unwrap_err();
+        assert!(error.contains("--publisher-key"), "{error}");
     }
 
     #[test]

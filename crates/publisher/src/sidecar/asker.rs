@@ -1,19 +1,28 @@
 //! Questions to the publisher over one kept connection.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::http::header::{ACCEPT, CONTENT_TYPE, HOST};
+use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use axum::http::{Method, Request};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use tgm_ocloud::SIMULATED_HEADER;
+use rustls::pki_types::ServerName;
+use tgm_ocloud::asking::{Credentials, TokenError, TokenFile, advice, refused};
 use tgm_ocloud::endpoint::Endpoint;
+use tgm_ocloud::pem::TlsError;
+use tgm_ocloud::{SIMULATED_HEADER, Secure};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 use tracing::debug;
+
+use crate::config::Delivery;
+use crate::tls::{Certificate, Consumers};
 
 /// Longest answer, in bytes.
 const LONGEST: usize = 1 << 20;
@@ -26,17 +35,31 @@ pub enum AskError {
     #[error("no answer within {} s", .0.as_secs_f64())]
     TimedOut(Duration),
     /// No connection.
-    #[error(transparent)]
+    #[error("{}", told(.0))]
     Connect(#[from] std::io::Error),
     /// The connection broke, or spoke something else.
-    #[error(transparent)]
+    #[error("{}", told(.0))]
     Http(#[from] hyper::Error),
+    /// There are no authorities to know the publisher by.
+    #[error("{0}")]
+    NoTls(String),
+    /// There is no token to show.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// A question that cannot be put.
     #[error(transparent)]
     Request(#[from] axum::http::Error),
     /// The answer's end did not come, or it is too long.
     #[error("the answer has no end that is waited for: {0}")]
     Body(String),
+}
+
+/// With what is to be done about it.
+fn told(error: &(dyn std::error::Error + 'static)) -> String {
+    match advice(error) {
+        Some(advice) => format!("{error}: {advice}"),
+        None => error.to_string(),
+    }
 }
 
 /// An answer.
@@ -60,14 +83,56 @@ impl Answer {
     /// What it says of an error.
     pub fn why(&self) -> String {
         let detail = self.text("detail").or_else(|| self.text("error"));
-        format!("the publisher answers {}: {}", self.status, detail.unwrap_or_default())
+        let told = format!("the publisher answers {}: {}", self.status, detail.unwrap_or_default());
+        match refused(self.status) {
+            "" => told,
+            advice => format!("{told}: {advice}"),
+        }
     }
 }
+
+/// A publisher, and how it is spoken to.
+#[derive(Debug, Clone)]
+pub struct Publisher {
+    place: Endpoint,
+    tls: Option<Arc<Consumers>>,
+    token: Option<PathBuf>,
+}
+
+impl Publisher {
+    /// Reads what is needed for https.
+    ///
+    /// # Errors
+    /// Which file cannot be used.
+    pub fn new(place: Endpoint, who: &Credentials) -> Result<Self, TlsError> {
+        let files = Delivery {
+            ca: who.ca.clone(),
+            certificate: who.certificate.clone(),
+            key: who.key.clone(),
+        };
+        let tls = place.is_https.then(|| Consumers::new(&files)).transpose()?;
+        Ok(Publisher {
+            place,
+            tls: tls.map(Arc::new),
+            token: who.token.clone(),
+        })
+    }
+
+    /// What is to be looked after.
+    pub fn certificate(&self) -> Option<Arc<dyn Certificate>> {
+        self.tls.as_deref().and_then(Consumers::certificate)
+    }
+}
+
+/// What HTTP goes over.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// Asks one publisher, one question after the other.
 #[derive(Debug)]
 pub struct Asker {
-    publisher: Endpoint,
+    publisher: Publisher,
+    token: Option<TokenFile>,
     open: Option<SendRequest<Body>>,
     /// Connections that were made.
     connections: Arc<AtomicU64>,
@@ -75,8 +140,9 @@ pub struct Asker {
 
 impl Asker {
     /// Not connected yet. Counts its connections.
-    pub fn new(publisher: Endpoint, connections: Arc<AtomicU64>) -> Self {
+    pub fn new(publisher: Publisher, connections: Arc<AtomicU64>) -> Self {
         Asker {
+            token: publisher.token.clone().map(TokenFile::new),
             publisher,
             open: None,
             connections,
@@ -102,9 +168,7 @@ impl Asker {
                     Err(error) => debug!(%error, "a kept connection to the publisher has ended"),
                 }
             }
-            let stream = TcpStream::connect((self.publisher.host.as_str(), self.publisher.port)).await?;
-            stream.set_nodelay(true)?;
-            let (open, connection) = handshake(TokioIo::new(stream)).await?;
+            let (open, connection) = handshake(TokioIo::new(self.connect().await?)).await?;
             self.connections.fetch_add(1, Relaxed);
             tokio::spawn(connection);
             self.put(open, &method, path, body).await
@@ -115,6 +179,18 @@ impl Asker {
         }
     }
 
+    async fn connect(&self) -> Result<Box<dyn Stream>, AskError> {
+        let Publisher { place, tls, .. } = &self.publisher;
+        let stream = TcpStream::connect((place.host.as_str(), place.port)).await?;
+        stream.set_nodelay(true)?;
+        let Some(tls) = tls else {
+            return Ok(Box::new(stream));
+        };
+        let config = tls.config().map_err(AskError::NoTls)?;
+        let name = ServerName::try_from(place.host.clone()).map_err(|error| AskError::NoTls(error.to_string()))?;
+        Ok(Box::new(TlsConnector::from(config).connect(name, stream).await?))
+    }
+
     async fn put(
         &mut self,
         mut open: SendRequest<Body>,
@@ -122,13 +198,16 @@ impl Asker {
         path: &str,
         body: Bytes,
     ) -> Result<Answer, AskError> {
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .header(HOST, &self.publisher.authority)
+            .header(HOST, &self.publisher.place.authority)
             .header(ACCEPT, "application/json")
-            .header(CONTENT_TYPE, "application/json")
-            .body(Body::from(body))?;
+            .header(CONTENT_TYPE, "application/json");
+        if let Some(token) = &mut self.token {
+            request = request.header(AUTHORIZATION, token.authorization()?);
+        }
+        let request = request.body(Body::from(body))?;
         open.ready().await?;
         let response = open.send_request(request).await?;
         let status = response.status().as_u16();

@@ -28,6 +28,8 @@ pub const ROUND: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(1);
 /// A bell's time is believed if the state was found within that after it.
 const RANG: Nanos = Nanos::from_secs(10);
+/// Least time between two reasons in the log.
+const REASONS: Duration = Duration::from_secs(1);
 /// Wait after the publisher did not answer.
 const BREATH: Duration = Duration::from_millis(200);
 
@@ -138,13 +140,17 @@ impl Follower {
 #[derive(Debug, Default)]
 struct Silence {
     since: Option<Instant>,
+    why: Option<(String, Instant)>,
     told: bool,
 }
 
 impl Silence {
     fn begins(&mut self, hub: &Hub, heard: &Heard, why: &str) {
-        if self.since.is_none() {
-            self.since = Some(Instant::now());
+        self.since.get_or_insert_with(Instant::now);
+        // Another reason is worth a line: after a publisher that is not there yet comes one that refuses. Not as fast as they may alternate.
+        let is_told = |(told, at): &(String, Instant)| told == why || at.elapsed() < REASONS;
+        if !self.why.as_ref().is_some_and(is_told) {
+            self.why = Some((why.to_owned(), Instant::now()));
             warn!(why, "the node is not heard");
         }
         self.look(hub, heard);
@@ -160,6 +166,7 @@ impl Silence {
     }
 
     fn ends(&mut self, hub: &Hub) {
+        self.why = None;
         if self.since.take().is_some() {
             info!("the node is heard");
         }

@@ -27,6 +27,7 @@ use crate::exit::Fatal;
 use crate::http::{rest, server};
 use crate::log;
 use crate::publish_process::bind;
+use crate::tls::{LOOKS, watch};
 
 /// Runs a sidecar until it is told to end.
 pub fn run(args: &SidecarArgs) -> Result<(), Fatal> {
@@ -38,6 +39,11 @@ pub fn run(args: &SidecarArgs) -> Result<(), Fatal> {
 }
 
 async fn serve(args: &SidecarArgs, meant: Meant) -> Result<(), Fatal> {
+    let publisher = asker::Publisher::new(meant.publisher.clone(), &meant.credentials)
+        .map_err(|error| Fatal::Config(format!("asking {}: {error}", meant.publisher.text)))?;
+    if let Some(certificate) = publisher.certificate() {
+        tokio::spawn(watch(vec![certificate], LOOKS));
+    }
     let api = bind("the notification API", meant.api).await?;
     let events = bind("the transport", meant.transport_listen).await?;
     let metrics = bind("metrics", meant.metrics).await?;
@@ -79,7 +85,7 @@ async fn serve(args: &SidecarArgs, meant: Meant) -> Result<(), Fatal> {
     let router = rest::router(Api::new(hub.clone()), Arc::new(gate));
     tokio::spawn(server::run("the notification API", api, router, manners));
     let follower = follow::Follower {
-        asker: asker::Asker::new(meant.publisher.clone(), counts.connections.clone()),
+        asker: asker::Asker::new(publisher.clone(), counts.connections.clone()),
         hub,
         heard,
         bells,
@@ -95,7 +101,7 @@ async fn serve(args: &SidecarArgs, meant: Meant) -> Result<(), Fatal> {
     );
     tgm_sys::pages::forget_beginning();
     let subscriptions = subscriptions::Subscriptions {
-        asker: asker::Asker::new(meant.publisher, Arc::default()),
+        asker: asker::Asker::new(publisher, Arc::default()),
         counts,
         node: meant.node,
         endpoint: meant.transport.text,

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig};
+use tgm_ocloud::pem::{TlsError, authorities, chain, key, provider};
 
-use super::files::{TlsError, authorities, chain, key};
 use super::kept::{Certificate, Kept, Made};
 use super::names::ClientName;
-use super::provider;
 use crate::config::Tls;
 use crate::http::peer_certificate::PeerCertificate;
 

@@ -2,21 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use tgm_ocloud::Secure;
+use tgm_ocloud::pem::{TlsError, client};
 
-use super::files::{TlsError, authorities, chain, key, system_authorities};
 use super::kept::{Certificate, Kept, Made};
-use super::provider;
 use crate::config::Delivery;
-
-/// Where distributions have the authorities that they trust: Debian and Alpine, Fedora and OpenShift, SUSE.
-const SYSTEM: [&str; 3] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-];
 
 /// Who vouches for consumers, and what we show them.
 #[derive(Debug)]
@@ -65,21 +56,8 @@ impl Secure for Consumers {
 }
 
 fn make(delivery: &Delivery) -> Result<Made<ClientConfig>, TlsError> {
-    let roots: RootCertStore = match &delivery.ca {
-        Some(path) => authorities(path)?,
-        None => system_authorities(&SYSTEM)?,
-    };
-    let builder = ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[&TLS13, &TLS12])?
-        .with_root_certificates(roots);
-    let (Some(certificate), Some(secret)) = (&delivery.certificate, &delivery.key) else {
-        let config = Arc::new(builder.with_no_client_auth());
-        return Ok(Made { config, leaf: None });
-    };
-    let chain = chain(certificate)?;
-    let leaf = chain.first().cloned();
-    let unusable = |error| TlsError::Unusable(certificate.clone(), error);
-    let config = builder.with_client_auth_cert(chain, key(secret)?).map_err(unusable)?;
+    let own = delivery.certificate.as_deref().zip(delivery.key.as_deref());
+    let (config, leaf) = client(delivery.ca.as_deref(), own)?;
     Ok(Made {
         config: Arc::new(config),
         leaf,

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use rustls::pki_types::CertificateDer;
+use tgm_ocloud::pem::{Stamp, TlsError};
 use tracing::{info, warn};
 
-use super::files::{Stamp, TlsError};
 use super::names::not_after;
 
 /// How often files are looked at.

@@ -4,26 +4,17 @@
 
 mod acceptor;
 mod delivery;
-mod files;
 mod kept;
 mod metrics;
 mod names;
 #[cfg(test)]
+#[allow(dead_code)] // its other users need more of it
 #[path = "../../../ocloud/tests/common/authority.rs"]
 pub mod testing;
 
-use std::sync::Arc;
-
-use rustls::crypto::{CryptoProvider, ring};
-
 pub use acceptor::Door;
 pub use delivery::Consumers;
-pub use files::TlsError;
 pub use kept::{Certificate, LOOKS, watch};
 pub use metrics::with;
 pub use names::{ClientName, names};
-
-/// The one provider of cryptography.
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(ring::default_provider())
-}
+pub use tgm_ocloud::pem::TlsError;
