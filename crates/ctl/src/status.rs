@@ -243,7 +243,7 @@ mod tests {
     fn a_status_is_printed_and_a_dead_node_fails() {
         let body = "HTTP/1.1 200 OK\r\n\r\n{\"node\":\"n1\",\"node_alive\":false,\"simulated\":true,\"cards\":[{\"interface\":\"ens1f0\"}]}";
         let mut out = vec![];
-        let code = run(&answer(body), false, &mut out).unwrap();
+        let code = run(&answer(body), &Access::default(), false, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(
             text.starts_with("SIMULATED") && text.contains("node n1") && text.contains("card ens1f0"),
@@ -257,7 +257,7 @@ mod tests {
     fn what_serves_the_receiver_has_a_line() {
         let body = "HTTP/1.1 200 OK\r\n\r\n{\"node_alive\":true,\"cards\":[{\"receiver\":{\"setup\":\"done\",\"antenna_moved\":false,\"readers\":2}}]}";
         let mut out = vec![];
-        run(&answer(body), false, &mut out).unwrap();
+        run(&answer(body), &Access::default(), false, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(
             text.contains("receiver  setup done  antenna_moved false  readers 2  lost_bytes -"),
@@ -272,11 +272,18 @@ mod tests {
             .local_addr()
             .unwrap()
             .to_string();
-        let nobody = run(&free, true, &mut vec![]).unwrap_err().to_string();
-        assert!(nobody.contains("no tgmd answers"), "{nobody}");
-        let other = run(&answer("HTTP/1.1 404 Not Found\r\n\r\n"), true, &mut vec![])
+        let nobody = run(&free, &Access::default(), true, &mut vec![])
             .unwrap_err()
             .to_string();
+        assert!(nobody.contains("no tgmd answers"), "{nobody}");
+        let other = run(
+            &answer("HTTP/1.1 404 Not Found\r\n\r\n"),
+            &Access::default(),
+            true,
+            &mut vec![],
+        )
+        .unwrap_err()
+        .to_string();
         assert!(other.contains("not like a tgmd"), "{other}");
     }
 }
