@@ -20,6 +20,7 @@ pub mod announce;
 mod bytes;
 mod client;
 pub mod config;
+mod contact;
 mod contest;
 mod counters;
 mod error;

@@ -9,11 +9,12 @@
 
 use tgm_time::{Mono, Nanos, Time};
 
+use crate::contact::{Contact, PERIOD, PROBE};
 use crate::contest::Contest;
 use crate::counters::Counters;
 use crate::header::ClockIdentity;
 use crate::link::Dialogue;
-use crate::management::{Action, Data, Events, GrandmasterSettings, MAX_LENGTH, ManagementId, Subscription, Tlv};
+use crate::management::{Action, Data, GrandmasterSettings, MAX_LENGTH, ManagementId, Tlv};
 use crate::session::{Received, Request, Session};
 use crate::settings::{Differences, Settings};
 use crate::socket::Failure;
@@ -21,12 +22,6 @@ use crate::values::ManagementError;
 
 /// First pause before something unanswered is sent again.
 const SHORTEST: Nanos = Nanos::from_millis(20);
-/// Longest such pause, and how often ptp4l is asked.
-const PERIOD: Nanos = Nanos::from_secs(1);
-/// How often an absent ptp4l is looked for.
-const PROBE: Nanos = Nanos::from_millis(50);
-/// Duration of a subscription; it is renewed at half of it.
-const SUBSCRIBED_SECONDS: u16 = 60;
 
 /// How far it may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -123,9 +118,7 @@ pub struct Reconciler {
     desired: Option<Settings>,
     actual: Option<(GrandmasterSettings, Time<Mono>)>,
     agreed: bool,
-    present: bool,
-    /// When it last answered.
-    heard_at: Option<Time<Mono>>,
+    contact: Contact,
     alarm: Option<Alarm>,
     contest: Contest,
     /// Since when agreement is wanted and missing.
@@ -140,7 +133,6 @@ pub struct Reconciler {
     get_at: Time<Mono>,
     get_pause: Nanos,
     last_get: Option<Time<Mono>>,
-    subscribe_at: Time<Mono>,
     convergence: Convergence,
     foreign_changes: u64,
     sets: u64,
@@ -157,8 +149,7 @@ impl Reconciler {
             desired: None,
             actual: None,
             agreed: false,
-            present: true,
-            heard_at: None,
+            contact: Contact::new(now),
             alarm: None,
             contest: Contest::none(),
             wanted_since: None,
@@ -170,7 +161,6 @@ impl Reconciler {
             get_at: now,
             get_pause: SHORTEST,
             last_get: None,
-            subscribe_at: now,
             convergence: Convergence {
                 last: None,
                 longest: Nanos::ZERO,
@@ -209,13 +199,15 @@ impl Reconciler {
     /// The next datagram to send, if one is due. To be called until it says `None`.
     pub fn poll(&mut self, now: Time<Mono>) -> Option<&[u8]> {
         while let Some(request) = self.session.expire(now) {
-            self.unanswered(request);
+            if request.id == ManagementId::GrandmasterSettingsNp {
+                self.contact.unanswered(&request, &mut self.alarm);
+            }
         }
         self.contest.pass(now);
         if self.options.mode == Mode::Off {
             return None;
         }
-        if self.present && self.set_at.is_some_and(|at| now >= at) {
+        if self.contact.present && self.set_at.is_some_and(|at| now >= at) {
             return self.send_set(now);
         }
         if now >= self.get_at {
@@ -227,16 +219,7 @@ impl Reconciler {
                 .get(ManagementId::GrandmasterSettingsNp, now, &mut self.buffer)?;
             return Some(datagram);
         }
-        if self.present && now >= self.subscribe_at {
-            self.subscribe_at = now + PERIOD;
-            let subscription = Subscription {
-                seconds: SUBSCRIBED_SECONDS,
-                events: Events::PARENT_DATA_SET | Events::PORT_STATE,
-            };
-            let (_, datagram) = self.session.subscribe(subscription, now, &mut self.buffer)?;
-            return Some(datagram);
-        }
-        None
+        self.contact.subscribe(now, &mut self.session, &mut self.buffer)
     }
 
     fn send_set(&mut self, now: Time<Mono>) -> Option<&[u8]> {
@@ -257,11 +240,7 @@ impl Reconciler {
     pub fn receive(&mut self, datagram: &[u8], now: Time<Mono>) {
         match self.session.receive(datagram) {
             Received::Answer { request, message } => {
-                self.present = true;
-                self.heard_at = Some(now);
-                if matches!(self.alarm, Some(Alarm::Unreachable(_) | Alarm::Silent)) {
-                    self.alarm = None;
-                }
+                self.contact.heard(now, &mut self.alarm);
                 self.answer(request, &message.tlv, now);
             }
             Received::Notification(message) => {
@@ -311,13 +290,7 @@ impl Reconciler {
                 self.set_at = self.set_at.map(|_| now + PERIOD);
                 self.get_at = now + PERIOD;
             }
-            (ManagementId::SubscribeEventsNp, Tlv::Management { .. }) => {
-                self.subscribe_at = now + Nanos::from_secs(i64::from(SUBSCRIBED_SECONDS / 2));
-            }
-            // Refused: nothing is lost, it is asked every second anyway.
-            (ManagementId::SubscribeEventsNp, Tlv::Error { .. }) => {
-                self.subscribe_at = now + Nanos::from_secs(SUBSCRIBED_SECONDS.into());
-            }
+            (ManagementId::SubscribeEventsNp, _) => self.contact.subscribed(now),
             _ => {}
         }
     }
@@ -380,23 +353,15 @@ impl Reconciler {
         }
     }
 
-    fn unanswered(&mut self, request: Request) {
-        let since = self.heard_at.is_none_or(|heard| heard < request.at);
-        if since && request.id == ManagementId::GrandmasterSettingsNp && self.present && self.alarm.is_none() {
-            self.alarm = Some(Alarm::Silent);
-        }
-    }
-
     /// A ptp4l has begun to listen: its socket is a new one. It knows nothing of what was set before.
     pub fn appeared(&mut self, now: Time<Mono>) {
         self.appearances += 1;
         self.lost_touch();
-        self.present = true;
+        self.contact.appeared(now);
         self.alarm = None;
         self.contest = Contest::none();
         self.wanted_since = Some(now);
         self.get_at = now;
-        self.subscribe_at = now;
     }
 
     /// What ptp4l has may be the work of somebody who acted in our stead while we could not: it is asked anew, and a worse class does
@@ -420,7 +385,7 @@ impl Reconciler {
         match failure {
             Failure::Missing | Failure::Refused => {
                 self.lost_touch();
-                self.present = false;
+                self.contact.present = false;
                 self.get_at = now + PROBE;
                 self.get_pause = PROBE;
             }
@@ -447,11 +412,11 @@ impl Reconciler {
         if self.options.mode == Mode::Off {
             return None;
         }
-        let present = |at: Time<Mono>| self.present.then_some(at);
+        let present = |at: Time<Mono>| self.contact.present.then_some(at);
         let due = [
             Some(self.get_at),
             self.set_at.and_then(present),
-            present(self.subscribe_at),
+            self.contact.next_at(),
             self.session.next_at(),
         ];
         due.into_iter().flatten().min()

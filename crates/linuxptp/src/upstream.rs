@@ -10,21 +10,16 @@
 use tgm_core::{ClockClass, Upstream};
 use tgm_time::{Mono, Nanos, Seconds, Tai, Time};
 
+use crate::contact::{Contact, PERIOD, PROBE};
 use crate::counters::Counters;
 use crate::header::ClockIdentity;
 use crate::link::Dialogue;
-use crate::management::{Data, Events, MAX_LENGTH, ManagementId, Subscription, Tlv};
+use crate::management::{Data, MAX_LENGTH, ManagementId, Tlv};
 use crate::reconcile::Alarm;
 use crate::session::{Received, Session};
 use crate::socket::Failure;
 use crate::values::{PortState, TimeFlags};
 
-/// How often everything is asked.
-const PERIOD: Nanos = Nanos::from_secs(1);
-/// How often an absent ptp4l is looked for.
-const PROBE: Nanos = Nanos::from_millis(50);
-/// Duration of a subscription; it is renewed at half of it.
-const SUBSCRIBED_SECONDS: u16 = 60;
 /// Without a new Sync for this long the upstream is lost.
 pub const SYNC_LOST: Nanos = Nanos::from_secs(3);
 
@@ -72,15 +67,13 @@ pub struct Following {
 pub struct Follower {
     session: Session,
     said: Said,
-    present: bool,
+    contact: Contact,
     alarm: Option<Alarm>,
     /// Something was refused in this round.
     refused: bool,
-    heard_at: Option<Time<Mono>>,
     /// Next of [`ROUND`] to ask; its end: the round is over.
     step: usize,
     round_at: Time<Mono>,
-    subscribe_at: Time<Mono>,
     /// What was last told, and what is still to be fetched.
     told: Option<Upstream>,
     news: Option<Upstream>,
@@ -102,13 +95,11 @@ impl Follower {
                 sync: None,
                 offset: None,
             },
-            present: true,
+            contact: Contact::new(now),
             alarm: None,
             refused: false,
-            heard_at: None,
             step: 0,
             round_at: now,
-            subscribe_at: now,
             told: None,
             news: None,
             appearances: 0,
@@ -177,8 +168,7 @@ impl Follower {
 
     fn answer(&mut self, id: ManagementId, tlv: &Tlv<'_>, now: Time<Mono>) {
         if id == ManagementId::SubscribeEventsNp {
-            // Refused: nothing is lost but speed, everything is asked each second anyway.
-            self.subscribe_at = now + Nanos::from_secs(i64::from(SUBSCRIBED_SECONDS / 2));
+            self.contact.subscribed(now);
             return;
         }
         if let Tlv::Error { error, .. } = tlv {
@@ -217,10 +207,7 @@ impl Follower {
 impl Dialogue for Follower {
     fn poll(&mut self, now: Time<Mono>) -> Option<&[u8]> {
         while let Some(request) = self.session.expire(now) {
-            let since = self.heard_at.is_none_or(|heard| heard < request.at);
-            if since && self.present && self.alarm.is_none() {
-                self.alarm = Some(Alarm::Silent);
-            }
+            self.contact.unanswered(&request, &mut self.alarm);
         }
         if now >= self.round_at {
             // A silent one is asked all the same: nobody tells when it answers again.
@@ -233,26 +220,13 @@ impl Dialogue for Follower {
             let (_, datagram) = self.session.get(*id, now, &mut self.buffer)?;
             return Some(datagram);
         }
-        if self.present && now >= self.subscribe_at {
-            self.subscribe_at = now + PERIOD;
-            let subscription = Subscription {
-                seconds: SUBSCRIBED_SECONDS,
-                events: Events::PARENT_DATA_SET | Events::PORT_STATE,
-            };
-            let (_, datagram) = self.session.subscribe(subscription, now, &mut self.buffer)?;
-            return Some(datagram);
-        }
-        None
+        self.contact.subscribe(now, &mut self.session, &mut self.buffer)
     }
 
     fn receive(&mut self, datagram: &[u8], now: Time<Mono>) {
         match self.session.receive(datagram) {
             Received::Answer { request, message } => {
-                self.present = true;
-                self.heard_at = Some(now);
-                if matches!(self.alarm, Some(Alarm::Unreachable(_) | Alarm::Silent)) {
-                    self.alarm = None;
-                }
+                self.contact.heard(now, &mut self.alarm);
                 self.answer(request.id, &message.tlv, now);
             }
             Received::Notification(message) => {
@@ -271,10 +245,9 @@ impl Dialogue for Follower {
     fn appeared(&mut self, now: Time<Mono>) {
         self.lost_touch();
         self.appearances += 1;
-        self.present = true;
+        self.contact.appeared(now);
         self.alarm = None;
         self.round_at = now;
-        self.subscribe_at = now;
     }
 
     fn failed(&mut self, failure: Failure, now: Time<Mono>) {
@@ -283,7 +256,7 @@ impl Dialogue for Follower {
         match failure {
             Failure::Missing | Failure::Refused => {
                 self.lost_touch();
-                self.present = false;
+                self.contact.present = false;
                 self.round_at = now + PROBE;
             }
             Failure::Full | Failure::Permission | Failure::Other(_) => self.round_at = now + PERIOD,
@@ -291,8 +264,7 @@ impl Dialogue for Follower {
     }
 
     fn next_at(&self) -> Option<Time<Mono>> {
-        let subscription = self.present.then_some(self.subscribe_at);
-        [Some(self.round_at), subscription, self.session.next_at()]
+        [Some(self.round_at), self.contact.next_at(), self.session.next_at()]
             .into_iter()
             .flatten()
             .min()
