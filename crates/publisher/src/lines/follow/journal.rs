@@ -113,19 +113,24 @@ impl Journal<'_> {
             }
             Err(error) => return Ok(format!("{program} cannot be run: {error}")),
         };
-        let (Some(mut out), Some(mut complaints)) = (child.0.stdout.take(), child.0.stderr.take()) else {
+        let (Some(mut out), Some(complaints)) = (child.0.stdout.take(), child.0.stderr.take()) else {
             return Ok(format!("{program} has no output"));
         };
         self.way.stands(Ok(()))?;
         for pipe in [out.as_fd(), complaints.as_fd()] {
             let _ = fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)); // a pipe always can
         }
-        let mut complaint = String::new();
+        let (mut complaints, mut complaint) = (Some(complaints), String::new());
         let mut splitter = LineSplitter::new();
         loop {
-            self.way.wait(&[&out, &complaints], Duration::MAX)?;
-            if let Ok(read @ 1..) = complaints.read(&mut self.buffer) {
-                complaint = last_line(self.buffer.get(..read).unwrap_or_default());
+            match &complaints {
+                Some(complaints) => self.way.wait(&[&out, complaints], Duration::MAX)?,
+                None => self.way.wait(&[&out], Duration::MAX)?,
+            }
+            match complaints.as_mut().map(|complaints| complaints.read(&mut self.buffer)) {
+                Some(Ok(0)) => complaints = None, // it complains no more
+                Some(Ok(read)) => complaint = last_line(self.buffer.get(..read).unwrap_or_default()),
+                _ => {}
             }
             let read = match out.read(&mut self.buffer) {
                 Ok(0) => break,
