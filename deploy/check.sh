@@ -50,7 +50,7 @@ else
 fi
 
 # Every file that a kustomization names is there, and every one that is there is named; nothing runs privileged.
-for part in node consumer; do
+for part in node consumer token-review; do
     for resource in $(sed -n 's/^- //p' "kubernetes/$part/kustomization.yaml"); do
         [ -f "kubernetes/$part/$resource" ] || wrong "kustomization of $part: there is no $resource"
     done

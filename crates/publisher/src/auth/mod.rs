@@ -1,13 +1,16 @@
 //! Who asks: a bearer token, a client certificate, or nobody in particular – and whether that one may.
 //!
 //! A token that is sent counts, also beside a certificate, and one that proves nothing is refused rather than overlooked. Owners of different
-//! kinds have different names (`oauth:…`, `cert:…`), so that none can pass for another.
+//! kinds have different names (`oauth:…`, `k8s:…`, `cert:…`), so that none can pass for another.
 
 mod algorithm;
 mod key_ring;
 mod keys;
 mod refused;
 mod remote;
+mod review;
+#[cfg(test)]
+mod review_tests;
 #[cfg(test)]
 pub mod testing;
 #[cfg(test)]
@@ -26,6 +29,8 @@ use tracing::debug;
 use self::key_ring::KeyRing;
 pub use self::key_ring::Source;
 use self::refused::{BadToken, Refused};
+pub use self::remote::Remote;
+use self::review::Reviewer;
 use self::token::{Rules, Token};
 use crate::config::{Client, Doors, OAuth};
 use crate::http::peer_certificate::PeerCertificate;
@@ -36,6 +41,7 @@ use crate::http::refusals::Refusals;
 pub struct Gate {
     anonymous: Option<Role>,
     oauth: Option<Issuer>,
+    review: Option<Reviewer>,
     clients: Vec<Client>,
     refusals: Arc<Refusals>,
 }
@@ -64,6 +70,7 @@ impl Gate {
                 let keys = KeyRing::start(Source::new(&rules).ok()?, refusals.clone());
                 Some(Issuer { rules, keys })
             }),
+            review: (doors.token_review.as_ref()).and_then(|rules| Reviewer::new(rules, refusals.clone()).ok()),
             clients: doors.clients.clone(),
             refusals,
         }
@@ -86,7 +93,7 @@ impl Gate {
                 _ => &self.refusals.unknown,
             };
             count.fetch_add(1, Relaxed);
-            refused.outcome(self.oauth.is_some())
+            refused.outcome(self.oauth.is_some() || self.review.is_some())
         })
     }
 
@@ -113,13 +120,24 @@ impl Gate {
 
     /// Whose the token is, if there is one and tokens count.
     async fn bearer(&self, headers: &HeaderMap) -> Result<Option<Known>, Refused> {
-        let Some(oauth) = &self.oauth else {
+        if self.oauth.is_none() && self.review.is_none() {
             return Ok(None);
-        };
+        }
         let Some(token) = sent(headers).map_err(Refused::Token)? else {
             return Ok(None);
         };
-        oauth.known(token).await.map(Some).map_err(Refused::Token)
+        let why = match &self.oauth {
+            Some(oauth) => match oauth.known(token).await {
+                Ok(known) => return Ok(Some(known)),
+                Err(why) => Some(why),
+            },
+            None => None,
+        };
+        match (&self.review, why) {
+            // A token of the issuer that is trusted here is nobody else's to judge.
+            (Some(review), why) if why.is_none_or(BadToken::is_foreign) => review.known(token).await.map(Some),
+            (_, why) => Err(why.map_or(Refused::Nobody, Refused::Token)),
+        }
     }
 
     /// Whose the certificate is: the first of its names that is meant by anything here, else its first; the highest role of all of them.

@@ -4,6 +4,9 @@
 
 use tgm_ocloud::{Outcome, Role};
 
+/// Whoever was turned away because nobody could be asked may come again after this, in seconds.
+const AGAIN_S: u32 = 5;
+
 /// Why a token proves nothing here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadToken {
@@ -61,9 +64,27 @@ pub enum BadToken {
     /// `nbf` is in the future.
     #[error("the token is not valid yet")]
     NotYet,
+    /// The API server does not vouch for it.
+    #[error("the token is none that the Kubernetes API server vouches for")]
+    NotVouched,
     /// `iat` is in the future, or after `exp`.
     #[error("the token was issued at a time that cannot be")]
     Issued,
+}
+
+impl BadToken {
+    /// It may be another issuer's.
+    pub const fn is_foreign(self) -> bool {
+        matches!(
+            self,
+            BadToken::Shape
+                | BadToken::Type
+                | BadToken::Algorithm
+                | BadToken::UnknownKey
+                | BadToken::Ambiguous
+                | BadToken::Issuer
+        )
+    }
 }
 
 /// Why a request is not answered.
@@ -73,6 +94,8 @@ pub enum Refused {
     Nobody,
     /// There is a token, and it is none.
     Token(BadToken),
+    /// Whoever could say what the token is worth cannot be asked.
+    Unreachable,
     /// It is known who asks, and that one may not.
     Forbidden(Role),
 }
@@ -102,6 +125,15 @@ impl Refused {
                     r#"Bearer realm="tgm", error="invalid_token", error_description="{why}""#
                 )),
                 ..Outcome::problem(401, UNAUTHORIZED, "The token is not accepted", &why.to_string())
+            },
+            Refused::Unreachable => Outcome {
+                retry_after: Some(AGAIN_S),
+                ..Outcome::problem(
+                    503,
+                    "urn:tgm:problem:unavailable",
+                    "The token cannot be reviewed",
+                    "the Kubernetes API server does not answer this node; nobody is let in unasked",
+                )
             },
             Refused::Forbidden(need) => Outcome {
                 challenge: bearer.then(|| r#"Bearer realm="tgm", error="insufficient_scope""#.to_owned()),
@@ -146,6 +178,7 @@ mod tests {
             BadToken::Expired,
             BadToken::NotYet,
             BadToken::Issued,
+            BadToken::NotVouched,
         ];
         for why in every {
             let text = why.to_string();

@@ -1,4 +1,5 @@
-//! The issuer's keys by URL: https with authorities of their own, plain http on this host only.
+//! A server that is asked about tokens – for the issuer's keys, or to review them – by URL: https with authorities of its own, plain http
+//! on this host only.
 //!
 //! One question and one answer, bounded in time and size. Redirects are refused, and link-local and metadata addresses are never asked, as
 //! for events.
@@ -9,8 +10,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
-use axum::http::header::{ACCEPT, CONNECTION, HOST};
-use axum::http::{Request, StatusCode};
+use axum::http::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HOST};
+use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -31,14 +32,17 @@ const WITHIN: Duration = Duration::from_secs(5);
 /// Largest head of an answer, in bytes.
 const HEAD: usize = 16 << 10;
 
-/// Where the keys are.
+/// Where it is.
 #[derive(Debug, Clone)]
 pub struct Remote {
     endpoint: Endpoint,
     ca: Option<PathBuf>,
-    /// How old a set becomes before it is asked for again.
+    /// How old an answer becomes before it is asked for again.
     pub refresh: Duration,
 }
+
+/// A header of a question.
+pub type Header = (HeaderName, HeaderValue);
 
 impl Remote {
     /// Judges what is written.
@@ -71,11 +75,40 @@ impl Remote {
     /// # Errors
     /// Why it cannot be had.
     pub async fn read(&self) -> Result<Vec<u8>, String> {
-        let late = |_| format!("no answer within {} s", WITHIN.as_secs());
-        timeout(WITHIN, self.get()).await.map_err(late)?
+        let (status, body) = self.put(Method::GET, None, &[], Vec::new()).await?;
+        match status {
+            StatusCode::OK => Ok(body),
+            status => Err(format!("it answers {status}, not 200; redirects are not followed")),
+        }
     }
 
-    async fn get(&self) -> Result<Vec<u8>, String> {
+    /// Status and body of its answer; at `path`, or where the URL leads.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn put(
+        &self,
+        method: Method,
+        path: Option<&'static str>,
+        headers: &[Header],
+        body: Vec<u8>,
+    ) -> Result<(StatusCode, Vec<u8>), String> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path.map_or_else(|| self.endpoint.target.clone(), Uri::from_static))
+            .header(HOST, &self.endpoint.authority)
+            .header(ACCEPT, "application/json")
+            .header(CONTENT_TYPE, "application/json")
+            .header(CONNECTION, "close");
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Body::from(body)).map_err(told)?;
+        let late = |_| format!("no answer within {} s", WITHIN.as_secs());
+        timeout(WITHIN, self.reach(request)).await.map_err(late)?
+    }
+
+    async fn reach(&self, request: Request<Body>) -> Result<(StatusCode, Vec<u8>), String> {
         let Endpoint {
             host, port, is_https, ..
         } = &self.endpoint;
@@ -88,7 +121,7 @@ impl Remote {
         }
         let stream = TcpStream::connect(addresses.as_slice()).await.map_err(told)?;
         if !is_https {
-            return self.ask(stream).await;
+            return ask(stream, request).await;
         }
         // Read each time: it is seldom, and a changed file counts at once.
         let authorities = Delivery {
@@ -98,35 +131,26 @@ impl Remote {
         let config = Consumers::new(&authorities).map_err(told)?.config()?;
         let name = ServerName::try_from(host.clone()).map_err(told)?;
         let stream = TlsConnector::from(config).connect(name, stream).await.map_err(told)?;
-        self.ask(stream).await
+        ask(stream, request).await
     }
+}
 
-    async fn ask(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<Vec<u8>, String> {
-        let mut http = http1::Builder::new();
-        http.max_buf_size(HEAD);
-        let (mut open, connection) = http.handshake(TokioIo::new(stream)).await.map_err(told)?;
-        let request = Request::get(self.endpoint.target.clone())
-            .header(HOST, &self.endpoint.authority)
-            .header(ACCEPT, "application/json")
-            .header(CONNECTION, "close")
-            .body(Body::empty());
-        let request = request.map_err(told)?;
-        let answer = async move {
-            let response = open.send_request(request).await.map_err(told)?;
-            if response.status() != StatusCode::OK {
-                return Err(format!(
-                    "it answers {}, not 200; redirects are not followed",
-                    response.status()
-                ));
-            }
-            to_bytes(Body::new(response.into_body()), keys::LARGEST)
-                .await
-                .map_err(told)
-        };
-        // Together, so that nothing outlives the question.
-        let (_, answer) = tokio::join!(connection, answer);
-        answer.map(Into::into)
-    }
+async fn ask(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: Request<Body>,
+) -> Result<(StatusCode, Vec<u8>), String> {
+    let mut http = http1::Builder::new();
+    http.max_buf_size(HEAD);
+    let (mut open, connection) = http.handshake(TokioIo::new(stream)).await.map_err(told)?;
+    let answer = async move {
+        let response = open.send_request(request).await.map_err(told)?;
+        let status = response.status();
+        let body = to_bytes(Body::new(response.into_body()), keys::LARGEST).await;
+        Ok((status, body.map_err(told)?.into()))
+    };
+    // Together, so that nothing outlives the question.
+    let (_, answer) = tokio::join!(connection, answer);
+    answer
 }
 
 /// What is said of an EndpointUri is true of it.

@@ -8,6 +8,7 @@ use tgm_ocloud::{Policy, Role};
 
 use super::access::{Anonymous, Client, MetricsFor, OAuth, check_clients};
 use super::tls::{Delivery, Tls};
+use super::token_review::TokenReview;
 
 /// The doors of the publisher.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +43,9 @@ pub struct Doors {
     /// Bearer tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oauth: Option<OAuth>,
+    /// Tokens that a Kubernetes API server vouches for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_review: Option<TokenReview>,
     /// Client certificates.
     #[serde(rename = "client")]
     pub clients: Vec<Client>,
@@ -76,6 +80,7 @@ impl Default for Doors {
             anonymous: None,
             metrics: MetricsFor::All,
             oauth: None,
+            token_review: None,
             clients: Vec::new(),
         }
     }
@@ -105,6 +110,7 @@ impl Doors {
             return Err("doors.subscriptions_per_owner is 1 to 65536".to_owned());
         }
         self.oauth.as_ref().map_or(Ok(()), OAuth::check)?;
+        self.token_review.as_ref().map_or(Ok(()), TokenReview::check)?;
         check_clients(&self.clients)?;
         self.tls.check()?;
         self.delivery.check()
@@ -112,7 +118,7 @@ impl Doors {
 
     /// Whether anything here tells callers apart.
     pub fn tells_apart(&self) -> bool {
-        self.oauth.is_some() || !self.clients.is_empty()
+        self.oauth.is_some() || self.token_review.is_some() || !self.clients.is_empty()
     }
 
     /// What those may who do not say who they are, unless the configuration says: everything where nobody is told apart, otherwise
@@ -156,7 +162,7 @@ impl Doors {
         };
         Err(format!(
             "publisher.listen = {address} is open to the network, and with {who} whoever reaches it may make subscriptions: ask for tokens \
-             (doors.oauth) or client certificates (doors.tls.client_ca), say doors.anonymous = \"read\" or \"none\", listen on \
+             (doors.oauth, doors.token_review) or client certificates (doors.tls.client_ca), say doors.anonymous = \"read\" or \"none\", listen on \
              loopback, or say doors.insecure = true"
         ))
     }

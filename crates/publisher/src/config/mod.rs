@@ -14,6 +14,7 @@ mod process;
 mod receiver;
 mod synce;
 mod tls;
+mod token_review;
 mod ubxtool;
 mod witness;
 
@@ -31,4 +32,5 @@ pub use pins::{Pin, State as PinState, Toward as PinToward};
 pub use process::{Process, Rules, Who};
 pub use synce::Synce;
 pub use tls::{Delivery, Tls};
+pub use token_review::TokenReview;
 pub use witness::Witness;

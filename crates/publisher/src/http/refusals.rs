@@ -24,6 +24,19 @@ pub struct Refusals {
     pub forbidden: AtomicU64,
     /// Reads of the keys of tokens.
     pub keys: KeyReads,
+    /// Tokens that an API server was asked about.
+    pub reviews: Reviews,
+}
+
+/// What an API server said of tokens.
+#[derive(Debug, Default)]
+pub struct Reviews {
+    /// It vouches for one.
+    pub accepted: AtomicU64,
+    /// It does not, or not for us.
+    pub refused: AtomicU64,
+    /// It could not be asked, and nobody was let in.
+    pub failed: AtomicU64,
 }
 
 /// How the keys of tokens were read.
@@ -82,6 +95,26 @@ impl Refusals {
                 value: number(count),
             })
             .collect();
+        let asked = [
+            ("accepted", &self.reviews.accepted),
+            ("refused", &self.reviews.refused),
+            ("failed", &self.reviews.failed),
+        ];
+        let asked = asked.map(|(result, count)| ([("result", result)], count.load(Relaxed)));
+        let is_used = asked.iter().any(|(_, count)| *count > 0);
+        let reviews: Vec<_> = asked
+            .iter()
+            .filter(|_| is_used)
+            .map(|(labels, count)| Sample {
+                labels,
+                value: number(*count),
+            })
+            .collect();
+        let review = (
+            "tgm_token_reviews_total",
+            "Tokens that the Kubernetes API server was asked about: accepted, refused, or failed to ask and nobody let in.",
+            Kind::Counter,
+        );
         let ages: Vec<_> = (at > 0)
             .then(|| Sample {
                 labels: &[],
@@ -106,6 +139,7 @@ impl Refusals {
                 (("tgm_http_refused_total", help, Kind::Counter), &samples),
                 (keys, &reads),
                 (age, &ages),
+                (review, &reviews),
             ]
             .into_iter(),
             look,
