@@ -14,7 +14,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use common::ptp4l::Ptp4l;
-use common::{Folder, until};
+use common::{Folder, Tgmd, until};
 use nix::sys::socket::{MsgFlags, recv};
 use rig::{DOMAIN, Rig};
 use tgm_core::{Core, Instance, Port};
@@ -141,4 +141,42 @@ fn a_real_ptp4l_of_an_isolated_follower_sends_248_on_the_wire() {
         assert!(sent.len() < 3 || leads.class() == 6);
         sent.ends_with(&[6, 248, 6])
     });
+}
+
+/// tgmd over two simulated cards, both locked; the second loses its pulse in the second second, for good.
+fn tgmd(on_fault: &str) -> Tgmd {
+    let folder = Folder::new();
+    let text = format!(
+        "requirements = [\"FUNC-TGM010-R5\"]\ncard = \"e810-xxvda4t\"\nport = \"ens1f0\"\non_fault = \"{on_fault}\"\nstart = \"locked\"\n\
+         seed = 45\n[[extra]]\nport = \"ens2f0\"\noscillator = \"tcxo\"\n[[at]]\ntime = \"2s\"\nport = \"ens2f0\"\ndo = \"pulse off\"\n"
+    );
+    let file = folder.write("scenario.toml", &text);
+    Tgmd::start(folder, &["--simulate", "--scenario", file.to_str().unwrap()])
+}
+
+const LOCK: &str = "/sync/ptp-status/lock-state";
+const CLASS: &str = "/sync/ptp-status/clock-class";
+
+// Hazard: false 248; cards: a fault of an isolated follower stays its own, through the whole of tgmd
+#[test]
+fn tgmd_isolates_a_card_that_fails_and_its_class_stays_6() {
+    let tgmd = tgmd("isolate");
+    until("it is told isolated", || {
+        tgmd.log().contains("kind=\"isolated\" iface=\"ens2f0\"")
+    });
+    until("its state is shown", || {
+        tgmd.status()["cards"][1]["state"] == "Holdover-In-Spec"
+    });
+    assert_eq!(tgmd.current(LOCK).as_deref(), Some("LOCKED"));
+    assert_eq!(tgmd.current(CLASS).as_deref(), Some("6"));
+    assert_eq!(tgmd.status()["cards"][0]["state"], "Locked");
+}
+
+// Hazard: false 6; cards: without isolation the worst card decides
+#[test]
+fn tgmd_is_as_bad_as_its_worst_card_where_none_is_isolated() {
+    let tgmd = tgmd("node");
+    until("HOLDOVER", || tgmd.current(LOCK).as_deref() == Some("HOLDOVER"));
+    until("7", || tgmd.current(CLASS).as_deref() == Some("7"));
+    assert!(!tgmd.log().contains("kind=\"isolated\""), "{}", tgmd.log());
 }
