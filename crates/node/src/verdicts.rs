@@ -117,6 +117,8 @@ fn name(word: &AtomicU64) -> Option<Port> {
 pub struct VerdictTeller {
     slots: Arc<VerdictSlots>,
     wake: Arc<UnixStream>,
+    /// Most looks whether a change was heard.
+    looks: u32,
 }
 
 impl VerdictTeller {
@@ -142,7 +144,7 @@ impl VerdictTeller {
         if last & VALUE == before || in_vain.load(Ordering::Relaxed) == last + 1 {
             return;
         }
-        for _ in 0..LOOKS {
+        for _ in 0..self.looks {
             sleep(LOOK);
             if heard.load(Ordering::Acquire) & VALUE == before {
                 return;
@@ -270,6 +272,7 @@ impl VerdictSource {
         let teller = VerdictTeller {
             slots: slots.clone(),
             wake: Arc::new(wake),
+            looks: LOOKS,
         };
         for (instance, port) in relayed {
             teller.name(*instance, *port);
@@ -449,38 +452,33 @@ mod tests {
         assert_eq!(heard(&mut source, 200_000).len(), 1);
     }
 
-    /// Whoever hears must be given the processor in time, so the test goes on until that was so once.
+    /// Whoever hears may be given the processor late, so that here a change waits for as long as it takes.
     #[test]
     fn changes_in_quick_succession_are_all_heard() {
-        let (mut source, teller) = VerdictSource::new(&[(Instance(0), Port(0))]).unwrap();
+        let (mut source, mut teller) = VerdictSource::new(&[(Instance(0), Port(0))]).unwrap();
+        teller.looks = u32::MAX;
         let told: Vec<_> = (0..20)
             .map(|number| [ClockState::Locked, ClockState::Holdover][number % 2])
             .collect();
-        let begun = std::time::Instant::now();
-        loop {
-            assert!(begun.elapsed() < Duration::from_secs(120), "never heard");
-            let mut states = Vec::new();
-            std::thread::scope(|scope| {
-                let teller = scope.spawn(|| {
-                    told.iter()
-                        .for_each(|state| teller.state(at(1), Instance(0), *state, None))
-                });
-                loop {
-                    let is_last = teller.is_finished();
-                    states.extend(heard(&mut source, 2).iter().filter_map(|(_, _, what)| match what {
-                        Reading::Verdict { state, .. } => *state,
-                        _ => None,
-                    }));
-                    if is_last {
-                        break;
-                    }
-                    sleep(LOOK);
-                }
+        let mut states = Vec::new();
+        std::thread::scope(|scope| {
+            let teller = scope.spawn(|| {
+                told.iter()
+                    .for_each(|state| teller.state(at(1), Instance(0), *state, None))
             });
-            if states == told {
-                break;
+            loop {
+                let is_last = teller.is_finished();
+                states.extend(heard(&mut source, 2).iter().filter_map(|(_, _, what)| match what {
+                    Reading::Verdict { state, .. } => *state,
+                    _ => None,
+                }));
+                if is_last {
+                    break;
+                }
+                sleep(LOOK);
             }
-        }
+        });
+        assert_eq!(states, told);
     }
 
     #[test]
