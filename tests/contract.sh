@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A running tgmd's notification API against crates/ocloud/openapi.yaml, by a schema fuzzer: no 5xx, nothing answered that the
 # description does not say. Installs the fuzzer, of a pinned version, into target/schemathesis. Loopback only, but for that.
-# The number of examples of each operation: $1, else 50.
+# The number of examples of each operation: $1, else 50. A folder with tgmd: $2, else it is built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=4.32.5
@@ -19,7 +19,7 @@ if [ "$("$tools/bin/schemathesis" --version 2>/dev/null)" != "schemathesis, vers
 fi
 
 command -v curl >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends curl; }
-programs=${1:-}
+programs=${2:-}
 [ -n "$programs" ] || { cargo build --quiet -p tgm-publisher; programs=$target/debug; }
 folder=$(mktemp -d)
 chmod 755 "$folder" # the publisher is nobody
