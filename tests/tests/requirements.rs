@@ -119,6 +119,56 @@ fn every_requirement_has_a_test_or_a_reason() {
     );
 }
 
+/// Id → what a scenario that carries it must have, one of these: a bound on the true error, a happening that begins so, or an event of
+/// that kind (with that value).
+const SHOWN_BY: [(&str, &[&str]); 13] = [
+    ("FUNC-TGM002-R1", &["lock-state HOLDOVER", "clock-class 7"]),
+    ("FUNC-TGM002-R2", &["clock-class 7"]),
+    ("FUNC-TGM004-R2", &["clock-class 248"]),
+    ("FUNC-TGM005-R1", &["lock-state LOCKED", "clock-class 6"]),
+    ("FUNC-TGM005-R2", &["clock-class 6"]),
+    ("FUNC-TGM006-R1", &["lock-state FREERUN", "clock-class 248"]),
+    ("FUNC-TGM012-R1", &["process "]),
+    ("FUNC-TGM012-R2", &["process ts2phc"]),
+    ("FUNC-TGM012-R3", &["process ptp4l"]),
+    ("FUNC-TGM012-R4", &["process phc2sys"]),
+    ("PERF-TGM001-R1", &["[bound]"]),
+    ("PERF-TGM001-R2", &["[bound]"]),
+    ("PERF-TGM002-R1", &["[bound]"]),
+];
+
+/// What happens and what must follow in a scenario, a line each, as in [`SHOWN_BY`].
+fn contents(text: &str) -> Vec<String> {
+    let value = |line: &str, key: &str| -> Option<String> {
+        let rest = line.strip_prefix(key)?.trim_start().strip_prefix('=')?;
+        Some(rest.trim().trim_matches('"').to_owned())
+    };
+    let (mut found, mut event) = (Vec::new(), String::new());
+    for line in text.lines() {
+        found.extend(value(line, "do"));
+        found.extend((line == "[bound]").then(|| line.to_owned()));
+        event = value(line, "event").unwrap_or(event);
+        found.extend(value(line, "value").map(|value| format!("{event} {value}")));
+    }
+    found
+}
+
+#[test]
+fn a_scenario_shows_what_it_is_named_after() {
+    let mut bare = Vec::new();
+    for path in scenarios() {
+        let contents = contents(&fs::read_to_string(&path).unwrap());
+        let carried = Scenario::load(&path).unwrap().requirements;
+        for (id, any) in SHOWN_BY.iter().filter(|(id, _)| carried.iter().any(|this| this == id)) {
+            let has = |what: &&str| contents.iter().any(|this| this.starts_with(*what));
+            if !any.iter().any(has) {
+                bare.push(format!("{} carries {id} and has none of {any:?}", path.display()));
+            }
+        }
+    }
+    assert!(bare.is_empty(), "\n{}\n", bare.join("\n"));
+}
+
 /// A mark: hazard, rule, and the test that carries it.
 type Mark = (String, String, String);
 
@@ -202,6 +252,10 @@ fn names_of_tests_are_read_as_they_are_written() {
     assert_eq!(id_of("other_tgm009_r1"), None);
     assert_eq!(function("    fn a_test() {"), Some("a_test"));
     assert_eq!(function("    let fn_ = 3;"), None);
+    assert_eq!(
+        contents("[[at]]\ndo = \"nmea off\"\n[[expect]]\nevent = \"clock-class\"\nvalue = 7\n[bound]\n"),
+        ["nmea off", "clock-class 7", "[bound]"]
+    );
     assert!(
         mark("# Hazard: late; T6: soon.", "#", "x").is_some_and(|(of, rule, _)| of == "late" && rule == "T6: soon")
     );
