@@ -85,7 +85,7 @@ fn say(to: &mut UnixStream, line: &str) {
 }
 
 #[test]
-fn func_tgm010_what_another_daemon_decides_is_told() {
+fn func_tgm010_r3_what_another_daemon_decides_is_told() {
     let relay = Relay::start();
     let (mut events, mut phc2sys) = (relay.connect(), relay.connect());
     // Before any line about a DPLL or ts2phc: cloud-event-proxy loses it.
@@ -187,7 +187,7 @@ fn the_daemon_is_asked_for_everything_when_a_process_connects_and_after_a_restar
 }
 
 #[test]
-fn func_tgm012_a_process_that_dies_beyond_its_threshold_takes_the_system_clock_with_it() {
+fn func_tgm012_r4_a_phc2sys_that_died_takes_the_system_clock_with_it() {
     let relay = Relay::start();
     let mut events = relay.connect();
     say(&mut events, "GM[1689282762]:[ts2phc.0.config] ens2f0 T-GM-STATUS s2");
@@ -227,7 +227,7 @@ fn recording(name: &str, resources: &[&'static str]) -> Option<Vec<Recorded>> {
 /// Of the recorded grandmaster, GM lines and classes make the same events, one for one; what the other lines make there is listed in
 /// docs/differences.md, or not made yet.
 #[test]
-fn func_tgm010_a_recorded_grandmaster_decides_the_same() {
+fn func_tgm010_r3_a_recorded_grandmaster_decides_the_same() {
     let Some(lines) = recording("tgm", &[LOCK, CLASS]) else {
         return;
     };

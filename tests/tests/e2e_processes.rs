@@ -43,8 +43,13 @@ exec sleep 3600
 "#;
 
 fn start(folder: Folder) -> (Tgmd, Receiver) {
+    start_with(folder, CONFIG)
+}
+
+/// As [`start`], with another configuration.
+fn start_with(folder: Folder, config: &str) -> (Tgmd, Receiver) {
     folder.write("idle", IDLE);
-    let text = CONFIG.replace("FOLDER", folder.0.to_str().unwrap());
+    let text = config.replace("FOLDER", folder.0.to_str().unwrap());
     let file = folder.write("tgmd.toml", &text);
     let receiver = Receiver::plug_in(&folder.path("receiver"));
     let tgmd = Tgmd::start(folder, &["--config", file.to_str().unwrap()]);
@@ -53,6 +58,14 @@ fn start(folder: Folder) -> (Tgmd, Receiver) {
 
 fn of(tgmd: &Tgmd, process: &str) -> serde_json::Value {
     tgmd.status()["instances"][0]["processes"][process].clone()
+}
+
+/// The configuration that ptp4l was started with.
+fn rendered(tgmd: &Tgmd) -> String {
+    let entries = std::fs::read_dir(tgmd.folder.path("run")).unwrap().flatten();
+    let folders = entries.map(|entry| entry.path()).filter(|path| path.is_dir());
+    let file = folders.map(|path| path.join("ptp4l-0.conf")).last().unwrap();
+    std::fs::read_to_string(file).unwrap()
 }
 
 fn metric(tgmd: &Tgmd, what: &str, process: &str) -> Option<f64> {
@@ -76,21 +89,14 @@ fn pid(tgmd: &Tgmd, process: &str) -> i32 {
 }
 
 #[test]
-fn func_tgm011_they_are_started_restarted_alone_told_and_ended_in_order() {
+fn func_tgm011_r1_they_are_started_restarted_alone_told_and_ended_in_order() {
     let (mut tgmd, _receiver) = start(Folder::new());
     until("both", || {
         of(&tgmd, "ts2phc")["up"] == true && of(&tgmd, "ptp4l")["up"] == true
     });
     assert_eq!(of(&tgmd, "phc2sys")["up"], false, "the PHC is not locked");
     assert_eq!(of(&tgmd, "synce4l"), serde_json::Value::Null);
-    let rendered = std::fs::read_dir(tgmd.folder.path("run"))
-        .unwrap()
-        .flatten()
-        .map(|entry| entry.path());
-    let rendered = rendered
-        .filter(|path| path.is_dir())
-        .map(|path| path.join("ptp4l-0.conf"));
-    let text = std::fs::read_to_string(rendered.last().unwrap()).unwrap();
+    let text = rendered(&tgmd);
     for line in [
         "clockClass 248",
         "clockAccuracy 0xFE",
@@ -127,7 +133,7 @@ fn func_tgm011_they_are_started_restarted_alone_told_and_ended_in_order() {
 }
 
 #[test]
-fn they_survive_a_crash_and_are_adopted() {
+fn func_tgm011_r5_they_survive_a_crash_and_are_adopted() {
     let (mut tgmd, _receiver) = start(Folder::new());
     until("both", || {
         of(&tgmd, "ts2phc")["up"] == true && of(&tgmd, "ptp4l")["up"] == true
@@ -149,7 +155,26 @@ fn they_survive_a_crash_and_are_adopted() {
 }
 
 #[test]
-fn func_tgm015_a_reload_restarts_what_changed_alone() {
+fn func_tgm015_r1_authentication_reaches_ptp4l_as_it_is_configured() {
+    let options = "options = { global = { sa_file = \"/etc/linuxptp/sa\", spp = 1 }, ens1f0 = { active_key_id = 3 } }";
+    let config = CONFIG.replace("options = { ens1f0 = {} }", options);
+    assert_ne!(config, CONFIG);
+    let (mut tgmd, _receiver) = start_with(Folder::new(), &config);
+    until("ptp4l", || of(&tgmd, "ptp4l")["up"] == true);
+    let text = rendered(&tgmd);
+    let (global, port) = text.split_once("[ens1f0]").unwrap();
+    for (line, section) in [
+        ("sa_file /etc/linuxptp/sa\n", global),
+        ("spp 1\n", global),
+        ("active_key_id 3\n", port),
+    ] {
+        assert!(section.contains(line), "{line}{text}");
+    }
+    assert_eq!(tgmd.terminate().code(), Some(0));
+}
+
+#[test]
+fn func_tgm015_r2_a_reload_restarts_what_changed_alone() {
     let (mut tgmd, _receiver) = start(Folder::new());
     until("both", || {
         of(&tgmd, "ts2phc")["up"] == true && of(&tgmd, "ptp4l")["up"] == true
@@ -297,7 +322,7 @@ impl Drop for Namespace {
 }
 
 #[test]
-fn func_tgm012_r1_a_real_ptp4l_is_started_with_what_we_render_and_announces_ours_after_each_restart() {
+fn func_tgm011_r1_a_real_ptp4l_is_started_with_what_we_render_and_announces_ours_after_each_restart() {
     let Some(namespace) = Namespace::new() else {
         println!("SKIPPED: needs root, iproute2 and linuxptp");
         return;

@@ -309,39 +309,45 @@ mod tests {
         assert!(beyond > 10 && vectors.as_array().unwrap().len() - beyond > 20);
     }
 
+    /// Class, time and frequency traceable, accuracy, variance and time source of a state.
+    fn row(state: TgmState, out: OutOfSpec) -> (u8, bool, bool, u8, u16, u8) {
+        let a = Announce::of(state, out, Some(Seconds(37)));
+        (
+            a.class.0,
+            a.time_traceable,
+            a.frequency_traceable,
+            a.accuracy,
+            a.variance,
+            a.time_source,
+        )
+    }
+
     #[test]
-    fn func_tgm009_each_state_announces_its_row() {
-        let row = |state, out| {
-            let a = Announce::of(state, out, Some(Seconds(37)));
-            (
-                a.class.0,
-                a.time_traceable,
-                a.frequency_traceable,
-                a.accuracy,
-                a.variance,
-                a.time_source,
-            )
-        };
-        use OutOfSpec::{Category1, Category2, Category3, None};
-        assert_eq!(row(TgmState::FreeRun, None), (248, false, false, 0xfe, 0xffff, 0xa0));
-        assert_eq!(row(TgmState::Locked, None), (6, true, true, 0x21, 0x4e5d, 0x20));
-        assert_eq!(
-            row(TgmState::HoldoverInSpec, Category1),
-            (7, true, true, 0xfe, 0xffff, 0xa0)
-        );
-        assert_eq!(
-            row(TgmState::HoldoverOutOfSpec, Category1),
-            (140, false, true, 0xfe, 0xffff, 0xa0)
-        );
-        assert_eq!(
-            row(TgmState::HoldoverOutOfSpec, Category2),
-            (150, false, false, 0xfe, 0xffff, 0xa0)
-        );
-        assert_eq!(
-            row(TgmState::HoldoverOutOfSpec, Category3),
-            (160, false, false, 0xfe, 0xffff, 0xa0)
-        );
-        assert_eq!(row(TgmState::HoldoverOutOfSpec, None).0, 248);
+    fn func_tgm009_r1_locked_announces_its_row() {
+        let locked = row(TgmState::Locked, OutOfSpec::None);
+        assert_eq!(locked, (6, true, true, 0x21, 0x4e5d, 0x20));
+    }
+
+    #[test]
+    fn func_tgm009_r2_each_holdover_announces_its_row() {
+        use OutOfSpec::{Category1, Category2, Category3};
+        use TgmState::{HoldoverInSpec, HoldoverOutOfSpec};
+        for (state, out, expected) in [
+            (HoldoverInSpec, Category1, (7, true, true)),
+            (HoldoverOutOfSpec, Category1, (140, false, true)),
+            (HoldoverOutOfSpec, Category2, (150, false, false)),
+            (HoldoverOutOfSpec, Category3, (160, false, false)),
+        ] {
+            let (class, time, frequency) = expected;
+            assert_eq!(row(state, out), (class, time, frequency, 0xfe, 0xffff, 0xa0));
+        }
+    }
+
+    #[test]
+    fn func_tgm009_r3_free_run_announces_its_row_and_so_does_a_holdover_without_a_class() {
+        let free_run = (248, false, false, 0xfe, 0xffff, 0xa0);
+        assert_eq!(row(TgmState::FreeRun, OutOfSpec::None), free_run);
+        assert_eq!(row(TgmState::HoldoverOutOfSpec, OutOfSpec::None), free_run);
     }
 
     #[test]

@@ -190,7 +190,7 @@ mod tests {
 
     // Hazard: silent; processes: a ptp4l that ends as soon as it begins is down, however often it is started.
     #[test]
-    fn func_tgm012_one_that_ends_as_soon_as_it_begins_is_down_all_the_while() {
+    fn func_tgm012_r3_a_ptp4l_that_ends_as_soon_as_it_begins_is_down_all_the_while() {
         let thresholds = Downtimes::DEFAULT;
         let (mut processes, process) = (Processes::default(), Process::Ptp4l);
         let short = Nanos::from_millis(40);

@@ -313,7 +313,7 @@ fn seen_quality(world: &World) -> InputQuality {
 }
 
 #[test]
-fn func_tgm009_r4_accuracy_of_a_holdover_tells_the_estimate_where_that_is_chosen() {
+fn func_tgm009_r2_accuracy_of_a_holdover_tells_the_estimate_where_that_is_chosen() {
     let policy = Policy {
         accuracy_from_estimate: true,
         ..Policy::default()

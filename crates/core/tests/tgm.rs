@@ -250,7 +250,7 @@ fn func_tgm001_r1_only_a_sample_completes_the_lock() {
 }
 
 #[test]
-fn func_tgm001_a_change_of_lock_status_restarts_the_count() {
+fn func_tgm001_r1_a_change_of_lock_status_restarts_the_count() {
     let mut bench = Bench::normal();
     bench.dpll(LockStatus::Locked);
     bench.run(9);
@@ -534,7 +534,7 @@ fn flapping_doubles_the_wait() {
 }
 
 #[test]
-fn events_are_numbered_without_gaps_and_name_old_and_new() {
+fn func_tgm010_r2_events_are_numbered_without_gaps_and_name_old_and_new() {
     let mut bench = Bench::normal();
     bench.dpll(LockStatus::LockedHoAcq);
     bench.run(20);

@@ -232,7 +232,7 @@ fn rate(name: &str, rate: u8) -> Command {
 }
 
 #[test]
-fn the_default_plan_sets_up_generation_nine() {
+fn func_tgm008_r1_the_default_plan_sets_up_generation_nine() {
     let bench = Bench::new(Plan::default(), Model::nine());
     assert_eq!(
         bench.told[0],
@@ -264,7 +264,7 @@ fn the_default_plan_sets_up_generation_nine() {
 }
 
 #[test]
-fn a_second_start_does_not_begin_the_survey_anew() {
+fn func_tgm008_r2_a_second_start_does_not_begin_the_survey_anew() {
     let mut first = Bench::new(Plan::default(), Model::nine());
     first.model.heard.clear();
     let second = Bench::new(Plan::default(), first.model);
@@ -441,7 +441,7 @@ fn a_system_that_is_wanted_must_be_there_and_one_that_is_not_need_not() {
 }
 
 #[test]
-fn refusals_and_raw_commands_are_told_one_by_one() {
+fn func_tgm008_r5_refusals_and_raw_commands_are_told_one_by_one() {
     let raw = |text: &str| Command::Raw(text.parse::<Raw>().unwrap());
     let mut model = Model::nine();
     model.lacks = vec![keys::ANT_VOLTCTRL];
@@ -519,7 +519,7 @@ fn nav_svin(active: bool, valid: bool, mean: [i32; 3], duration: u32) -> Vec<u8>
 const MEAN: [i32; 3] = [417_900_000, 85_600_000, 472_800_000];
 
 #[test]
-fn the_end_of_a_survey_is_told_once_and_its_position_kept() {
+fn func_tgm008_r3_the_end_of_a_survey_is_told_once_and_its_position_kept() {
     let mut bench = Bench::new(
         Plan {
             save_position: true,
@@ -580,7 +580,7 @@ fn pvt(fix: u8, latitude: i32) -> Vec<u8> {
 }
 
 #[test]
-fn a_moved_antenna_is_told_and_surveyed_again_if_that_is_wanted() {
+fn func_tgm016_r2_a_moved_antenna_is_told_and_surveyed_again_if_that_is_wanted() {
     let fixed = TimeMode::Fixed {
         position: Position::geodetic(48.0, 0.0, 0.0).unwrap(),
         accuracy: 100,

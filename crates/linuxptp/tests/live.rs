@@ -155,7 +155,7 @@ fn what_is_set_is_what_pmc_reads_and_an_unknown_id_is_refused() {
 }
 
 #[test]
-fn func_tgm009_the_wire_shows_the_settings_with_the_next_announce() {
+fn func_tgm009_r6_the_wire_shows_the_settings_with_the_next_announce() {
     let Some(mut rig) = Rig::new() else { return };
     rig.start();
     let wire = rig.wire();

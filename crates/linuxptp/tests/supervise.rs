@@ -116,7 +116,7 @@ fn lives(pid: i32) -> bool {
 const IDLE: &str = "exec sleep 600";
 
 #[test]
-fn func_tgm011_r1_the_order_is_ts2phc_ptp4l_and_phc2sys_once_the_phc_is_locked() {
+fn func_tgm007_r2_the_order_is_ts2phc_ptp4l_and_phc2sys_once_the_phc_is_locked() {
     let folder = Folder::new();
     let go = folder.0.join("go");
     let ts2phc = format!(
@@ -191,7 +191,7 @@ fn a_program_that_is_not_there_is_told_and_tried_again_and_holds_nobody_up() {
 }
 
 #[test]
-fn a_child_survives_its_supervisor_and_is_adopted_if_it_is_the_same() {
+fn func_tgm011_r4_a_child_survives_its_supervisor_and_is_adopted_if_it_is_the_same() {
     let folder = Folder::new();
     let chatty = "while :; do echo 'ptp4l[1.5]: [ptp4l.0.config] rms 3 max 4 freq 5 +/- 1'; sleep 0.02; done";
     let programs = || vec![script(Process::Ptp4l, chatty), script(Process::Synce4l, IDLE)];
@@ -230,7 +230,7 @@ fn a_child_survives_its_supervisor_and_is_adopted_if_it_is_the_same() {
 
 // Requirements 7.5: who is announced longest changes last.
 #[test]
-fn func_tgm011_of_several_that_changed_ptp4l_is_started_anew_last() {
+fn func_tgm011_r6_of_several_that_changed_ptp4l_is_started_anew_last() {
     let folder = Folder::new();
     let all = |text: &str| {
         let mut all: Vec<Program> = [Process::Ts2phc, Process::Ptp4l, Process::Synce4l]
@@ -279,7 +279,7 @@ fn func_tgm011_of_several_that_changed_ptp4l_is_started_anew_last() {
 }
 
 #[test]
-fn func_tgm015_a_change_restarts_that_program_alone() {
+fn func_tgm015_r2_a_change_restarts_that_program_alone() {
     let folder = Folder::new();
     let with = |files: u64| {
         let mut ptp4l = script(Process::Ptp4l, IDLE);

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_series_of_a_grandmaster() {
+    fn func_tgm013_r1_the_series_of_a_grandmaster() {
         let all = scrape(&Scene::locked(), &Counters::default());
         for (series, value) in [
             (
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn recorded_series_of_the_same_name_have_the_same_labels() {
+    fn func_tgm013_r2_recorded_series_of_the_same_name_have_the_same_labels() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/proxy/tgm.txt");
         let Ok(text) = std::fs::read_to_string(path) else {
             eprintln!("skipped: no recorded metrics beside this repository");
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn holdover_is_two_and_unknown_is_minus_one() {
+    fn func_tgm013_r3_holdover_is_two_and_unknown_is_minus_one() {
         let mut scene = Scene::locked();
         scene.instances[0].lock_state = Some(ClockState::Holdover);
         scene.cards[0].frequency = -1;
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_source_has_no_series() {
+    fn func_tgm013_r4_what_has_no_source_has_no_series() {
         let mut scene = Scene::locked();
         let card = &mut scene.cards[0];
         (card.has_gnss, card.fix, card.nmea, card.gnss_state) = (false, -1, -1, None);
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn help_and_type_are_the_ones_that_are_known() {
+    fn func_tgm013_r5_help_and_type_are_the_ones_that_are_known() {
         let all = scrape(&Scene::locked(), &Counters::default());
         let of = |name: &str| {
             all.families
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn cards_that_share_an_alias_stay_apart() {
+    fn func_tgm013_r6_cards_that_share_an_alias_stay_apart() {
         let mut scene = Scene::locked();
         scene.names = vec!["eno8703".into(), "eno8803".into()];
         let (mut card, mut instance) = (scene.cards[0], scene.instances[0]);

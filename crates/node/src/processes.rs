@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn func_tgm012_the_core_hears_of_a_change_once_and_of_the_moment_it_happened() {
+    fn the_core_hears_of_a_change_once_and_of_the_moment_it_happened() {
         let slots = Arc::new(ProcessSlots::default());
         let mut source = ProcessSource::new(slots.clone());
         let mut heard = Vec::new();

@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn func_tgm010_state_and_class_are_told_apart_each_with_its_moment() {
+    fn state_and_class_are_told_apart_each_with_its_moment() {
         let (mut source, teller) = VerdictSource::new(&[(Instance(1), Port(4))]).unwrap();
         assert_eq!(heard(&mut source, 1), []);
         teller.state(at(2), Instance(1), ClockState::Freerun, Some(Nanos(-9)));

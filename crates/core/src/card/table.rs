@@ -673,7 +673,7 @@ fn choices(holds: bool, is_locked: bool) -> &'static [[bool; 3]] {
 
 // Hazard: false 6; rows: each combination of inputs acts as written.
 #[test]
-fn each_combination_matches_exactly_one_row_and_the_machine_does_what_it_says() {
+fn func_tgm007_r4_each_combination_matches_exactly_one_row_and_the_machine_does_what_it_says() {
     let walks = [FREE, LOCKED, IN, OUT].map(|from| std::thread::spawn(move || walk(from)));
     let mut acted: Vec<&str> = walks.into_iter().flat_map(|walk| walk.join().unwrap()).collect();
     if share() > 1 {

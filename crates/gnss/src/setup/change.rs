@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn constellations_keep_channels_and_what_is_not_known() {
+    fn func_tgm008_r1_constellations_keep_channels_and_what_is_not_known() {
         // GPS on, Galileo off without a signal, IMES on, GLONASS on.
         let told = [
             [0, 32, 32, 4].as_slice(),
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cable_delay_is_two_bytes_of_the_pulse() {
+    fn func_tgm008_r4_the_cable_delay_is_two_bytes_of_the_pulse() {
         let told = [7u8; 32];
         let mut new = told;
         (new[4], new[5]) = (0xce, 0xff);
