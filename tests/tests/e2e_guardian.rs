@@ -136,6 +136,8 @@ fn classes(ptp4l: &Ptp4l, last: u8) -> Vec<u8> {
     seen
 }
 
+// Hazard: silent; dead man: a node that was killed, or whose hardware loop hangs, beats no more and is taken over from; where GNSS or DPLL was not well, 248.
+// Hazard: false 248; dead man: while the heart beats nobody touches ptp4l.
 #[test]
 fn a_heart_that_beats_is_left_alone_and_one_that_stops_is_not() {
     let folder = Folder::new();
@@ -149,6 +151,7 @@ fn a_heart_that_beats_is_left_alone_and_one_that_stops_is_not() {
     assert_eq!(classes(&ptp4l, 248), [6, 248], "GNSS or DPLL was not well");
 }
 
+// Hazard: false 6; dead man: what a dead node left is class 7 for its budget and 248 after it.
 #[test]
 fn what_was_well_holds_over_and_ends_with_its_budget() {
     let folder = Folder::new();
@@ -158,6 +161,7 @@ fn what_was_well_holds_over_and_ends_with_its_budget() {
     assert_eq!(classes(&ptp4l, 248), [6, 7, 248]);
 }
 
+// Hazard: false 248; dead man: a node that hung and goes on announces for itself again.
 #[test]
 fn a_node_that_turns_again_is_let_go() {
     let folder = Folder::new();
@@ -176,6 +180,7 @@ fn a_node_that_turns_again_is_let_go() {
     assert!(guardian.lives());
 }
 
+// Hazard: false 6; dead man: it gives no class that was not announced.
 #[test]
 fn a_class_is_taken_back_and_never_given() {
     let folder = Folder::new();
@@ -186,6 +191,7 @@ fn a_class_is_taken_back_and_never_given() {
     assert_eq!(ptp4l.class(), 248, "nobody said 7 before");
 }
 
+// Hazard: silent; dead man: with node and first guardian killed, the second takes the class back.
 #[test]
 fn the_last_guardian_acts_when_the_first_is_gone_as_well() {
     let folder = Folder::new();
@@ -214,6 +220,7 @@ fn it_ends_with_another_node_and_with_an_orderly_end() {
     guardian.ends();
 }
 
+// Hazard: silent; dead man: one that is asked to end without a node leaves no class behind.
 #[test]
 fn asked_to_end_without_a_node_it_takes_the_class_back_first() {
     let folder = Folder::new();
@@ -227,6 +234,7 @@ fn asked_to_end_without_a_node_it_takes_the_class_back_first() {
     assert_eq!(ptp4l.class(), 248);
 }
 
+// Hazard: false 6; dead man: a checkpoint that cannot be read is Free-Run.
 #[test]
 fn a_checkpoint_that_cannot_be_read_is_free_run() {
     let folder = Folder::new();

@@ -61,6 +61,7 @@ fn a_publisher_killed_a_hundred_times_is_back_each_time() {
     assert!(publishers(listen).is_empty(), "a publisher is left behind");
 }
 
+// Hazard: silent; kill -9: the state of a node that was killed is not told as the present one.
 #[test]
 fn a_node_killed_a_hundred_times_leaves_a_publisher_that_tells_the_next_ones_truth() {
     let folder = Folder::new();

@@ -9,17 +9,20 @@ mod common;
 #[path = "../../crates/linuxptp/tests/common/rig.rs"]
 mod rig;
 
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
 use common::ptp4l::Ptp4l;
 use common::pty::Receiver;
 use common::{Folder, Tgmd, until};
+use nix::sys::socket::{MsgFlags, recv};
 use rig::{DOMAIN, Rig, now, readable};
 use serde_json::Value;
 use tgm_core::config::OutOfSpec;
 use tgm_core::{Announce, TgmState};
+use tgm_linuxptp::announce::{Seen, decode};
 use tgm_linuxptp::management::{Data, ManagementId};
-use tgm_linuxptp::{Client, Locations, Settings};
+use tgm_linuxptp::{Client, Locations, Settings, frame};
 
 /// A node in Free-Run beside the ptp4l at `socket`, within the namespace where ptp4l's port is.
 fn start(socket: &Path, announce: &str) -> (Tgmd, Receiver) {
@@ -63,6 +66,7 @@ fn set(socket: &Path, state: TgmState) {
 }
 
 // Hazard: false 6; witness: a class on the wire that is not meant is told, whoever set it.
+// Hazard: silent; witness: a ptp4l that was killed is silent on the wire, and that is told.
 #[test]
 fn a_class_that_another_manager_sets_is_seen_on_the_wire_and_told() {
     let Some(mut rig) = Rig::new() else { return };
@@ -103,8 +107,23 @@ fn a_class_that_another_manager_sets_is_seen_on_the_wire_and_told() {
     until("its return", || is(&tgmd, "as-meant"));
 }
 
+/// The class of the first Announce that waits at a socket of what was sent.
+fn next_class(sent: &OwnedFd) -> Option<u8> {
+    let mut buffer = [0; 2_048];
+    while readable(sent, 0) {
+        let length = recv(sent.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT).unwrap_or(0);
+        if let Ok(Seen::Announce(announce)) = frame::payload(&buffer[..length]).and_then(decode) {
+            return Some(announce.quality.class.0);
+        }
+    }
+    None
+}
+
+// How many Announces of class 6 there are depends on who gets the processor; an interval's worth where the machine keeps up. What holds
+// on any machine: they are one run, and none follows once ptp4l has confirmed ours.
+// Hazard: false 6; announce: a better class that another manager sets is taken back each time, and is not on the wire after that.
 #[test]
-fn a_better_class_set_behind_our_back_is_on_the_wire_for_an_interval_at_most() {
+fn a_better_class_set_behind_our_back_is_taken_back_each_time_and_gone_from_the_wire() {
     let Some(mut rig) = Rig::new() else { return };
     rig.enter();
     rig.start();
@@ -112,14 +131,32 @@ fn a_better_class_set_behind_our_back_is_on_the_wire_for_an_interval_at_most() {
     let (tgmd, _receiver) = start(&socket, "own");
     until("agreement", || tgmd.metric("tgm_announce_agreed") == Some(1.0));
     let announced = || tgmd.metric("tgm_wire_announces_total").unwrap_or(0.0);
-    let from = announced();
-    until("Announces", || announced() > from + 3.0);
+    let sent = rig.sent();
     for n in 1..=5 {
         set(&socket, TgmState::Locked);
         until("its notice", || {
             tgmd.metric("tgm_announce_foreign_changes_total") == Some(f64::from(n))
         });
         until("agreement again", || tgmd.metric("tgm_announce_agreed") == Some(1.0));
+        // What was sent until now waits there, in order.
+        let mut classes: Vec<u8> = std::iter::from_fn(|| next_class(&sent)).collect();
+        println!(
+            "{} Announces of class 6",
+            classes.iter().filter(|class| **class == 6).count()
+        );
+        classes.dedup();
+        assert!(
+            [&[][..], &[6], &[248], &[248, 6], &[6, 248], &[248, 6, 248]].contains(&&classes[..]),
+            "{classes:?}"
+        );
+        for _ in 0..3 {
+            let mut next = None;
+            until("the next Announce", || {
+                next = next_class(&sent);
+                next.is_some()
+            });
+            assert_eq!(next, Some(248));
+        }
         let from = announced();
         until("Announces", || announced() > from + 3.0);
         assert_eq!(tgmd.metric("tgm_wire_clock_class"), Some(248.0));

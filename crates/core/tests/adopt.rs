@@ -54,6 +54,7 @@ fn started(world: &World) -> Time<tgm_time::Mono> {
     left_by(world).cards[0].unwrap().holdover.unwrap().since
 }
 
+// Hazard: false 6; T0: a restart gives a holdover no new budget.
 #[test]
 fn a_holdover_is_adopted_with_its_own_start() {
     let old = holding(Choice::default(), 100);
@@ -78,6 +79,7 @@ fn a_holdover_is_adopted_with_its_own_start() {
     assert_eq!(new.told(EventKind::ClockClass), [7, 248]);
 }
 
+// Hazard: false 248; T0: a restart of a locked node tells nothing but class 6.
 #[test]
 fn locked_is_locked_after_three_good_samples() {
     for gap in 0..3 {
@@ -91,6 +93,7 @@ fn locked_is_locked_after_three_good_samples() {
     }
 }
 
+// Hazard: false 6; T0: a Locked that is not proven within three seconds is a holdover since the checkpoint.
 #[test]
 fn locked_without_them_is_a_holdover_since_the_checkpoint() {
     let old = World::locked(Choice::default());
@@ -114,6 +117,7 @@ fn locked_without_them_is_a_holdover_since_the_checkpoint() {
     assert_eq!(new.class(), 6);
 }
 
+// Hazard: false 6; T0: a DPLL that is worse than the checkpoint says is Free-Run at once.
 #[test]
 fn a_dpll_that_is_worse_than_recorded_ends_it_at_once() {
     for (recorded, shown) in [
@@ -143,6 +147,7 @@ fn a_dpll_that_is_worse_than_recorded_ends_it_at_once() {
     assert_eq!(new.class(), 7);
 }
 
+// Hazard: silent; T0: an adopted state of whose DPLL nothing is heard is over after three seconds.
 #[test]
 fn without_a_dump_it_stands_for_three_seconds() {
     for old in [World::locked(Choice::default()), holding(Choice::default(), 5)] {
@@ -156,6 +161,7 @@ fn without_a_dump_it_stands_for_three_seconds() {
     }
 }
 
+// Hazard: false 6; T0: a checkpoint whose class ptp4l does not announce any more is not taken up.
 #[test]
 fn what_somebody_else_announces_meanwhile_is_not_adopted() {
     for old in [World::locked(Choice::default()), holding(Choice::default(), 5)] {
@@ -176,6 +182,7 @@ fn what_somebody_else_announces_meanwhile_is_not_adopted() {
     }
 }
 
+// Hazard: false 6; T0: a fault during probation is Free-Run.
 #[test]
 fn no_time_of_blindness_excuses_a_fault() {
     let old = World::locked(Choice::default());
@@ -205,6 +212,7 @@ fn no_time_of_blindness_excuses_a_fault() {
     }
 }
 
+// Hazard: false 6; T0: an old checkpoint, one of the future or of other cards is refused.
 #[test]
 fn what_is_refused_says_why() {
     let old = World::locked(Choice::default());
@@ -242,6 +250,7 @@ fn by_guardian(world: &World, ms: i64) -> u8 {
         .map_or(0, |announce| announce.class.0)
 }
 
+// Hazard: late; dead man: class 7 and 140 end when their budgets do.
 #[test]
 fn a_dead_node_that_was_well_holds_over_for_its_budget() {
     let world = World::locked(Choice::default());
@@ -261,6 +270,7 @@ fn a_dead_node_that_was_well_holds_over_for_its_budget() {
     assert_eq!((told(959_999), told(960_001), told(14_400_001)), (7, 140, 248));
 }
 
+// Hazard: false 6; dead man: where GNSS or DPLL was not well at the last heartbeat, 248 after two seconds.
 #[test]
 fn a_dead_node_whose_gnss_or_dpll_was_not_well_is_free_run_at_once() {
     let holding = holding(Choice::default(), 5);
@@ -312,6 +322,7 @@ fn a_reload_keeps_state_start_and_sequence() {
     assert_eq!(world.told(EventKind::ClockClass), [248]);
 }
 
+// Hazard: late; reload: a new limit that is exceeded already acts at once.
 #[test]
 fn a_new_limit_that_is_exceeded_already_acts_at_once() {
     let mut world = holding(Choice::default(), 1_000);

@@ -172,6 +172,7 @@ fn keep(event: &Event, classes: &mut Vec<i64>, causes: &mut Vec<Cause>) {
     }
 }
 
+// Hazard: false 248; T0: a boundary clock goes on after a restart.
 #[test]
 fn a_locked_boundary_clock_goes_on_after_three_good_samples() {
     for gap in 0..5 {
@@ -192,6 +193,7 @@ fn a_locked_boundary_clock_goes_on_after_three_good_samples() {
     ));
 }
 
+// Hazard: false 6; T0: nor has the holdover of a boundary clock a new budget.
 #[test]
 fn a_holdover_is_adopted_with_its_own_start_and_ends_when_it_would_have() {
     let old = World::holding(100);
@@ -212,6 +214,7 @@ fn a_holdover_is_adopted_with_its_own_start_and_ends_when_it_would_have() {
     assert_eq!((&third.classes[..], third.start()), (&[165][..], old.start()));
 }
 
+// Hazard: false 6; T0: nor does a boundary clock go on with a worse DPLL.
 #[test]
 fn a_dpll_that_is_worse_than_recorded_ends_it() {
     for (old, shown) in [
@@ -246,6 +249,7 @@ fn without_a_word_of_the_dpll_it_stands_for_three_seconds() {
     }
 }
 
+// Hazard: false 6; T0: a boundary clock whose upstream went meanwhile holds over since the checkpoint.
 #[test]
 fn a_locked_one_whose_upstream_is_gone_holds_over_since_the_checkpoint() {
     for (upstream, after, cause) in [(None, 4, Cause::Unwatched), (Some(LOST), 1, Cause::UpstreamLost)] {
@@ -264,6 +268,7 @@ fn a_locked_one_whose_upstream_is_gone_holds_over_since_the_checkpoint() {
     }
 }
 
+// Hazard: false 6; T0: a boundary clock without a DPLL holds nothing over.
 #[test]
 fn without_a_dpll_nothing_holds_over() {
     let mut new = World::locked(Judge::Tbc, false).next(Judge::Tbc, 1).unwrap();

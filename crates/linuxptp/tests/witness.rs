@@ -101,6 +101,7 @@ fn a_change_that_follows_within_an_interval_is_no_fault() {
     assert_eq!(world.witness.counts().differing, 0);
 }
 
+// Hazard: late; witness: a change that the wire does not follow within an interval and the margin is told.
 #[test]
 fn a_change_that_does_not_follow_is_a_fault_after_an_interval_and_the_margin() {
     let mut world = World::locked();
@@ -163,6 +164,7 @@ fn a_change_of_mind_begins_anew_and_a_fault_stands_over_it() {
     assert_eq!(world.witness.fault(), None);
 }
 
+// Hazard: silent; witness: three intervals without an Announce on the wire are told.
 #[test]
 fn three_intervals_without_an_announce_are_silence() {
     let mut world = World::locked();
@@ -195,6 +197,7 @@ fn what_could_not_be_heard_is_no_silence() {
     assert_eq!(world.witness.fault(), Some(Fault::Silent));
 }
 
+// Hazard: silent; witness: Announces without Sync are told.
 #[test]
 fn an_announce_without_sync_is_a_fault() {
     let mut world = World::locked();

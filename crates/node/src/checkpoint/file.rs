@@ -176,6 +176,7 @@ mod tests {
         }
     }
 
+    // Hazard: silent; checkpoint: a node killed while it writes leaves the record before.
     #[test]
     fn the_newer_slot_counts_and_the_older_one_stands_in_for_it() {
         let place = Place::new("slots");

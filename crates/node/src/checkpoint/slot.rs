@@ -189,6 +189,7 @@ pub(super) mod tests {
     }
 
     proptest! {
+        // Hazard: false 6; checkpoint: a damaged record is refused.
         #[test]
         fn any_changed_byte_is_refused(at in 0..SLOT, by in 1..=u8::MAX) {
             let mut slot = bytes(5, 1);
@@ -196,6 +197,7 @@ pub(super) mod tests {
             prop_assert!(decode(&slot[..]).is_err());
         }
 
+        // Hazard: false 6; checkpoint: half a record is refused.
         #[test]
         fn half_of_the_next_record_over_the_one_before_is_refused(cut in 1..SLOT) {
             let (old, mut torn) = (bytes(5, 1), bytes(6, 2));
