@@ -471,7 +471,8 @@ pub struct Card {
     /// How asymmetric the ports may be: another.
     #[serde(default)]
     pub phy_asymmetry_ns: u32,
-    /// Where the card shows its oscillator's frequency: how far the pulse may be from it, parts per trillion; 0: not judged.
+    /// Where the core is told the oscillator's frequency (by simulation and replay; no source reads it from a card yet): how far the pulse
+    /// may be from it, parts per trillion; 0: not judged.
     #[serde(default)]
     pub frequency_walk_ppt: u32,
     /// What it does to its node while it is worse than the leader.
