@@ -374,7 +374,14 @@ fn a_boundary_clock_beside_another_ptp4l_than_was_left_is_free_run() {
         chain.start_bc();
     });
     assert!(taken, "{}", tgmd.log());
-    until("it is found out", || tgmd.log().contains("cause=\"not-adopted\""));
+    // Whichever is known first: that it is another one, or that it does not follow anybody yet.
+    until("it is found out", || {
+        let log = tgmd.log();
+        let fell = |line: &str| line.contains("old=\"LOCKED\" new=\"FREERUN\"");
+        let why = ["cause=\"not-adopted\"", "cause=\"upstream-lost\""];
+        log.lines()
+            .any(|line| fell(line) && why.iter().any(|why| line.contains(why)))
+    });
     until("LOCKED", || tgmd.current(LOCK).as_deref() == Some("LOCKED"));
 }
 
