@@ -37,7 +37,7 @@ fn own_announces_free_run_whatever_ptp4l_said_before_and_after_its_restart() {
     let (mut tgmd, _receiver) = start("own");
     until("its absence is told", || ptp4l_of(&tgmd)["alarm"] == "no socket");
     assert_eq!(tgmd.metric("tgm_announce_alarm"), Some(1.0));
-    assert!(tgmd.log().contains("ptp4l does not run"), "{}", tgmd.log());
+    tgmd.says("ptp4l does not run");
     // A class that nobody backs any more is taken back.
     let ptp4l = Ptp4l::start(&tgmd.folder.path("ptp4l"), 6);
     until("248", || ptp4l.class() == 248);

@@ -272,7 +272,7 @@ fn a_list_of_leap_seconds_is_kept_for_ts2phc_and_says_what_the_configuration_doe
         !first.is_expired(now),
         "who wants it used although it has expired was told so"
     );
-    assert!(tgmd.log().contains("leap has expired"), "{}", tgmd.log());
+    tgmd.says("leap has expired");
     let rendered = std::fs::read_to_string(programs.join("ts2phc-0.conf")).unwrap();
     assert!(rendered.contains(&format!("leapfile {}", kept.display())), "{rendered}");
     let metric = "tgm_leap_file_expiry_timestamp_seconds";

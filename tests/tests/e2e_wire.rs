@@ -212,7 +212,7 @@ fn a_port_that_is_not_there_is_told_and_listened_to_once_it_is() {
     rig.enter();
     let (tgmd, _receiver) = start_on(&rig.socket(), "verify", "later0");
     let said = "later0: what ptp4l sends there cannot be listened to: no such interface";
-    assert!(tgmd.log().contains(said), "{}", tgmd.log());
+    tgmd.says(said);
     assert_eq!(wire(&tgmd)["error"], "No such device");
     assert_eq!(
         (wire(&tgmd)["state"].as_str(), tgmd.metric("tgm_wire_up")),

@@ -238,6 +238,11 @@ impl Tgmd {
         fs::read_to_string(self.folder.path("log")).unwrap()
     }
 
+    /// Waits until `what` stands in its log: its processes write there when they come to it, not when the same shows elsewhere.
+    pub fn says(&self, what: &str) {
+        until(what, || self.log().contains(what));
+    }
+
     /// The node has not ended.
     pub fn node_lives(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
