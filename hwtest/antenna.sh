@@ -26,7 +26,7 @@ for check in "$@"; do
 	# Each in a machine of its own, so that none finds what another left.
 	outside=
 	[ "$check" = namespace ] && outside='unshare --net --'
-	"$rig" run --timeout 300 "$outside '$bin/rigcheck' '$check' '$bin/tgmd'" || failed="$failed $check"
+	"$rig" run --timeout 900 "$outside '$bin/rigcheck' '$check' '$bin/tgmd'" || failed="$failed $check"
 done
 if [ -n "$failed" ]; then
 	echo "FAIL:$failed"

@@ -54,7 +54,7 @@ fn own_announces_free_run_whatever_ptp4l_said_before_and_after_its_restart() {
     let ptp4l = Ptp4l::start(&tgmd.folder.path("ptp4l"), 7);
     until("248 once more", || ptp4l.class() == 248);
     until("its appearance", || {
-        tgmd.metric("tgm_announce_appearances_total") == Some(2.0)
+        tgmd.metric("tgm_announce_appearances_total") >= Some(2.0)
     });
     assert!(tgmd.node_lives());
     assert_eq!(tgmd.terminate().code(), Some(0));

@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use common::ptp4l::Ptp4l;
-use common::{Folder, program, until};
+use common::{Folder, binaries, program, until};
 use tgm_core::checkpoint::Will;
 use tgm_core::config::OutOfSpec;
 use tgm_core::synce::QualityLevel;
@@ -101,6 +101,7 @@ impl Drop for Guardian {
 
 /// A checkpoint left by a node that was Locked, with `budget` left.
 fn leave(folder: &Folder, healthy: bool, budget: Nanos) -> CheckpointFile {
+    binaries(); // built before any time counts
     let file = CheckpointFile::open(&folder.path("checkpoint")).unwrap();
     let by = |state| Announce::of(state, OutOfSpec::None, Some(Seconds(37)));
     let now = boottime().unwrap();
@@ -122,6 +123,8 @@ fn leave(folder: &Folder, healthy: bool, budget: Nanos) -> CheckpointFile {
 }
 
 const LONG: Nanos = Nanos::from_secs(1_000);
+/// Class 7 stands from two seconds after it was written until then.
+const BUDGET: Nanos = Nanos::from_secs(12);
 
 /// The classes that ptp4l goes through until it has `last`.
 fn classes(ptp4l: &Ptp4l, last: u8) -> Vec<u8> {
@@ -155,7 +158,7 @@ fn a_heart_that_beats_is_left_alone_and_one_that_stops_is_not() {
 #[test]
 fn what_was_well_holds_over_and_ends_with_its_budget() {
     let folder = Folder::new();
-    let _file = leave(&folder, true, Nanos::from_secs(5));
+    let _file = leave(&folder, true, BUDGET);
     let ptp4l = Ptp4l::start(&folder.path("ptp4l"), 6);
     let _guardian = Guardian::start(&folder, &[]);
     assert_eq!(classes(&ptp4l, 248), [6, 7, 248]);
@@ -195,11 +198,11 @@ fn a_class_is_taken_back_and_never_given() {
 #[test]
 fn the_last_guardian_acts_when_the_first_is_gone_as_well() {
     let folder = Folder::new();
+    let begun = std::time::Instant::now();
     let file = leave(&folder, true, LONG);
     file.beat_of_guardian(boottime().unwrap());
     let ptp4l = Ptp4l::start(&folder.path("ptp4l"), 6);
     let _last = Guardian::start(&folder, &["--last"]);
-    let begun = std::time::Instant::now();
     assert_eq!(classes(&ptp4l, 248), [6, 248]);
     assert!(
         begun.elapsed() > Duration::from_secs(10),
@@ -228,7 +231,12 @@ fn asked_to_end_without_a_node_it_takes_the_class_back_first() {
     let ptp4l = Ptp4l::start(&folder.path("ptp4l"), 6);
     let mut guardian = Guardian::start(&folder, &[]);
     let pid = nix::unistd::Pid::from_raw(guardian.0.id().cast_signed());
-    std::thread::sleep(Duration::from_millis(500)); // its signals are blocked by then
+    until("its signals are blocked", || {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
+        let blocked = blocked.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        blocked.is_some_and(|mask| mask >> (nix::sys::signal::Signal::SIGTERM as u32 - 1) & 1 == 1)
+    });
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
     guardian.ends();
     assert_eq!(ptp4l.class(), 248);
@@ -294,7 +302,7 @@ fn func_tgm014_r2_a_dead_nodes_quality_level_is_taken_back_with_its_class() {
 #[test]
 fn func_tgm014_r2_while_the_budget_lasts_the_level_stands_as_the_class_does() {
     let folder = Folder::new();
-    let _file = leave(&folder, true, Nanos::from_secs(6));
+    let _file = leave(&folder, true, BUDGET);
     let ptp4l = Ptp4l::start(&folder.path("ptp4l"), 6);
     let told = synce4l(&folder);
     let mut heart = Heart::beating(&folder);

@@ -176,10 +176,11 @@ fn receivers_synce_and_configurations_that_nobody_named_are_told() {
 fn the_daemon_is_asked_for_everything_when_a_process_connects_and_after_a_restart() {
     let relay = Relay::start();
     let mut events = relay.connect();
-    until("it is asked", || relay.asked.load(Ordering::SeqCst) == 1);
+    until("it is asked", || relay.asked.load(Ordering::SeqCst) >= 1);
     say(&mut events, "CMD LIVE_START");
+    let before = relay.asked.load(Ordering::SeqCst);
     say(&mut events, "CMD RESTART");
-    until("it is asked again", || relay.asked.load(Ordering::SeqCst) == 2);
+    until("it is asked again", || relay.asked.load(Ordering::SeqCst) > before);
     // A configuration that changes ends no connection and nothing of ours.
     say(&mut events, "GM[1689282762]:[ts2phc.0.config] ens2f0 T-GM-STATUS s2");
     relay.is(LOCK, "LOCKED");

@@ -137,6 +137,9 @@ fn a_proxy_is_told_everything_and_then_each_change_in_the_daemons_lines() {
         std::fs::rename(&path, &again).unwrap();
         proxy.dies();
         source.say(&format!("{GM} s2"));
+        until("it is known", || {
+            source.tgmd.current("/sync/ptp-status/lock-state").as_deref() == Some("LOCKED")
+        });
         Proxy::listen(&path)
     };
     again.hears("CMD LIVE_START");
@@ -256,7 +259,10 @@ fn a_proxy_for_simulation_is_told_with_a_mark() {
         messages.display()
     );
     let config = folder.write("tgmd.toml", &config);
-    let mut tgmd = Tgmd::start(folder, &["--simulate", "--config", config.to_str().unwrap()]);
+    let mut tgmd = Tgmd::start(
+        folder,
+        &["--simulate", "--speed", "5", "--config", config.to_str().unwrap()],
+    );
     old.hears("CMD LIVE_START");
     old.hears("T-GM-STATUS s2");
     new.hears("ptp_state");

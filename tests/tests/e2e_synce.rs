@@ -36,8 +36,8 @@ fn synce4l(socket: &Path, count: usize) -> Arc<Mutex<Vec<Vec<u8>>>> {
                 client.write_all(&last.unwrap_or(command)).unwrap(); // one that knows nothing makes no sense
                 continue;
             }
-            client.write_all(&command).unwrap();
-            keeps.lock().unwrap().push(command);
+            keeps.lock().unwrap().push(command.clone());
+            let _ = client.write_all(&command); // who asked may have ended
         }
     });
     told

@@ -62,7 +62,7 @@ fn set(socket: &Path, state: TgmState) {
     let mut client = Client::open(&Locations::of([socket]), DOMAIN, 0).unwrap();
     let data = Data::GrandmasterSettings(settings);
     client.set(ManagementId::GrandmasterSettingsNp, data, now()).unwrap();
-    assert!(readable(&client, 2_000), "ptp4l answers");
+    assert!(readable(&client, 20_000), "ptp4l answers");
 }
 
 // Hazard: false 6; witness: a class on the wire that is not meant is told, whoever set it.

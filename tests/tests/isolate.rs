@@ -28,8 +28,8 @@ use tgm_node::shared::{Reader, Writer};
 use tgm_node::sources::Sources;
 use tgm_sim::{Scenario, Simulation};
 
-/// How much faster than real time passes: the scenario's 70 s in 14.
-const SPEED: u32 = 5;
+/// How much faster than real time passes: both are at their best for 6 s before the second has no pulse.
+const SPEED: u32 = 3;
 
 /// The hardware thread over two simulated cards, the second of which is without a pulse from 20 s to 50 s, and two ptp4ls.
 struct Node {
@@ -115,7 +115,7 @@ fn an_isolated_follower_announces_free_run_and_its_leader_goes_on() {
     std::fs::remove_file(&follower).unwrap();
     until("its ptp4l is missed", || !node.agrees());
     drop(node);
-    assert_eq!(leads.class(), 248, "nobody backs it any more");
+    until("nobody backs it any more", || leads.class() == 248);
 }
 
 #[test]
@@ -143,12 +143,12 @@ fn a_real_ptp4l_of_an_isolated_follower_sends_248_on_the_wire() {
     });
 }
 
-/// tgmd over two simulated cards, both locked; the second loses its pulse in the second second, for good.
+/// tgmd over two simulated cards, both locked; the second loses its pulse after a while, for good.
 fn tgmd(on_fault: &str) -> Tgmd {
     let folder = Folder::new();
     let text = format!(
         "requirements = [\"FUNC-TGM010-R5\"]\ncard = \"e810-xxvda4t\"\nport = \"ens1f0\"\non_fault = \"{on_fault}\"\nstart = \"locked\"\n\
-         seed = 45\n[[extra]]\nport = \"ens2f0\"\noscillator = \"tcxo\"\n[[at]]\ntime = \"2s\"\nport = \"ens2f0\"\ndo = \"pulse off\"\n"
+         seed = 45\n[[extra]]\nport = \"ens2f0\"\noscillator = \"tcxo\"\n[[at]]\ntime = \"8s\"\nport = \"ens2f0\"\ndo = \"pulse off\"\n"
     );
     let file = folder.write("scenario.toml", &text);
     Tgmd::start(folder, &["--simulate", "--scenario", file.to_str().unwrap()])

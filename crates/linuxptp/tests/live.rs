@@ -28,7 +28,7 @@ fn wanted(state: TgmState) -> GrandmasterSettings {
 
 /// The next thing a client receives, handed to `take` until that says something; `None` after two silent seconds.
 fn next<T>(client: &mut Client, take: impl Fn(Received<'_>) -> Option<T>) -> Option<T> {
-    while readable(&*client, 2_000) {
+    while readable(&*client, 20_000) {
         client.look();
         while let Some(received) = client.receive() {
             if let Some(found) = take(received) {
@@ -161,7 +161,7 @@ fn func_tgm009_r6_the_wire_shows_the_settings_with_the_next_announce() {
     let wire = rig.wire();
     let mut client = Client::open(&rig.locations(), DOMAIN, 0).unwrap();
     let next_announce = || loop {
-        assert!(readable(&wire, 2_000), "no Announce for two seconds");
+        assert!(readable(&wire, 20_000), "no Announce for twenty seconds");
         let mut buffer = [0; 2_048];
         let length = recv(wire.as_raw_fd(), &mut buffer, MsgFlags::empty()).unwrap();
         if let Ok(Seen::Announce(announce)) = frame::payload(&buffer[..length]).and_then(decode) {
@@ -395,7 +395,7 @@ fn a_client_sees_a_restart() {
     let refused = client.get(ManagementId::DefaultDataSet, now());
     assert!(refused.unwrap_err().to_string().contains("nobody listens"));
     rig.start();
-    assert!(readable(client.as_fd(), 2_000), "the descriptor tells");
+    assert!(readable(client.as_fd(), 20_000), "the descriptor tells");
     assert_eq!(client.look(), Some(Change::Appeared));
     assert!(answer_lines(&mut client, ManagementId::DefaultDataSet).len() > 2);
 }

@@ -312,15 +312,16 @@ fn func_tgm015_r2_a_change_restarts_that_program_alone() {
 #[test]
 fn a_program_of_others_is_watched_and_never_ended() {
     let folder = Folder::new();
+    let argument = format!("{}.25", 100_000 + std::process::id()); // nobody else's
     let watched = Program {
         run: Run::Watch {
             program: "sleep".into(),
-            config: Some("613.25".into()),
+            config: Some(argument.clone().into()),
         },
         ..script(Process::Ptp4l, "")
     };
     let (mut group, mut seen) = begin(vec![watched], &folder);
-    let run = || std::process::Command::new("sleep").arg("613.25").spawn().unwrap();
+    let run = || std::process::Command::new("sleep").arg(&argument).spawn().unwrap();
     let mut first = run();
     until(&mut group, &mut seen, "it is found", |seen| {
         seen.count("ptp4l adopted") == 1

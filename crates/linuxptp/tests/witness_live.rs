@@ -39,7 +39,7 @@ fn set(rig: &Rig, settings: &Settings) {
     let mut client = Client::open(&rig.locations(), DOMAIN, 0).unwrap();
     let data = Data::GrandmasterSettings(settings.complete(None));
     client.set(ManagementId::GrandmasterSettingsNp, data, now()).unwrap();
-    assert!(readable(&client, 2_000), "ptp4l answers");
+    assert!(readable(&client, 20_000), "ptp4l answers");
 }
 
 /// `count` more Announces that are as meant.

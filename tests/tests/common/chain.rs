@@ -96,7 +96,8 @@ impl Chain {
     fn spawn(&self, end: &str, socket: &str, rest: &str) -> Child {
         let text = format!(
             "[global]\nuds_address {}\nnetwork_transport L2\ntime_stamping software\ndomainNumber {DOMAIN}\nlogAnnounceInterval -3\n\
-             logSyncInterval -4\nlogMinDelayReqInterval -4\ndataset_comparison G.8275.x\n{rest}",
+             logSyncInterval -4\nlogMinDelayReqInterval -4\ndataset_comparison G.8275.x\n\
+             announceReceiptTimeout 10\n{rest}",
             self.folder.path(socket).display()
         );
         let file = self.folder.write(&format!("{socket}.conf"), &text);

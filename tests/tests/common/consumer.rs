@@ -51,6 +51,14 @@ impl Consumer {
     pub fn values(&self) -> Vec<String> {
         self.told().iter().map(|event| http::value(event)).collect()
     }
+
+    /// First values of the events that came, each event once: one whose answer came too late is sent again.
+    pub fn distinct(&self) -> Vec<String> {
+        let mut seen = std::collections::HashSet::new();
+        let mut told = self.told();
+        told.retain(|event| seen.insert(http::id(event)));
+        told.iter().map(|event| http::value(event)).collect()
+    }
 }
 
 fn serve(stream: &TcpStream, told: &Mutex<Vec<String>>, status: &AtomicU16) -> Option<()> {

@@ -31,6 +31,12 @@ pub fn value(event: &str) -> String {
     event["data"]["values"][0]["value"].as_str().unwrap_or("").to_owned()
 }
 
+/// An event's id.
+pub fn id(event: &str) -> String {
+    let event: serde_json::Value = serde_json::from_str(event).unwrap_or_else(|_| panic!("no event: {event}"));
+    event["id"].as_str().unwrap_or("").to_owned()
+}
+
 /// Asks; `None` while nobody answers in full.
 pub fn ask(address: SocketAddr, method: &str, path: &str, body: &str) -> Option<Answer> {
     let length = body.len();

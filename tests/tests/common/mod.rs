@@ -22,14 +22,14 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 /// Longest wait for anything that has to happen. Not a measure: a loaded machine may take a while.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where the programs are, built once per test run with the tests' own profile.
 pub fn binaries() -> &'static Path {
@@ -156,8 +156,17 @@ impl Drop for Folder {
 }
 
 /// An address of this machine where nobody listens.
+///
+/// Below those that the kernel gives away by itself, and each once: a neighbour that asks for any port is not given it meanwhile.
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    static COUNT: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let count = u32::from(COUNT.fetch_add(1, Ordering::Relaxed));
+        let port = 10_000 + (std::process::id() * 97 + count) % 22_000;
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", u16::try_from(port).unwrap())) {
+            return listener.local_addr().unwrap();
+        }
+    }
 }
 
 /// A node and its publisher.

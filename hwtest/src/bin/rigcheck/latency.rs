@@ -12,7 +12,7 @@ const CHANGES: u32 = 100;
 /// Between two of them, so that none waits for the one before; not a divisor of the second, so that they meet everything else.
 const PAUSE: Duration = Duration::from_millis(73);
 /// A notification that takes longer is lost.
-const LOST: Duration = Duration::from_secs(2);
+const LOST: Duration = Duration::from_secs(20);
 
 /// Runs it. The time is measured, not judged: it is this machine's.
 pub fn run(tgmd: &Path, report: &mut Report) -> Result<(), String> {
