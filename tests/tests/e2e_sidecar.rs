@@ -11,18 +11,14 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 use common::consumer::Consumer;
-use common::{Folder, Tgmd, free_address, http, program, until};
+use common::simulated::{node, replaced};
+use common::{Folder, free_address, http, program, until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 const V1: &str = "/api/ocloudNotifications/v1";
 const LOCK: &str = "/sync/ptp-status/lock-state";
 const SYNC: &str = "/sync/sync-status/sync-state";
-
-fn scenario(locked: bool) -> String {
-    let start = if locked { "locked" } else { "cold" };
-    format!("requirements = [\"FUNC-TGM007-R3\"]\ncard = \"e810-xxvda4t\"\nstart = \"{start}\"\nseed = 7\n")
-}
 
 /// A sidecar; not left behind.
 struct Sidecar {
@@ -139,19 +135,6 @@ fn spawn(folder: &Folder, api: SocketAddr, transport: SocketAddr, metrics: Socke
     command.arg(format!("--http-event-publishers=NODE_IP:{}", publisher.port()));
     command.arg("--store-path").arg(folder.path("store"));
     command.env("NODE_IP", "127.0.0.1").spawn().unwrap()
-}
-
-fn node(locked: bool) -> Tgmd {
-    let folder = Folder::new();
-    let file = folder.write("scenario.toml", &scenario(locked));
-    Tgmd::start(folder, &["--simulate", "--scenario", file.to_str().unwrap()])
-}
-
-/// The node ends and another one begins, which finds another truth.
-fn replaced(node: &mut Tgmd, locked: bool) {
-    std::fs::write(node.folder.path("scenario.toml"), scenario(locked)).unwrap();
-    node.kill_node();
-    node.start_again();
 }
 
 fn last(consumer: &Consumer, source: &str) -> Option<String> {

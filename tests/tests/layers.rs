@@ -21,6 +21,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("tgm-metrics", 4),
     ("tgm-publisher", 5),
     ("tgm-ctl", 5),
+    ("tgm-nats", 5),
     ("tgm-benches", 6),
     ("tgm-tests", 7),
     ("tgm-hwtest", 7),

@@ -24,7 +24,7 @@ mod told;
 
 pub use cne::{Api, Published};
 pub use incumbent::Incumbent;
-pub use page::{Format, Kind, Sample};
+pub use page::{Format, Kind, Page, Sample};
 pub use publisher::{Counters, Family, Histogram};
 pub use registry::{Gauge, MOST, Registry};
 pub use tgm_core::Alias;
@@ -63,7 +63,7 @@ pub struct Scrape<'a> {
 
 /// Appends one scrape to `out`.
 pub fn render(scrape: &Scrape<'_>, out: &mut Vec<u8>) {
-    let mut page = page::Page::new(scrape.format);
+    let mut page = Page::new(scrape.format);
     if let Some(picture) = scrape.picture {
         seed::write(&mut page, picture, scrape.node, scrape.labels);
         cards::write(&mut page, picture);

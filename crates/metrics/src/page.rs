@@ -102,6 +102,7 @@ pub struct Page {
 }
 
 impl Page {
+    /// An empty one.
     pub fn new(format: Format) -> Self {
         Page {
             format,

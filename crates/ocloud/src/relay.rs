@@ -124,6 +124,18 @@ impl Relayed {
         })
     }
 
+    /// Reads an event of whichever resource its `source` names.
+    ///
+    /// # Errors
+    /// [`RelayError`], as if it had to be one of [`Resource::SyncState`] if no resource is known by its source.
+    pub fn of_any(body: &[u8], marked: bool) -> Result<(Resource, Self), RelayError> {
+        let read = |resource| Some((resource, Self::read(body, resource, marked).ok()?));
+        match Resource::ALL.into_iter().find_map(read) {
+            Some(found) => Ok(found),
+            None => Self::read(body, Resource::SyncState, marked).map(|event| (Resource::SyncState, event)),
+        }
+    }
+
     /// Whether both tell the same state; what goes along with a state – an offset, an accuracy, the kind of fix – may differ.
     pub fn is_same(&self, other: &Relayed) -> bool {
         self.simulated == other.simulated && self.states().eq(other.states())

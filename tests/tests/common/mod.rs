@@ -13,8 +13,10 @@ pub mod chain;
 pub mod consumer;
 pub mod erratic;
 pub mod http;
+pub mod nats;
 pub mod ptp4l;
 pub mod pty;
+pub mod simulated;
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -40,7 +42,7 @@ pub fn binaries() -> &'static Path {
         let mut build = Command::new(env!("CARGO"));
         // With a test and all that bring features, so that it is the build of `cargo test --workspace` and not a second one.
         build.args(["build", "--quiet", "--bins", "--test", "layers"]);
-        for package in ["tgm-publisher", "tgm-ctl", "tgm-tests", "tgm-benches"] {
+        for package in ["tgm-publisher", "tgm-ctl", "tgm-nats", "tgm-tests", "tgm-benches"] {
             build.args(["-p", package]);
         }
         build.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
@@ -54,7 +56,7 @@ pub fn binaries() -> &'static Path {
         if folder.ends_with("release") {
             build.arg("--release");
         }
-        assert!(build.status().unwrap().success(), "tgmd and tgmctl do not build");
+        assert!(build.status().unwrap().success(), "the programs do not build");
         folder
     })
 }

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tgm_ocloud::api::BODY_LIMIT;
 use tgm_ocloud::relay::Relayed;
-use tgm_ocloud::{Outcome, Resource, SIMULATED_HEADER};
+use tgm_ocloud::{Outcome, SIMULATED_HEADER};
 use tracing::debug;
 
 use super::bells::Bells;
@@ -50,14 +50,15 @@ async fn nothing(uri: Uri) -> Response {
 /// Taken is what tells of a resource that there is, whatever it says of it: the publisher is asked.
 async fn event(State(transport): State<Transport>, headers: HeaderMap, body: Bytes) -> Response {
     let marked = headers.contains_key(SIMULATED_HEADER);
-    let read = |resource: Resource| Some((resource, Relayed::read(&body, resource, marked).ok()?));
-    let Some((resource, event)) = Resource::ALL.into_iter().find_map(read) else {
-        transport.counts.refused.fetch_add(1, Relaxed);
-        let why = Relayed::read(&body, Resource::SyncState, marked).err();
-        let why = why.map(|why| why.to_string()).unwrap_or_default();
-        debug!(why, "what came in is no event");
-        let title = "This is no event of a resource that is known here";
-        return respond(Outcome::problem(400, "urn:tgm:problem:bad-request", title, &why));
+    let (resource, event) = match Relayed::of_any(&body, marked) {
+        Ok(known) => known,
+        Err(error) => {
+            transport.counts.refused.fetch_add(1, Relaxed);
+            let why = error.to_string();
+            debug!(why, "what came in is no event");
+            let title = "This is no event of a resource that is known here";
+            return respond(Outcome::problem(400, "urn:tgm:problem:bad-request", title, &why));
+        }
     };
     if let Some(received) = transport.counts.received.get(resource.index()) {
         received.fetch_add(1, Relaxed);
