@@ -1,6 +1,6 @@
 //! Tells the broker: one message after the other, the next when the last is acknowledged as stored. So the order stays, a message that was
-//! not acknowledged is told again under its id, and after each loss of the broker so is what it acknowledged just before: JetStream
-//! acknowledges some milliseconds before it writes.
+//! not acknowledged is told again under its id, and after each loss of the broker so is what it acknowledged just before: what
+//! JetStream acknowledged, its disk need not have yet.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;

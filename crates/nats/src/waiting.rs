@@ -10,8 +10,8 @@ use tokio::sync::Notify;
 
 use crate::message::Message;
 
-/// How long a stored message can be told again: longer than a broker takes to write it, and shorter than it remembers the ids by which it
-/// knows duplicates (ours: ten minutes; the usual: two). Later, an old state would for a moment pass for the last.
+/// How long a stored message can be told again: shorter than a broker remembers the ids by which it knows duplicates (ours: ten minutes; the
+/// usual: two). Later, an old state would for a moment pass for the last.
 const REMEMBERED: Duration = Duration::from_secs(60);
 /// Most stored messages that can be told again.
 const MOST: usize = 256;
