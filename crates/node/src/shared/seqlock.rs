@@ -44,12 +44,17 @@ pub fn load<const N: usize>(body: Words<'_>) -> [u64; N] {
 }
 
 /// What `load` loads under `lock`. It may see words of two moments; what it makes of them is thrown away then, and it is called again.
+/// One place loads, the first time and each other: where two did, what they loaded would have to lie in memory to meet, and be copied
+/// from there in pieces larger than it was stored in, for which a processor waits.
 #[inline]
 pub fn read_with<T>(lock: ReadOnly<'_>, load: impl Fn() -> T) -> Result<T, WriterDied> {
-    match once(lock, &load) {
-        Some(read) => Ok(read),
-        None => again(lock, load),
+    for _ in 0..TRIES {
+        if let Some(read) = once(lock, &load) {
+            return Ok(read);
+        }
+        std::hint::spin_loop();
     }
+    Err(WriterDied)
 }
 
 /// Loads once; `None` if the writer was at it.
@@ -59,19 +64,6 @@ fn once<T>(lock: ReadOnly<'_>, load: impl Fn() -> T) -> Option<T> {
     let read = load();
     fence(Ordering::Acquire);
     (before & 1 == 0 && lock.load(Ordering::Relaxed) == before).then_some(read)
-}
-
-/// The rare case, apart from the usual one so that that stays short.
-#[cold]
-#[inline(never)]
-fn again<T>(lock: ReadOnly<'_>, load: impl Fn() -> T) -> Result<T, WriterDied> {
-    for _ in 1..TRIES {
-        std::hint::spin_loop();
-        if let Some(read) = once(lock, &load) {
-            return Ok(read);
-        }
-    }
-    Err(WriterDied)
 }
 
 #[cfg(test)]
