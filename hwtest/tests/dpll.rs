@@ -22,3 +22,6 @@ mod lookup;
 mod speed;
 #[path = "dpll/stage.rs"]
 mod stage;
+
+#[global_allocator]
+static ALLOCATOR: tgm_sys::count::Counting = tgm_sys::count::Counting;

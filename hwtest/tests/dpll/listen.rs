@@ -1,11 +1,13 @@
 //! Notifications: heard, lost and made good, over a driver reload, and told from a driver that went silent.
 
+use std::hint::black_box;
 use std::process::Command;
 
 use tgm_core::{DpllKind, Instance, LockStatus, Origin, Port, Reading};
 use tgm_dpll::kinds::DpllType;
 use tgm_dpll::{Control, DeviceKey, Frozen, Kmsg, Life, Options, PinKey, Routes};
 use tgm_hwtest::rig::{rig, skipped};
+use tgm_sys::count::allocations;
 
 use crate::stage::{self, Ear};
 
@@ -70,6 +72,12 @@ fn a_flood_is_survived() {
     let after = *ear.monitor.counters();
     println!("{}: {after:?}", rig.kernel);
     assert!(after.resyncs > before.resyncs, "it dumped again");
+    assert_eq!(ear.allocated, 0, "and allocated nothing over all that");
+    assert_eq!(
+        allocations(|| drop(black_box(Box::new(7u64)))),
+        1,
+        "which would be seen"
+    );
     let mut known = 0;
     control.pins(|_| known += 1).unwrap();
     assert_eq!(ear.monitor.table().pins().len(), known, "and knows everything");

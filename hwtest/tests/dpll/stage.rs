@@ -7,6 +7,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tgm_core::{Instance, Port, Reading};
 use tgm_dpll::kinds::DpllType;
 use tgm_dpll::{Control, DeviceKey, Monitor, Options, PinKey, PinSet, ReadOutcome, Routes};
+use tgm_sys::count::allocations;
 use tgm_time::{Mono, Time};
 
 /// The board of the first device that a dump names.
@@ -60,11 +61,16 @@ pub fn nudge(control: &mut Control, pin: u32) -> bool {
     true
 }
 
+/// More than one read tells.
+const ROOM: usize = 16 * 1024;
+
 /// A monitor, and what it has told so far.
 pub struct Ear {
     pub monitor: Monitor,
     start: Instant,
     pub told: Vec<(Time<Mono>, Reading)>,
+    /// Allocations while it read.
+    pub allocated: u64,
 }
 
 impl Ear {
@@ -78,6 +84,7 @@ impl Ear {
             monitor: Monitor::open(options).expect("a monitor"),
             start: Instant::now(),
             told: vec![],
+            allocated: 0,
         }
     }
 
@@ -90,8 +97,10 @@ impl Ear {
         let deadline = Instant::now() + Duration::from_secs(seconds);
         loop {
             let now = self.now();
-            let told = &mut self.told;
-            let outcome = self.monitor.read(now, &mut |seen| told.push((seen.at, seen.what)));
+            let Ear { monitor, told, .. } = self;
+            told.reserve(ROOM); // what is told here is kept at no cost of the monitor's
+            let mut outcome = ReadOutcome::Drained;
+            self.allocated += allocations(|| outcome = monitor.read(now, &mut |seen| told.push((seen.at, seen.what))));
             match outcome {
                 ReadOutcome::Failed(errno) => panic!("the socket: {errno}"),
                 ReadOutcome::More => continue,
