@@ -63,7 +63,20 @@ pub fn binaries() -> &'static Path {
 
 /// A program, ready for arguments.
 pub fn program(name: &str) -> Command {
-    let mut command = Command::new(binaries().join(name));
+    program_behind(&[], name)
+}
+
+/// The same, behind the words of a program that becomes it.
+fn program_behind(before: &[String], name: &str) -> Command {
+    let path = binaries().join(name);
+    let mut command = match before {
+        [] => Command::new(path),
+        [first, others @ ..] => {
+            let mut command = Command::new(first);
+            command.args(others).arg(path);
+            command
+        }
+    };
     command.stdin(Stdio::null()).env("NODE_NAME", "node1");
     command
 }
@@ -179,6 +192,7 @@ pub struct Tgmd {
     pub listen: SocketAddr,
     /// Metrics and status.
     pub metrics: SocketAddr,
+    before: Vec<String>,
     extra: Vec<String>,
     child: Child,
     groups: Group,
@@ -192,14 +206,25 @@ impl Tgmd {
 
     /// The same, but it serves when `serves` says so.
     pub fn start_until(folder: Folder, extra: &[&str], serves: impl Fn(&Self) -> bool) -> Self {
+        Self::start_as(&[], folder, extra, serves)
+    }
+
+    /// As [`Tgmd::start`], with these words before its command line: a program that becomes tgmd.
+    pub fn start_behind(before: &[&str], folder: Folder, extra: &[&str]) -> Self {
+        Self::start_as(before, folder, extra, Tgmd::is_healthy)
+    }
+
+    fn start_as(before: &[&str], folder: Folder, extra: &[&str], serves: impl Fn(&Self) -> bool) -> Self {
         let (listen, metrics) = (free_address(), free_address());
-        let extra: Vec<String> = extra.iter().map(|word| (*word).to_owned()).collect();
-        let child = spawn(&folder, listen, metrics, &extra);
+        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<String>>();
+        let (before, extra) = (owned(before), owned(extra));
+        let child = spawn(&before, &folder, listen, metrics, &extra);
         let groups = Group(vec![pid(&child)]);
         let mut tgmd = Tgmd {
             folder,
             listen,
             metrics,
+            before,
             extra,
             child,
             groups,
@@ -213,13 +238,13 @@ impl Tgmd {
 
     /// Starts a node again after [`Tgmd::kill_node`], with the same arguments, as a service manager does.
     pub fn start_again(&mut self) {
-        self.child = spawn(&self.folder, self.listen, self.metrics, &self.extra);
+        self.child = spawn(&self.before, &self.folder, self.listen, self.metrics, &self.extra);
         self.groups.0.push(pid(&self.child));
     }
 
     /// The command line of a node on the same addresses and folders.
     pub fn command(&self) -> Command {
-        command(&self.folder, self.listen, self.metrics, &self.extra)
+        command(&self.before, &self.folder, self.listen, self.metrics, &self.extra)
     }
 
     /// The node's process id.
@@ -326,8 +351,8 @@ impl Tgmd {
     }
 }
 
-fn command(folder: &Folder, listen: SocketAddr, metrics: SocketAddr, extra: &[String]) -> Command {
-    let mut command = program("tgmd");
+fn command(before: &[String], folder: &Folder, listen: SocketAddr, metrics: SocketAddr, extra: &[String]) -> Command {
+    let mut command = program_behind(before, "tgmd");
     command.args(extra);
     command.args([
         "--listen",
@@ -340,13 +365,13 @@ fn command(folder: &Folder, listen: SocketAddr, metrics: SocketAddr, extra: &[St
     command
 }
 
-fn spawn(folder: &Folder, listen: SocketAddr, metrics: SocketAddr, extra: &[String]) -> Child {
+fn spawn(before: &[String], folder: &Folder, listen: SocketAddr, metrics: SocketAddr, extra: &[String]) -> Child {
     let log = fs::File::options()
         .create(true)
         .append(true)
         .open(folder.path("log"))
         .unwrap();
-    let mut command = command(folder, listen, metrics, extra);
+    let mut command = command(before, folder, listen, metrics, extra);
     command.stderr(log).stdout(Stdio::null()).process_group(0);
     command.spawn().unwrap()
 }

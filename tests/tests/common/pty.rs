@@ -12,7 +12,7 @@ use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 /// Both ends; the far one is held too, so that what is written is kept until somebody reads it.
 pub struct Receiver {
     near: PtyMaster,
-    _far: File,
+    far: Option<File>,
 }
 
 impl Receiver {
@@ -34,7 +34,12 @@ impl Receiver {
         tcsetattr(&far, SetArg::TCSANOW, &settings).unwrap();
         let _ = std::fs::remove_file(path);
         symlink(name, path).unwrap();
-        Receiver { near, _far: far }
+        Receiver { near, far: Some(far) }
+    }
+
+    /// Holds the far end no longer: somebody else does.
+    pub fn let_go(&mut self) {
+        self.far = None;
     }
 
     /// Says something.
