@@ -1,4 +1,4 @@
-//! tgmd runs ts2phc and ptp4l: each is killed once, and kept dead for 2 s and for 30 s; what is on the wire and what is told meanwhile.
+//! tgmd runs ts2phc and ptp4l: each is killed once, and kept dead for 3 s and for 30 s; what is on the wire and what is told meanwhile.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ const SOON: Duration = Duration::from_secs(10);
 /// Beyond the longest wait between two starts of a program that does not stay.
 const BACK: Duration = Duration::from_secs(20);
 /// A downtime that leaves no trace, and one that does: the threshold is 5 s.
-const SHORT: Duration = Duration::from_secs(2);
+const SHORT: Duration = Duration::from_secs(3);
 const LONG: Duration = Duration::from_secs(30);
 /// A servo that has settled: so many seconds in a row so close, in ns, within so long.
 const CALM: usize = 10;
@@ -207,9 +207,9 @@ impl Managed {
         self.untold(report, "ptp4l killed once", killed.told);
 
         let (killed, ()) = self.keep_dead("ptp4l", SHORT, |_| Ok(()))?;
-        self.comes_back(report, "ptp4l dead for 2 s", "ptp4l", killed, BACK);
-        self.returns(report, "ptp4l dead for 2 s", killed);
-        self.untold(report, "ptp4l dead for 2 s", killed.told);
+        self.comes_back(report, "ptp4l dead for 3 s", "ptp4l", killed, BACK);
+        self.returns(report, "ptp4l dead for 3 s", killed);
+        self.untold(report, "ptp4l dead for 3 s", killed.told);
 
         let look = |killed: &Killed| Ok((self.events(killed.told), status("ptp4l")?));
         let (killed, (events, up)) = self.keep_dead("ptp4l", LONG, look)?;
@@ -236,14 +236,14 @@ impl Managed {
 
     fn ts2phc(&mut self, report: &mut Report) -> Result<(), String> {
         let (killed, ()) = self.keep_dead("ts2phc", SHORT, |_| Ok(()))?;
-        self.comes_back(report, "ts2phc dead for 2 s", "ts2phc", killed, BACK);
+        self.comes_back(report, "ts2phc dead for 3 s", "ts2phc", killed, BACK);
         self.sequence(
             report,
-            "ts2phc dead for 2 s: all of class 6 throughout",
+            "ts2phc dead for 3 s: all of class 6 throughout",
             killed.at,
             &[LOCKED],
         );
-        self.untold(report, "ts2phc dead for 2 s", killed.told);
+        self.untold(report, "ts2phc dead for 3 s", killed.told);
 
         // Beyond its threshold our own measurement of the PHC goes on: an alarm, and the state as it was.
         self.settles()?;
