@@ -261,6 +261,10 @@ static int pin_state_get(ON_DPLL, enum dpll_pin_state *state, struct netlink_ext
 	if (p->kind >= INPUTS)
 		*state = p->enabled[d->kind] ? DPLL_PIN_STATE_CONNECTED :
 			 DPLL_PIN_STATE_DISCONNECTED;
+	else if (d->mode == DPLL_MODE_MANUAL)
+		/* the choice, whether or not it can be followed */
+		*state = READ_ONCE(d->manual) == p->kind ? DPLL_PIN_STATE_CONNECTED :
+			 DPLL_PIN_STATE_DISCONNECTED;
 	else if (!p->enabled[d->kind])
 		*state = DPLL_PIN_STATE_DISCONNECTED;
 	else
@@ -277,7 +281,14 @@ static int pin_state_set(ON_DPLL, const enum dpll_pin_state state, struct netlin
 	int err = 0;
 
 	spin_lock_irqsave(&p->card->lock, flags);
-	if (state == DPLL_PIN_STATE_DISCONNECTED) {
+	if (p->kind < INPUTS && d->mode == DPLL_MODE_MANUAL) {
+		if (state == DPLL_PIN_STATE_CONNECTED)
+			d->manual = p->kind;
+		else if (state != DPLL_PIN_STATE_DISCONNECTED)
+			err = -EINVAL;
+		else if (d->manual == p->kind)
+			d->manual = -1;
+	} else if (state == DPLL_PIN_STATE_DISCONNECTED) {
 		p->enabled[d->kind] = false;
 	} else if (p->kind >= INPUTS) {
 		if (state != DPLL_PIN_STATE_CONNECTED || table[p->kind].from != d->kind)
@@ -286,8 +297,6 @@ static int pin_state_set(ON_DPLL, const enum dpll_pin_state state, struct netlin
 			p->enabled[d->kind] = true;
 	} else if (state == DPLL_PIN_STATE_SELECTABLE) {
 		p->enabled[d->kind] = true;
-	} else if (d->mode == DPLL_MODE_MANUAL) {
-		d->manual = p->kind;
 	} else {
 		err = -EINVAL;
 	}
@@ -399,9 +408,11 @@ static int pin_measured_get(ON_DPLL, u64 *mhz, struct netlink_ext_ack *ack)
 {
 	struct pin *p = ppriv;
 
+	/* an error would be the answer to a dump of all pins */
+	*mhz = 0;
 	if (!pin_has_signal(p->card, p->kind, now_raw()))
-		return -EOPNOTSUPP;
-	*mhz = p->frequency * 1000 + div_s64((s64)p->frequency * (p->ffo_ppt >> 10), 976562500);
+		return 0;
+	*mhz = p->frequency * 1000 + div_s64((s64)p->frequency * p->ffo_ppt, 1000000000);
 	return 0;
 }
 #endif

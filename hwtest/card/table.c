@@ -353,7 +353,8 @@ RUN(dpll_switch_run)
 /* The core takes operations that must not change while they are registered. */
 RUN(dpll_offer_run)
 {
-	c->dpll_extras = !a->choice[0];
+	/* off is what it was loaded with */
+	c->dpll_extras = !a->choice[0] || card_extras;
 	return function_reload(c);
 }
 

@@ -12,6 +12,8 @@ mod change;
 mod child;
 #[path = "dpll/effect.rs"]
 mod effect;
+#[path = "dpll/extras.rs"]
+mod extras;
 #[path = "dpll/iproute2.rs"]
 mod iproute2;
 #[path = "dpll/listen.rs"]

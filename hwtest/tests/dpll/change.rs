@@ -16,11 +16,11 @@ fn towards(pin: u32, parent: ParentSet) -> PinSet {
 
 #[test]
 fn a_pin_takes_every_kind_of_change() {
-    let Some(_rig) = rig("a_pin_takes_every_kind_of_change", &NEEDS) else {
+    let Some(rig) = rig("a_pin_takes_every_kind_of_change", &NEEDS) else {
         return;
     };
     let mut control = Control::open().unwrap();
-    let (sma1, parent_id) = (stage::pin(&mut control, "SMA1"), stage::pps(&mut control));
+    let (sma1, parent_id) = (stage::pin(&rig, &mut control, "SMA1"), stage::pps(&rig, &mut control));
     let change = |control: &mut Control, what: &dyn Fn(&mut PinSet)| {
         let mut set = PinSet::new(sma1);
         what(&mut set);
@@ -104,7 +104,7 @@ fn a_device_takes_what_this_kernel_knows() {
         return;
     };
     let mut control = Control::open().unwrap();
-    let pps = stage::pps(&mut control);
+    let pps = stage::pps(&rig, &mut control);
     let before = |control: &mut Control| {
         control
             .device(pps, |d| {
@@ -165,11 +165,11 @@ fn a_device_takes_what_this_kernel_knows() {
 
 #[test]
 fn what_is_not_offered_is_not_sent() {
-    let Some(_rig) = rig("what_is_not_offered_is_not_sent", &NEEDS) else {
+    let Some(rig) = rig("what_is_not_offered_is_not_sent", &NEEDS) else {
         return;
     };
     let mut control = Control::open().unwrap();
-    let gnss = stage::pin(&mut control, "GNSS-1PPS");
+    let gnss = stage::pin(&rig, &mut control, "GNSS-1PPS");
     let mut refused = |change: &dyn Fn(&mut PinSet)| {
         let mut set = PinSet::new(gnss);
         change(&mut set);
@@ -209,7 +209,10 @@ fn the_kernels_refusal_is_handed_on() {
         return;
     };
     let mut control = Control::open().unwrap();
-    let (gnss, parent_id) = (stage::pin(&mut control, "GNSS-1PPS"), stage::pps(&mut control));
+    let (gnss, parent_id) = (
+        stage::pin(&rig, &mut control, "GNSS-1PPS"),
+        stage::pps(&rig, &mut control),
+    );
     let own = ParentSet {
         parent_id,
         ..ParentSet::default()
@@ -235,11 +238,11 @@ fn the_kernels_refusal_is_handed_on() {
 fn a_priority_outside_its_nest_would_be_ignored() {
     use tgm_dpll::encode::message;
     use tgm_sys::dpll::{a_pin, cmd};
-    let Some(_rig) = rig("a_priority_outside_its_nest_would_be_ignored", &NEEDS) else {
+    let Some(rig) = rig("a_priority_outside_its_nest_would_be_ignored", &NEEDS) else {
         return;
     };
     let mut control = Control::open().unwrap();
-    let sma1 = stage::pin(&mut control, "SMA1");
+    let sma1 = stage::pin(&rig, &mut control, "SMA1");
     let parents = |control: &mut Control| {
         control
             .pin(sma1, |pin| {

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tgm_dpll::{Control, Error};
-use tgm_hwtest::rig::rig;
+use tgm_hwtest::rig::{Rig, rig};
 
 use crate::stage::{self, Ear};
 
@@ -29,7 +29,7 @@ fn in_a_child() {
         ("namespace", Ok(())) => println!("a dump is answered"),
         (role, dumped) => panic!("{role}: {dumped:?}"),
     }
-    let mut ear = Ear::open();
+    let mut ear = Ear::any();
     ear.listen(PATIENCE, |_| false);
     let counters = ear.monitor.counters();
     println!("heard {} refused {}", counters.notifications, counters.refused);
@@ -38,10 +38,10 @@ fn in_a_child() {
 }
 
 /// Runs the child, pokes the card meanwhile, and gives back how many notifications the child and this process heard.
-fn heard(command: Command) -> (u64, u64) {
+fn heard(rig: &Rig, command: Command) -> (u64, u64) {
     let mut control = Control::open().unwrap();
-    let pin = stage::pin(&mut control, "SMA1");
-    let mut ear = Ear::open();
+    let pin = stage::pin(&rig, &mut control, "SMA1");
+    let mut ear = Ear::open(&rig);
     let mut child = start(command);
     while child.try_wait().unwrap().is_none() {
         assert!(stage::nudge(&mut control, pin));
@@ -76,7 +76,7 @@ fn an_unprivileged_user_listens_and_does_not_dump() {
     };
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.env(ROLE, "nobody").uid(65_534).gid(65_534);
-    let (child, here) = heard(command);
+    let (child, here) = heard(&rig, command);
     println!("{}: an unprivileged user heard {child}, root {here}", rig.kernel);
     assert!(child > 0 && here > 0);
 }
@@ -93,7 +93,7 @@ fn another_network_namespace_is_deaf() {
         .arg("--net")
         .arg(std::env::current_exe().unwrap())
         .env(ROLE, "namespace");
-    let (child, here) = heard(command);
+    let (child, here) = heard(&rig, command);
     println!(
         "{}: another namespace heard {child}, the initial one {here}",
         rig.kernel

@@ -59,7 +59,7 @@ fn notified(rig: &Rig, ear: &mut Ear, what: impl FnOnce()) {
     assert!(heard, "a change that nobody was told of");
 }
 
-fn until(what: &str, mut done: impl FnMut() -> bool) {
+pub fn until(what: &str, mut done: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !done() {
         assert!(Instant::now() < end, "never: {what}");
@@ -93,8 +93,8 @@ fn embedded_sync_makes_a_second_of_10_mhz() {
     let Some(rig) = rig(NAME, &needs) else { return };
     let _back = prepared(&rig);
     let mut control = Control::open().unwrap();
-    let (sma1, pps) = (stage::pin(&mut control, "SMA1"), stage::pps(&mut control));
-    let mut ear = Ear::open();
+    let (sma1, pps) = (stage::pin(&rig, &mut control, "SMA1"), stage::pps(&rig, &mut control));
+    let mut ear = Ear::open(&rig);
     ear.synced();
     // With 1 Hz there is nothing to embed a pulse in: not offered, not sent, and refused by the driver where it is sent.
     let unasked = set_pin(&mut control, sma1, |set| set.esync_frequency = Some(1));
@@ -149,8 +149,11 @@ fn a_reference_sync_pair_is_clock_and_pulse() {
     let Some(rig) = rig(NAME, &needs) else { return };
     let _back = prepared(&rig);
     let mut control = Control::open().unwrap();
-    let (sma1, sdp20) = (stage::pin(&mut control, "SMA1"), stage::pin(&mut control, "CVL-SDP20"));
-    let pps = stage::pps(&mut control);
+    let (sma1, sdp20) = (
+        stage::pin(&rig, &mut control, "SMA1"),
+        stage::pin(&rig, &mut control, "CVL-SDP20"),
+    );
+    let pps = stage::pps(&rig, &mut control);
     // Which of the two names the other is the driver's choice.
     let other_of = |control: &mut Control, pin: u32, other: u32| {
         let read = control.pin(pin, |pin| {
@@ -165,7 +168,7 @@ fn a_reference_sync_pair_is_clock_and_pulse() {
     let Some((pin, other)) = found else {
         return skipped(NAME, &format!("{} has no reference-sync pairs", rig.kernel));
     };
-    let mut ear = Ear::open();
+    let mut ear = Ear::open(&rig);
     ear.synced();
     let _frequency = at_ten(&mut control, sdp20);
     let towards = |control: &mut Control, state: PinState| {
@@ -215,14 +218,17 @@ fn a_phase_offset_is_averaged_by_its_factor() {
     let _offer = rig.temporarily("dpll offer on", "dpll offer off").unwrap();
     let _back = prepared(&rig);
     let mut control = Control::open().unwrap();
-    let (gnss, pps) = (stage::pin(&mut control, "GNSS-1PPS"), stage::pps(&mut control));
+    let (gnss, pps) = (
+        stage::pin(&rig, &mut control, "GNSS-1PPS"),
+        stage::pps(&rig, &mut control),
+    );
     let factor = |control: &mut Control| control.device(pps, |device| device.phase_offset_avg_factor).unwrap();
     let Some(before) = factor(&mut control) else {
         return skipped(NAME, &format!("{} knows no averaging factor", rig.kernel));
     };
     rig.control("pps gnss on").unwrap();
-    stage::settled(&mut control);
-    let mut ear = Ear::open();
+    stage::settled(&rig, &mut control);
+    let mut ear = Ear::open(&rig);
     ear.synced();
     let set = |control: &mut Control, factor: u32| {
         let mut set = DeviceSet::new(pps);

@@ -158,19 +158,19 @@ fn agrees(what: &str) {
 
 #[test]
 fn every_device_agrees() {
-    let Some(_rig) = rig("every_device_agrees", &["device:dpll", "program:dpll"]) else {
+    let Some(rig) = rig("every_device_agrees", &["device:dpll", "program:dpll"]) else {
         return;
     };
-    stage::settled(&mut Control::open().unwrap());
+    stage::settled(&rig, &mut Control::open().unwrap());
     agrees("device");
 }
 
 #[test]
 fn every_pin_agrees() {
-    let Some(_rig) = rig("every_pin_agrees", &["device:dpll", "program:dpll"]) else {
+    let Some(rig) = rig("every_pin_agrees", &["device:dpll", "program:dpll"]) else {
         return;
     };
-    stage::settled(&mut Control::open().unwrap());
+    stage::settled(&rig, &mut Control::open().unwrap());
     agrees("pin");
 }
 
@@ -182,8 +182,8 @@ fn what_rests_by_default_agrees() {
         return;
     };
     let mut control = Control::open().unwrap();
-    stage::settled(&mut control);
-    let sma1 = stage::pin(&mut control, "SMA1");
+    stage::settled(&rig, &mut control);
+    let sma1 = stage::pin(&rig, &mut control, "SMA1");
     let mut set = tgm_dpll::PinSet::new(sma1);
     set.frequency = Some(10_000_000);
     control.change_pin(&set).unwrap();

@@ -3,9 +3,9 @@
 use std::hint::black_box;
 use std::process::Command;
 
-use tgm_core::{DpllKind, Instance, LockStatus, Origin, Port, Reading};
+use tgm_core::{DpllKind, LockStatus, Origin, Reading};
 use tgm_dpll::kinds::DpllType;
-use tgm_dpll::{Control, DeviceKey, Frozen, Kmsg, Life, Options, PinKey, Routes};
+use tgm_dpll::{Control, DeviceKey, Frozen, Kmsg, Life, Options, PinKey};
 use tgm_hwtest::rig::{rig, skipped};
 use tgm_sys::count::allocations;
 
@@ -26,9 +26,9 @@ fn a_change_of_the_lock_status_is_heard() {
         return;
     };
     let mut control = Control::open().unwrap();
-    stage::settled(&mut control);
-    let board = stage::board(&mut control);
-    let mut ear = Ear::open();
+    stage::settled(&rig, &mut control);
+    let board = stage::board(&rig);
+    let mut ear = Ear::open(&rig);
     ear.synced();
     let alive = |ear: &Ear| ear.monitor.life(board, DpllType::Pps, ear.now());
     assert!(
@@ -54,12 +54,12 @@ fn a_flood_is_survived() {
         return;
     };
     let mut control = Control::open().unwrap();
-    let mut options = Options::new(Routes::first(Instance(0), Port(0)));
+    let mut options = Options::new(stage::routes(&rig));
     options.queue = 8 * 1024;
     let mut ear = Ear::with(options);
     ear.synced();
     let before = *ear.monitor.counters();
-    let pin = stage::pin(&mut control, "SMA1");
+    let pin = stage::pin(&rig, &mut control, "SMA1");
     for _ in 0..200 {
         assert!(stage::nudge(&mut control, pin));
     }
@@ -79,7 +79,8 @@ fn a_flood_is_survived() {
         "which would be seen"
     );
     let mut known = 0;
-    control.pins(|_| known += 1).unwrap();
+    let board = Some(stage::board(&rig));
+    control.pins(|pin| known += usize::from(pin.clock_id == board)).unwrap();
     assert_eq!(ear.monitor.table().pins().len(), known, "and knows everything");
 }
 
@@ -117,8 +118,8 @@ fn a_driver_reload_is_survived() {
     if !by_itself && !std::path::Path::new(&format!("/rig/modules/{module}.ko")).exists() {
         return skipped(NAME, &format!("no file of the module {module} to load again"));
     }
-    stage::settled(&mut control);
-    let board = stage::board(&mut control);
+    stage::settled(&rig, &mut control);
+    let board = stage::board(&rig);
     let (device_key, pin_key) = (DeviceKey::new(board, DpllType::Pps), PinKey::new(board, "GNSS-1PPS"));
     let ids = |control: &mut Control| {
         (
@@ -127,7 +128,7 @@ fn a_driver_reload_is_survived() {
         )
     };
     let old = ids(&mut control);
-    let mut ear = Ear::open();
+    let mut ear = Ear::open(&rig);
     ear.synced();
     if by_itself {
         rig.control("reload").unwrap();
@@ -177,9 +178,9 @@ fn a_driver_that_gave_up_is_frozen() {
         return;
     };
     let mut control = Control::open().unwrap();
-    stage::settled(&mut control);
-    let board = stage::board(&mut control);
-    let mut ear = Ear::open();
+    stage::settled(&rig, &mut control);
+    let board = stage::board(&rig);
+    let mut ear = Ear::open(&rig);
     ear.synced();
     let life = |ear: &Ear| ear.monitor.life(board, DpllType::Pps, ear.now());
     assert!(ear.listen(10, |ear| life(ear) == Some(Life::Proven)));
@@ -190,7 +191,7 @@ fn a_driver_that_gave_up_is_frozen() {
         "{:?}",
         life(&ear)
     );
-    let pps = stage::pps(&mut control);
+    let pps = stage::pps(&rig, &mut control);
     let status = control.device(pps, |device| device.lock_status).unwrap();
     assert_eq!(status, Some(LockStatus::LockedHoAcq), "a dump still says so");
     ear.monitor.resync();

@@ -43,11 +43,11 @@ fn every_device_and_pin_is_found_by_its_key() {
 
 #[test]
 fn none_and_several_are_told_apart() {
-    let Some(_rig) = rig("none_and_several_are_told_apart", &["device:dpll"]) else {
+    let Some(rig) = rig("none_and_several_are_told_apart", &["device:dpll"]) else {
         return;
     };
     let mut control = Control::open().unwrap();
-    let board = stage::board(&mut control);
+    let board = stage::board(&rig);
     let fitting = |error: Error| match error {
         Error::NotFound { matches, .. } => {
             println!("{error}");

@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send, socket,
 };
-use tgm_core::{Instance, Port};
 use tgm_dpll::request::{REQUEST_LEN, Request};
-use tgm_dpll::{Control, Monitor, Options, ReadOutcome, Routes};
+use tgm_dpll::{Control, Monitor, Options, ReadOutcome};
 use tgm_hwtest::rig::rig;
 use tgm_time::{Mono, Time};
 
@@ -93,7 +92,7 @@ fn a_dump_against_bare_reading() {
     let devices = Request::DumpDevices.encode(family, 1, &mut first).unwrap();
     let pins = Request::DumpPins.encode(family, 2, &mut second).unwrap();
     let (fd, mut buffer, mut bytes) = (open(), vec![0; 32 * 1024], 0);
-    let mut monitor = Monitor::open(Options::new(Routes::first(Instance(0), Port(0)))).unwrap();
+    let mut monitor = Monitor::open(Options::new(crate::stage::routes(&rig))).unwrap();
     let (mut least, mut controlled, mut monitored) = (Times::default(), Times::default(), Times::default());
     let (mut seen, mut phases, mut told) = (0u32, 0u32, 0u32);
     for round in 0..ROUNDS {

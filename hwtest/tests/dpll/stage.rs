@@ -7,36 +7,38 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tgm_core::{Instance, Port, Reading};
 use tgm_dpll::kinds::DpllType;
 use tgm_dpll::{Control, DeviceKey, Monitor, Options, PinKey, PinSet, ReadOutcome, Routes};
+use tgm_hwtest::rig::Rig;
 use tgm_sys::count::allocations;
 use tgm_time::{Mono, Time};
 
-/// The board of the first device that a dump names.
-pub fn board(control: &mut Control) -> u64 {
-    let mut found = None;
-    control
-        .devices(|device| found = found.or(device.clock_id))
-        .expect("a dump");
-    found.expect("a dpll device")
+/// The board of the first card: not that of the first device in a dump, which is another's once this card was registered anew.
+pub fn board(rig: &Rig) -> u64 {
+    rig.card().clock_id.expect("a dpll device")
 }
 
 /// Handle of the board's PPS device.
-pub fn pps(control: &mut Control) -> u32 {
-    let board = board(control);
+pub fn pps(rig: &Rig, control: &mut Control) -> u32 {
     control
-        .find_device(&DeviceKey::new(board, DpllType::Pps))
+        .find_device(&DeviceKey::new(board(rig), DpllType::Pps))
         .expect("a PPS device")
 }
 
 /// Handle of the pin with this label.
-pub fn pin(control: &mut Control, label: &str) -> u32 {
-    let board = board(control);
-    control.find_pin(&PinKey::new(board, label)).expect("a pin")
+pub fn pin(rig: &Rig, control: &mut Control, label: &str) -> u32 {
+    control.find_pin(&PinKey::new(board(rig), label)).expect("a pin")
+}
+
+/// Where observations of the first card go; those of others go nowhere.
+pub fn routes(rig: &Rig) -> Routes {
+    let mut routes = Routes::new();
+    routes.add(board(rig), Instance(0), Port(0)).expect("room for one");
+    routes
 }
 
 /// Waits until the PPS device has settled, so that nothing but the phase moves under a test.
-pub fn settled(control: &mut Control) {
+pub fn settled(rig: &Rig, control: &mut Control) {
     let deadline = Instant::now() + Duration::from_secs(60);
-    let pps = pps(control);
+    let pps = pps(rig, control);
     while control.device(pps, |device| device.lock_status).unwrap() != Some(tgm_core::LockStatus::LockedHoAcq) {
         assert!(Instant::now() < deadline, "the PPS device does not lock");
         std::thread::sleep(Duration::from_millis(200));
@@ -74,8 +76,13 @@ pub struct Ear {
 }
 
 impl Ear {
-    /// Listens to the first board it hears of.
-    pub fn open() -> Self {
+    /// Listens to the first card.
+    pub fn open(rig: &Rig) -> Self {
+        Ear::with(Options::new(routes(rig)))
+    }
+
+    /// Listens to whichever board it hears of first.
+    pub fn any() -> Self {
         Ear::with(Options::new(Routes::first(Instance(0), Port(0))))
     }
 
