@@ -253,8 +253,10 @@ fn overflow_of_the_queue_is_counted() {
     let mut reader = listen(&rig.card().phc);
     owned.phc.request_extts(GNSS, Edge::Rising).unwrap();
     assert_eq!(collect(&mut reader, 1).len(), 1);
+    let start = Instant::now();
     sleep(Duration::from_secs(135));
     owned.phc.stop_extts(GNSS).unwrap();
+    let passed = start.elapsed().as_secs();
     let mut late = 0;
     loop {
         match reader.read().unwrap().len() {
@@ -266,5 +268,6 @@ fn overflow_of_the_queue_is_counted() {
     assert_eq!(late, ptp::EXTTS_QUEUE);
     assert!(reader.stats().missed >= 6);
     let all = reader.stats().stamps + reader.stats().missed;
-    assert!((135..=138).contains(&all), "{all}");
+    // The one before, and as many as there were seconds; the machine may have slept for longer.
+    assert!((passed..=passed + 3).contains(&all), "{all} in {passed} s");
 }
