@@ -109,9 +109,9 @@ fn an_interfaces_clock_dpll_and_receiver_are_its_own_cards() {
     for card in 0..2 {
         rig.control_card(card, &format!("gnss raw I am card {card}.")).unwrap();
     }
-    for card in 0..2 {
+    for (card, ear) in ears.iter_mut().enumerate() {
         let own = format!("I am card {card}.");
-        until(&own, || ears[card].has_said(&own));
+        until(&own, || ear.has_said(&own));
     }
     // Both spoke before either was heard.
     assert!(!ears[0].has_said("I am card 1.") && !ears[1].has_said("I am card 0."));
