@@ -40,8 +40,8 @@ fn in_a_child() {
 /// Runs the child, pokes the card meanwhile, and gives back how many notifications the child and this process heard.
 fn heard(rig: &Rig, command: Command) -> (u64, u64) {
     let mut control = Control::open().unwrap();
-    let pin = stage::pin(&rig, &mut control, "SMA1");
-    let mut ear = Ear::open(&rig);
+    let pin = stage::pin(rig, &mut control, "SMA1");
+    let mut ear = Ear::open(rig);
     let mut child = start(command);
     while child.try_wait().unwrap().is_none() {
         assert!(stage::nudge(&mut control, pin));
