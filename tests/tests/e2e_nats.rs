@@ -3,17 +3,22 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)] // tests: stop where it breaks
 
+#[allow(dead_code)] // its other users need more of it
+#[path = "../../crates/ocloud/tests/common/authority.rs"]
+mod authority;
 mod common;
 
 use std::fs::File;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Stdio};
 
+use authority::Authority;
 use common::consumer::Consumer;
 use common::nats::{Broker, Stored, missing};
 use common::simulated::{node, replaced};
-use common::{Folder, free_address, http, program, run, until};
+use common::{Folder, Tgmd, free_address, http, program, run, until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -31,13 +36,18 @@ struct Sink {
 
 impl Sink {
     fn start(publisher: SocketAddr, broker: SocketAddr, more: &[&str]) -> Self {
+        Self::start_at(Some(publisher), broker, more)
+    }
+
+    /// Without a publisher, `more` names it.
+    fn start_at(publisher: Option<SocketAddr>, broker: SocketAddr, more: &[&str]) -> Self {
         let (listen, metrics) = (free_address(), free_address());
         let mut words: Vec<String> = vec![
-            format!("--api={publisher}"),
             format!("--server=nats://{broker}"),
             format!("--listen={listen}"),
             format!("--metrics-listen={metrics}"),
         ];
+        words.extend(publisher.map(|publisher| format!("--api={publisher}")));
         words.extend(more.iter().map(|word| (*word).to_owned()));
         let folder = Folder::new();
         let child = spawn(&folder, &words);
@@ -195,7 +205,7 @@ fn the_last_state_is_there_whoever_is_killed() {
 }
 
 /// A publisher that the test speaks for: the sink's endpoint, taken from tgmd's list.
-fn endpoint(node: &common::Tgmd, sink: &Sink) -> String {
+fn endpoint(node: &Tgmd, sink: &Sink) -> String {
     let mine = format!("http://{}", sink.listen);
     let mut path = String::new();
     until("it is subscribed", || {
@@ -288,6 +298,72 @@ fn a_password_from_a_file_is_shown_and_a_wrong_one_said() {
 }
 
 #[test]
+fn both_sides_over_tls_know_each_other_by_certificates_from_files() {
+    let authority = Authority::new("ours");
+    let (of_server, of_client) = (authority.issue(&["127.0.0.1"]), authority.issue(&["sink.example"]));
+    let folder = Folder::new();
+    let ca = folder.write("ca", &authority.pem());
+    let wrong = folder.write("ca-of-others", &Authority::new("others").pem());
+    let (certificate, key) = (
+        folder.write("tls.crt", &of_server.0),
+        folder.write("tls.key", &of_server.1),
+    );
+    let (own, secret) = (
+        folder.write("own.crt", &of_client.0),
+        folder.write("own.key", &of_client.1),
+    );
+    let tls = format!("tls {{ cert_file: {certificate:?}, key_file: {key:?}, ca_file: {ca:?}, verify: true }}");
+    let Some(broker) = broker(&[&tls]) else { return };
+
+    // A tgmd that lets in whom it knows by certificate.
+    let home = Folder::new();
+    let config = format!(
+        "[doors]\n[doors.tls]\ncertificate = {certificate:?}\nkey = {key:?}\nclient_ca = {ca:?}\n[[doors.client]]\nname = \"sink.example\"\nrole = \"subscribe\"\n"
+    );
+    let file = home.write("tgmd.toml", &config);
+    let is_up = |tgmd: &Tgmd| TcpStream::connect(tgmd.listen).is_ok();
+    let node = Tgmd::start_until(home, &["--simulate", "--config", file.to_str().unwrap()], is_up);
+
+    let flag = |name: &str, file: &Path| format!("--{name}={}", file.display());
+    let api = format!("--api=https://{}", node.listen);
+    let mine = [
+        flag("nats-cert", &own),
+        flag("nats-key", &secret),
+        flag("api-cert", &own),
+        flag("api-key", &secret),
+        api,
+    ];
+    let with = |ca: &Path| {
+        let mut words = vec![flag("nats-ca", ca), flag("api-ca", ca)];
+        words.extend(mine.clone());
+        words
+    };
+    let start = |words: Vec<String>| {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        Sink::start_at(None, broker.address, &words)
+    };
+    let stranger = start(with(&wrong));
+    until("it says whose certificate that is", || {
+        stranger.log().contains("another authority")
+    });
+    assert_eq!(stranger.metric("tgm_nats_connected"), 0);
+    assert!(!stranger.is_healthy());
+    // Of ours, and not known itself.
+    let unknown = start(vec![
+        flag("nats-ca", &ca),
+        flag("api-ca", &ca),
+        format!("--api=https://{}", node.listen),
+    ]);
+    let sink = start(with(&ca));
+    until("both sides are there", || sink.is_healthy());
+    until("all is stored", || sink.metric("tgm_nats_stored_total") > 0);
+    until("it says what it lacks", || unknown.log().contains("client certificate"));
+    assert_eq!(unknown.metric("tgm_nats_stored_total"), 0);
+    let logs = sink.log() + &stranger.log() + &unknown.log();
+    assert!(!logs.contains("PRIVATE KEY"), "{logs}");
+}
+
+#[test]
 fn a_broker_that_refuses_makes_the_sink_unhealthy_and_what_waits_is_stored_later() {
     let Some(mut broker) = broker(&[]) else { return };
     let node = node(true);
@@ -312,7 +388,8 @@ fn what_makes_no_sense_is_refused_with_the_reason() {
     for (word, code, hint) in [
         ("--listen=0.0.0.0:9044", 3, "loopback"),
         ("--metrics-listen=192.0.2.1:1", 3, "loopback"),
-        ("--api=https://localhost:1", 3, "plain http"),
+        ("--api-ca=/nowhere/at/all", 3, "https://127.0.0.1:9043"),
+        ("--api-token-file=/nowhere/at/all", 3, "/nowhere/at/all"),
         ("--server=nats://a:b@127.0.0.1", 3, "--user-file"),
         ("--user-file=/nowhere/at/all", 3, "--user-file"),
         ("--stream=a.b", 3, "--stream"),

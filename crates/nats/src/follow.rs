@@ -10,12 +10,12 @@ use serde::Deserialize;
 use serde_json::json;
 use tgm_ocloud::Resource;
 use tgm_ocloud::api::ROOT;
-use tgm_ocloud::endpoint::Endpoint;
+use tgm_ocloud::asking::refused;
 use tgm_ocloud::relay::Relayed;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
-use crate::ask::{Answer, ask};
+use crate::ask::{Answer, Publisher};
 use crate::counts::Counts;
 use crate::message::Message;
 use crate::waiting::Waiting;
@@ -30,7 +30,7 @@ const LEAVING: Duration = Duration::from_secs(1);
 /// Follows one publisher.
 pub struct Follower {
     /// The publisher.
-    pub publisher: Endpoint,
+    pub publisher: Publisher,
     /// The node's name.
     pub node: String,
     /// What is subscribed to, below the node.
@@ -110,9 +110,9 @@ impl Follower {
     }
 
     /// The subscriptions to these branches, and no others of our own.
-    async fn keep(&self, branches: &[&str], patience: Duration) -> Result<(), String> {
+    async fn keep(&mut self, branches: &[&str], patience: Duration) -> Result<(), String> {
         let path = format!("{ROOT}/subscriptions");
-        let listed = ask(&self.publisher, Method::GET, &path, String::new(), patience).await?;
+        let listed = self.publisher.ask(Method::GET, &path, String::new(), patience).await?;
         if listed.status != 200 {
             return Err(why(&listed));
         }
@@ -129,13 +129,15 @@ impl Follower {
                 }
                 None => {
                     let path = format!("{path}/{}", one.id);
-                    ask(&self.publisher, Method::DELETE, &path, String::new(), patience).await?;
+                    self.publisher
+                        .ask(Method::DELETE, &path, String::new(), patience)
+                        .await?;
                 }
             }
         }
         for address in missing {
             let wish = json!({"ResourceAddress": address, "EndpointUri": self.endpoint}).to_string();
-            let made = ask(&self.publisher, Method::POST, &path, wish, patience).await?;
+            let made = self.publisher.ask(Method::POST, &path, wish, patience).await?;
             if !matches!(made.status, 201 | 409) {
                 return Err(why(&made));
             }
@@ -146,7 +148,7 @@ impl Follower {
     /// Compares what was heard of a resource with its present state. Whether it has one.
     async fn present(&mut self, resource: Resource) -> Result<bool, String> {
         let path = format!("{ROOT}/cluster/node/{}{}/CurrentState", self.node, resource.path());
-        let answer = ask(&self.publisher, Method::GET, &path, String::new(), PATIENCE).await?;
+        let answer = self.publisher.ask(Method::GET, &path, String::new(), PATIENCE).await?;
         let Some(doubt) = self.doubts.get_mut(resource.index()) else {
             return Ok(false);
         };
@@ -186,7 +188,11 @@ fn why(answer: &Answer) -> String {
         detail: String,
     }
     let problem: Problem = serde_json::from_slice(&answer.body).unwrap_or_default();
-    format!("it answers {}: {}", answer.status, problem.detail)
+    let told = format!("it answers {}: {}", answer.status, problem.detail);
+    match refused(answer.status) {
+        "" => told,
+        advice => format!("{told}: {advice}"),
+    }
 }
 
 /// A subscription as the publisher lists it.

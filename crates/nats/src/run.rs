@@ -1,11 +1,13 @@
 //! The program: what it is told, and its tasks.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
 use tgm_ocloud::Resource;
+use tgm_ocloud::asking::Credentials;
 use tgm_ocloud::endpoint::Endpoint;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,6 +19,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use uuid::Uuid;
 
 use crate::access::Access;
+use crate::ask::Publisher;
 use crate::counts::Counts;
 use crate::exit::Fatal;
 use crate::follow::Follower;
@@ -39,9 +42,21 @@ pub struct Args {
     /// Name of the node, as tgmd calls it; else that of NODE_NAME in the environment.
     #[arg(long, value_name = "NAME")]
     pub node: Option<String>,
-    /// The node's notification API, on this host.
+    /// The node's notification API; https://HOST:PORT if it has TLS.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9043")]
     pub api: String,
+    /// Authorities of tgmd's certificate, PEM, where it is asked over https; none: those of the system.
+    #[arg(long, value_name = "FILE")]
+    pub api_ca: Option<PathBuf>,
+    /// Certificate to show tgmd, PEM.
+    #[arg(long, value_name = "FILE")]
+    pub api_cert: Option<PathBuf>,
+    /// Its private key, PEM.
+    #[arg(long, value_name = "FILE")]
+    pub api_key: Option<PathBuf>,
+    /// Bearer token for tgmd; read anew when the file changes, as the certificates are.
+    #[arg(long, value_name = "FILE")]
+    pub api_token_file: Option<PathBuf>,
     /// Where tgmd delivers to this program; loopback only.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:9044")]
     pub listen: SocketAddr,
@@ -89,7 +104,7 @@ pub fn run(args: &Args) -> Result<(), Fatal> {
 }
 
 async fn serve(args: &Args) -> Result<(), Fatal> {
-    let publisher = publisher(&args.api).map_err(Fatal::Config)?;
+    let publisher = publisher(args).map_err(Fatal::Config)?;
     let teller = teller(args).map_err(Fatal::Config)?;
     let events = bind("--listen", args.listen).await?;
     let metrics = bind("--metrics-listen", args.metrics_listen).await?;
@@ -183,17 +198,22 @@ fn teller(args: &Args) -> Result<Teller, String> {
     })
 }
 
-fn publisher(text: &str) -> Result<Endpoint, String> {
+fn publisher(args: &Args) -> Result<Publisher, String> {
+    let text = &args.api;
     let url = match text.contains("://") {
-        true => text.to_owned(),
+        true => text.clone(),
         false => format!("http://{text}"),
     };
     let wrong = |error: &str| format!("--api {text}: {}", error.replace("EndpointUri", "it"));
-    let publisher = Endpoint::parse(&url).map_err(|error| wrong(&error.to_string()))?;
-    match publisher.is_https {
-        true => Err(wrong("plain http is spoken, on this host")),
-        false => Ok(publisher),
-    }
+    let place = Endpoint::parse(&url).map_err(|error| wrong(&error.to_string()))?;
+    let who = Credentials {
+        ca: args.api_ca.clone(),
+        certificate: args.api_cert.clone(),
+        key: args.api_key.clone(),
+        token: args.api_token_file.clone(),
+    };
+    who.check(&place, ["--api-ca", "--api-cert", "--api-key", "--api-token-file"])?;
+    Publisher::new(place, who).map_err(|error| wrong(&error))
 }
 
 /// Nobody from elsewhere may bring an event.
