@@ -17,7 +17,7 @@ pub use self::told::Statuses;
 use crate::announce::{ACCURACIES, TgmState};
 use crate::checkpoint::LOSSES;
 use crate::config::{CardConfig, CardPolicy, InstanceConfig, Limits, OutOfSpec, Policy};
-use crate::dpll::DpllJudge;
+use crate::dpll::{D, DpllJudge};
 use crate::event::Cause;
 use crate::fresh::Fresh;
 use crate::gnss::{G, GnssJudge};
@@ -99,6 +99,10 @@ pub struct Card {
     gnss_lost: Option<Time<Mono>>,
     gnss_ok: Option<Time<Mono>>,
     held: Option<Time<Mono>>,
+    /// Since when the DPLL holds over although its receiver is well and its pin is attached.
+    idle: Option<Time<Mono>>,
+    /// It told its holdover behind a detached pin before its driver gave up: it cannot have gone back to the pulse since.
+    apart: bool,
     /// Since when the DPLL follows a pulse behind which there is no fix.
     blind: Option<Time<Mono>>,
     /// The pin is desired detached, and why.
@@ -155,6 +159,8 @@ impl Card {
             gnss_lost: None,
             gnss_ok: None,
             held: None,
+            idle: None,
+            apart: false,
             blind: None,
             detached: None,
             waiting: None,
@@ -252,8 +258,17 @@ impl Card {
             Reading::DpllGone { dpll } => {
                 self.shown(dpll, Some(LockStatus::Unknown(0)));
                 self.dpll.gone(at, dpll, &self.limits);
-                self.good = 0;
+                (self.good, self.apart) = (0, false);
                 true
+            }
+            Reading::DpllGivenUp => {
+                let apart = self.detached.is_some() && self.dpll.judge(at) == D::Hold;
+                let news = self.dpll.give_up();
+                self.apart |= news && apart;
+                if news {
+                    self.good = 0;
+                }
+                news
             }
             Reading::GnssGone => {
                 self.gnss.gone();
@@ -485,6 +500,7 @@ impl Card {
         if let Some(until) = self.flapping_until() {
             soonest = soonest.or(Some(until));
         }
+        soonest = soonest.or(self.idle_until());
         if let Some(held) = self.held {
             soonest = soonest
                 .or(Some(held + limits.gnss_grace))

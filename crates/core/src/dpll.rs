@@ -1,7 +1,9 @@
 //! D: what the card's DPLLs do, as far as anybody can prove it: locked · hold · free · unobserved (requirements 1).
 //!
 //! A driver that stopped polling repeats its last word for ever. While locked, the phase offset's femtoseconds change with each
-//! measurement, so they prove that the driver still looks; in holdover and free-run it sends none and silence proves nothing.
+//! measurement, so they prove that the driver still looks; in holdover and free-run it sends none and silence proves nothing. There
+//! two other witnesses say that nobody looks any more ([`DpllJudge::give_up`]): the kernel's log, and a holdover that lasts although
+//! receiver and pulse are there.
 
 use tgm_time::{Femtos, Mono, Time};
 
@@ -89,6 +91,8 @@ pub struct DpllJudge {
     combined: D,
     /// Nobody listens to the driver any more: what it said last stands for nothing.
     pub unwatched: bool,
+    /// The driver does not look any more, by another witness than its silence; until it tells what only looking can tell.
+    given_up: bool,
 }
 
 impl DpllJudge {
@@ -119,6 +123,7 @@ impl DpllJudge {
             self.combined = self.combine(Time::from_nanos(i64::MAX));
         }
         if changed && origin == Origin::Notification {
+            self.given_up = false;
             self.prove(at, limits);
         }
         changed
@@ -129,6 +134,7 @@ impl DpllJudge {
     pub fn phase(&mut self, at: Time<Mono>, offset: Femtos, origin: Origin, limits: &Limits) {
         if origin == Origin::Notification {
             if self.phase != offset || self.phase_fresh.is_never() {
+                self.given_up = false;
                 self.prove(at, limits);
             }
             self.phase = offset;
@@ -136,10 +142,28 @@ impl DpllJudge {
         }
     }
 
+    /// A driver that gave up still tells of the pins that somebody sets, and knows nothing more of the DPLL by that: only a lock status or
+    /// a phase offset that moved takes it back.
     #[inline]
     fn prove(&mut self, at: Time<Mono>, limits: &Limits) {
-        self.proof = Some(at);
-        self.proof_fresh = Fresh::at(at, limits.dpll_stale);
+        if !self.given_up {
+            self.proof = Some(at);
+            self.proof_fresh = Fresh::at(at, limits.dpll_stale);
+        }
+    }
+
+    /// There is no proof of life any more: the kernel's log says that the driver stopped looking, or it must have spoken if it looked.
+    /// True if that is news.
+    pub fn give_up(&mut self) -> bool {
+        let news = !self.given_up;
+        self.given_up = true;
+        self.proof_fresh = Fresh::NEVER;
+        news
+    }
+
+    /// Of a driver that gave up: the verdict by what it said last.
+    pub fn before_it_gave_up(&self) -> Option<D> {
+        (self.given_up && !self.unwatched).then_some(self.combined)
     }
 
     /// Takes whether the PPS DPLL has an active input; true if that differs from before.
@@ -203,6 +227,7 @@ impl DpllJudge {
         self.input = None;
         self.quality = InputQuality::Unknown;
         self.phase_fresh = Fresh::NEVER;
+        self.given_up = false; // the next driver looks by itself
         self.combined = self.combine(Time::from_nanos(i64::MAX));
     }
 
@@ -223,7 +248,7 @@ impl DpllJudge {
     pub fn judge(&self, now: Time<Mono>) -> D {
         match self.combined {
             D::Locked if !self.proven(now) => D::Unobserved,
-            D::Hold | D::Free if self.unwatched => D::Unobserved,
+            D::Hold | D::Free if self.unwatched || self.given_up => D::Unobserved,
             D::Free if self.eec.reload.holds(now) || self.pps.reload.holds(now) => self.combine(now),
             combined => combined,
         }
@@ -236,7 +261,7 @@ impl DpllJudge {
         }
         match self.pps.verdict(now) {
             D::Locked if !self.proven(now) => D::Unobserved,
-            D::Hold | D::Free if self.unwatched => D::Unobserved,
+            D::Hold | D::Free if self.unwatched || self.given_up => D::Unobserved,
             verdict => verdict,
         }
     }
@@ -270,7 +295,7 @@ impl DpllJudge {
     fn observed(&self, dpll: &Dpll, now: Time<Mono>) -> i8 {
         let believed = match dpll.status {
             Some(status) if status.is_locked() => self.proven(now),
-            _ if self.unwatched => false,
+            _ if self.unwatched || self.given_up => false,
             _ => dpll.verdict(now) != D::Unobserved || dpll.status == Some(LockStatus::Unknown(0)),
         };
         if believed { dpll.metric() } else { UNKNOWN }
@@ -381,6 +406,74 @@ mod tests {
     fn silence_in_holdover_and_free_run_changes_nothing() {
         assert_eq!(card(LockStatus::Holdover).judge(at(3_600_000)), D::Hold);
         assert_eq!(card(LockStatus::Unlocked).judge(at(3_600_000)), D::Free);
+    }
+
+    #[test]
+    fn a_driver_that_gave_up_is_unobserved_whatever_it_said_last() {
+        for status in [
+            LockStatus::Unlocked,
+            LockStatus::Locked,
+            LockStatus::LockedHoAcq,
+            LockStatus::Holdover,
+        ] {
+            let mut judge = card(status);
+            assert!(judge.give_up() && !judge.give_up(), "once is news");
+            assert_eq!(
+                (judge.judge(at(101)), judge.judge_phase(at(101))),
+                (D::Unobserved, D::Unobserved)
+            );
+            let told = (judge.frequency(at(101)), judge.phase_status(at(101)));
+            assert_eq!(told, (UNKNOWN, UNKNOWN), "{status:?}");
+            assert_eq!(
+                judge.proof,
+                Some(at(100)),
+                "a holdover starts at the last proof of life"
+            );
+        }
+    }
+
+    #[test]
+    fn only_what_the_driver_can_know_by_looking_takes_its_giving_up_back() {
+        let gave_up = || {
+            let mut judge = card(LockStatus::Holdover);
+            judge.give_up();
+            judge
+        };
+        let mut judge = gave_up();
+        judge.lock(
+            at(200),
+            DpllKind::Eec,
+            Some(LockStatus::Holdover),
+            Origin::Notification,
+            &L,
+        );
+        judge.lock(at(200), DpllKind::Pps, None, Origin::Notification, &L);
+        judge.phase(at(200), Femtos(-1_870_360), Origin::Notification, &L);
+        judge.phase(at(200), Femtos(5), Origin::Dump, &L);
+        judge.input(at(200), true, Origin::Notification, &L);
+        judge.quality(at(200), InputQuality::Category1, Origin::Notification, &L);
+        judge.lock(at(200), DpllKind::Pps, Some(LockStatus::Locked), Origin::Dump, &L);
+        assert_eq!(judge.judge(at(201)), D::Unobserved);
+        assert_eq!(judge.proof, Some(at(100)));
+
+        let mut judge = gave_up();
+        judge.phase(at(200), Femtos(5), Origin::Notification, &L);
+        assert_eq!(judge.judge(at(201)), D::Hold);
+        let mut judge = gave_up();
+        judge.lock(
+            at(200),
+            DpllKind::Pps,
+            Some(LockStatus::Unlocked),
+            Origin::Notification,
+            &L,
+        );
+        assert_eq!(judge.judge(at(201)), D::Free);
+        let mut judge = gave_up();
+        for kind in [DpllKind::Eec, DpllKind::Pps] {
+            judge.gone(at(200), kind, &L);
+            judge.lock(at(300), kind, Some(LockStatus::Holdover), Origin::Dump, &L);
+        }
+        assert_eq!(judge.judge(at(301)), D::Hold, "another driver looks by itself");
     }
 
     #[test]

@@ -72,6 +72,8 @@ pub enum Reading {
         /// Which of the card's DPLLs.
         dpll: DpllKind,
     },
+    /// The card's driver says in the kernel's log that it does not look at the card's DPLLs any more.
+    DpllGivenUp,
     /// One epoch of the receiver.
     Gnss(GnssEpoch),
     /// A valid time-bearing NMEA sentence came.

@@ -23,6 +23,7 @@ enum Act {
     ReceiverSecond(i64),
     Quality(InputQuality),
     DpllGone(DpllKind),
+    DpllGivenUp,
     PhcGone,
     ReceiverGone,
 }
@@ -72,6 +73,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (-1i64..2).prop_map(Act::ReceiverSecond),
         1 => prop::sample::select(qualities.to_vec()).prop_map(Act::Quality),
         1 => Just(Act::DpllGone(DpllKind::Pps)),
+        1 => Just(Act::DpllGivenUp),
         1 => Just(Act::PhcGone),
         1 => Just(Act::ReceiverGone),
     ]
@@ -100,6 +102,7 @@ fn apply(world: &mut World, port: usize, act: Act) {
         }
         Act::DpllGone(dpll) => world.see(ms, port, Reading::DpllGone { dpll }),
         Act::PhcGone => world.see(ms, port, Reading::PhcGone),
+        Act::DpllGivenUp => world.see(ms, port, Reading::DpllGivenUp),
         Act::ReceiverGone => world.see(ms, port, Reading::GnssGone),
     }
 }

@@ -292,6 +292,10 @@ impl Card {
             Fault::DpllForce(DpllKind::Eec, status) => self.eec.force(status),
             Fault::DpllForce(DpllKind::Pps, status) => self.pps.force(status),
             Fault::DpllFrozen(frozen) => self.frozen = frozen,
+            Fault::DpllGivesUp => {
+                self.frozen = true;
+                self.tell(now, Reading::DpllGivenUp, sink);
+            }
             Fault::DpllReload => {
                 self.reloaded_at = Some(now + RELOAD);
                 for dpll in [DpllKind::Eec, DpllKind::Pps] {

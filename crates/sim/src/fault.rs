@@ -61,6 +61,8 @@ pub enum Fault {
     DpllForce(DpllKind, Option<LockStatus>),
     /// The driver stops looking at the hardware (true): no notification any more.
     DpllFrozen(bool),
+    /// The driver stops looking, and says so in the kernel's log.
+    DpllGivesUp,
     /// The driver is reloaded: the DPLLs go, and are back unlocked two seconds later.
     DpllReload,
     /// A notification without lock status, as an old driver sends it.
@@ -125,6 +127,7 @@ impl Fault {
         "pulse walk NS_PER_S",
         "dpll eec|pps force unlocked|locked|locked-ho-acq|holdover|NUMBER|auto",
         "dpll frozen on|off",
+        "dpll gives-up",
         "dpll reload",
         "dpll partial",
         "dpll storm COUNT",
@@ -188,6 +191,7 @@ impl Fault {
             ["dpll", which, "force", status] => Fault::DpllForce(dpll(which)?, forced(status)?),
             ["dpll", which, "auto"] => Fault::DpllForce(dpll(which)?, None),
             ["dpll", "frozen", word] => Fault::DpllFrozen(on_off(word)?),
+            ["dpll", "gives-up"] => Fault::DpllGivesUp,
             ["dpll", "reload"] => Fault::DpllReload,
             ["dpll", "partial"] => Fault::DpllPartial,
             ["dpll", "storm", n] => Fault::DpllStorm(n.parse().ok().filter(|n| *n <= 1_000_000)?),
@@ -329,6 +333,7 @@ impl fmt::Display for Fault {
                 }
             }
             Fault::DpllFrozen(on) => write!(f, "dpll frozen {}", word(on)),
+            Fault::DpllGivesUp => f.write_str("dpll gives-up"),
             Fault::DpllReload => f.write_str("dpll reload"),
             Fault::DpllPartial => f.write_str("dpll partial"),
             Fault::DpllStorm(count) => write!(f, "dpll storm {count}"),
@@ -394,6 +399,7 @@ mod tests {
             "dpll pps force 9",
             "dpll pps force auto",
             "dpll frozen on",
+            "dpll gives-up",
             "dpll reload",
             "dpll partial",
             "dpll storm 500",

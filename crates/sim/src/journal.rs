@@ -53,6 +53,7 @@ impl fmt::Display for Line {
             Reading::DpllInput { active, origin } => write!(f, "input {} {}", u8::from(active), origin_word(origin)),
             Reading::EecQuality { quality, origin } => write!(f, "quality {} {}", quality.name(), origin_word(origin)),
             Reading::DpllGone { dpll } => write!(f, "gone {}", kind(dpll)),
+            Reading::DpllGivenUp => f.write_str("given-up"),
             Reading::Gnss(epoch) => write_epoch(f, &epoch),
             Reading::Nmea => f.write_str("nmea"),
             Reading::GnssGone => f.write_str("gnss-gone"),
@@ -268,6 +269,7 @@ fn read_short(name: &str, a: &str, b: &str, c: &str) -> Option<Reading> {
             }),
         },
         ("gone", a, "", "") => Reading::DpllGone { dpll: dpll(a)? },
+        ("given-up", "", "", "") => Reading::DpllGivenUp,
         ("nmea", "", "", "") => Reading::Nmea,
         ("gnss-gone", "", "", "") => Reading::GnssGone,
         ("phc-gone", "", "", "") => Reading::PhcGone,
@@ -467,6 +469,7 @@ mod tests {
         for (at, words) in (280..).zip([
             "receiver unplugged",
             "phc gone",
+            "dpll gives-up",
             "dpll reload",
             "dpll partial",
             "verdict FREERUN -",

@@ -77,9 +77,11 @@ impl Card {
         }
     }
 
-    /// Receiver and DPLLs are well, as far as anybody can see now.
+    /// Receiver and DPLLs are well, as far as anybody can see now. DPLLs that held over when their driver gave up still do, or have
+    /// gone back to a receiver that is well: either way the holdover's budget covers them.
     pub fn is_healthy(&self, now: Time<Mono>) -> bool {
-        self.g(now) == G::Ok && matches!(self.dpll.judge(now), D::Locked | D::Hold)
+        let well = matches!(self.dpll.judge(now), D::Locked | D::Hold);
+        self.g(now) == G::Ok && (well || self.dpll.before_it_gave_up() == Some(D::Hold))
     }
 
     /// Goes on where `mark`, taken at `at`, ends. What was seen then counts as long as it would have there.

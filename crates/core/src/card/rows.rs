@@ -9,6 +9,7 @@
 //! * In Locked, a second that disagrees though neither clock jumped (TAI − UTC changed) is T4a as well; in a holdover the PHC has
 //!   proven that it did not jump, and stays.
 //! * A Φ that walks away faster than an oscillator can is out (`walk`): requirements 3 allow a spoofed pulse 100 ns of true error.
+//! * A driver that gave up behind a detached pin, after the DPLL had told its holdover, ends nothing: that DPLL cannot have gone back.
 //! * Out of specification without a class any more is Free-Run at once (T9).
 
 use tgm_time::{Mono, Nanos, Time};
@@ -22,15 +23,47 @@ use crate::gnss::G;
 use crate::holdover::Holdover;
 use crate::tod::T;
 
+/// A DPLL that does not lock within so many lock times is not looked at.
+const LOCK_TIMES: i64 = 3;
+
 impl Card {
     /// Since when G is not ok, and since when the DPLL follows nothing: the table's waits are measured from there.
     fn keep_time(&mut self, now: Time<Mono>, g: G, d: D) {
         let since = |held: bool, then: Option<Time<Mono>>| held.then(|| then.unwrap_or(now));
         self.gnss_lost = since(g == G::Lost, self.gnss_lost);
         self.gnss_ok = since(g == G::Ok, self.gnss_ok);
-        self.held = since(matches!(d, D::Hold | D::Free), self.held);
+        let said = self.dpll.before_it_gave_up().unwrap_or(d); // that nobody looks any more ends no failure of the DPLL
+        self.held = since(matches!(said, D::Hold | D::Free), self.held);
         let blind = self.config.has_gnss && d == D::Locked && !self.gnss.has_fix(now);
         self.blind = since(blind, self.blind);
+    }
+
+    /// A DPLL with a receiver that is well and a pulse that is there locks; one that says holdover for three times as long as that takes is
+    /// no longer looked at (requirements 1). A proof of life begins the wait anew: what gives noise is judged by its noise.
+    ///
+    /// The pulse is there while the receiver is well, and seen where the PHC's external timestamps are the receiver's own. A follower's
+    /// pulse is its leader's: nobody here can say that it is there.
+    fn keep_watch(&mut self, now: Time<Mono>, g: G, d: D) -> D {
+        self.apart &= self.detached.is_some() && d == D::Unobserved;
+        let pulse = self.config.phc_on_dpll || self.phc_offset(now).is_some();
+        let follows =
+            self.config.has_gnss && g == G::Ok && pulse && self.detached.is_none() && !self.drill.is_running();
+        self.idle = (d == D::Hold && follows).then(|| self.idle.unwrap_or(now));
+        match self.idle_until() {
+            Some(until) if now >= until => {
+                self.dpll.give_up();
+                self.idle = None;
+                self.dpll.judge(now)
+            }
+            _ => d,
+        }
+    }
+
+    /// When a holdover that should have ended proves that nobody looks.
+    pub(super) fn idle_until(&self) -> Option<Time<Mono>> {
+        let since = self.dpll.proof.max(self.idle); // no proof is before any
+        let wait = Nanos(self.limits.lock_time.0.saturating_mul(LOCK_TIMES));
+        self.idle.and(since).map(|since| since + wait)
     }
 
     /// Detaches a pulse that is not trusted, where the pin is ours, and attaches it again once it has been good for long enough.
@@ -62,6 +95,7 @@ impl Card {
         self.keep_time(now, g, d);
         self.keep_drill(now, g);
         self.keep_pin(now, g);
+        let d = self.keep_watch(now, g, d);
         self.learner.follow(now, d, self.dpll.phase_offset(now));
         self.quality = self.dpll.followed_quality(now);
         match self.probation(now, g, d) {
@@ -138,7 +172,7 @@ impl Card {
         if d == D::Hold {
             self.waiting = None; // it reports what was waited for
         }
-        let untrusted = g == G::Untrusted && d != D::Hold;
+        let untrusted = g == G::Untrusted && d != D::Hold && !self.apart;
         let blind = self.beyond_grace(now, self.blind);
         let estimate = self.estimate(now).unwrap_or(Nanos::ZERO);
         let timed_out = self

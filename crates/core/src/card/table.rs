@@ -57,6 +57,8 @@ enum Life {
     Unproven,
     /// Nobody listens to it, and what it said last was long ago.
     Unwatched,
+    /// The driver said that it looks no more; where the pin is detached, the DPLL had told its holdover before.
+    GivenUp,
 }
 
 /// Where the pin stands.
@@ -124,7 +126,7 @@ struct Case {
 fn d(case: &Case) -> D {
     let seen = || [case.eec, case.pps].into_iter().flatten();
     let any = |wanted: fn(&Option<LockStatus>) -> bool| seen().any(|status| wanted(&status));
-    if case.life == Life::Unwatched {
+    if matches!(case.life, Life::Unwatched | Life::GivenUp) {
         D::Unobserved
     } else if any(|s| *s == Some(LockStatus::Unlocked)) {
         D::Free
@@ -196,10 +198,16 @@ fn astray(case: &Case) -> bool {
     d(case) != D::Hold && (g(case) == G::Untrusted || (lost && d(case) == D::Locked) || waits(case))
 }
 
+/// Behind a pin that was detached before, a DPLL that nobody looks at any more stays where it was seen: in holdover.
+fn apart(case: &Case) -> bool {
+    case.life == Life::GivenUp && case.pin == Pin::Detached
+}
+
 /// The same in a holdover, where an inaccurate receiver is none of it.
 fn astray_again(case: &Case) -> bool {
     let lost = matches!(case.receiver, Receiver::Lost | Receiver::Silent);
-    d(case) != D::Hold && (g(case) == G::Untrusted || (lost && d(case) == D::Locked) || waits(case))
+    let untrusted = g(case) == G::Untrusted && !apart(case);
+    d(case) != D::Hold && (untrusted || (lost && d(case) == D::Locked) || waits(case))
 }
 
 /// est in femtoseconds.
@@ -344,6 +352,9 @@ fn dplls(eec: Said, pps: Said, life: Life, phi: Option<i64>) -> DpllJudge {
     if life == Life::Proven {
         judge.input(ago(300), true, Origin::Notification, &limits);
     }
+    if life == Life::GivenUp {
+        judge.give_up();
+    }
     judge
 }
 
@@ -444,6 +455,7 @@ fn card(case: &Case, parts: &Parts<'_>) -> Card {
             since: NOW - Nanos(case.elapsed),
         });
     }
+    card.apart = apart(case);
     if case.nine {
         (card.good, card.good_since) = (9, ago(10_000));
     }
@@ -602,10 +614,10 @@ fn walk(from: TgmState) -> Vec<&'static str> {
     let mut acted = Vec::new();
     for eec in SAID {
         for pps in SAID {
-            for life in [Life::Proven, Life::Unproven, Life::Unwatched] {
+            for life in [Life::Proven, Life::Unproven, Life::Unwatched, Life::GivenUp] {
                 for phi in [None, Some(2), Some(WALKED), Some(150), Some(1_200), Some(2_000)] {
-                    if life == Life::Unwatched && phi.is_some() {
-                        continue; // who hears Φ listens
+                    if matches!(life, Life::Unwatched | Life::GivenUp) && phi.is_some() {
+                        continue; // who hears Φ listens, and is looked at
                     }
                     let dpll = dplls(eec, pps, life, phi);
                     for (is, gnss) in &judges {
