@@ -15,6 +15,7 @@ use tgm_time::{Mono, Nanos, Time};
 
 /// Netlink datagrams: framing, then both messages.
 pub fn dpll(data: &[u8]) {
+    let _ = tgm_dpll::GaveUp::parse(data); // a record of the kernel's log
     for frame in Frames::new(data).flatten() {
         if let Body::Genl { attributes, .. } = frame.body {
             attributes_of(attributes);

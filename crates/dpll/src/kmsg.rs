@@ -8,7 +8,7 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -70,35 +70,44 @@ impl Kmsg {
     /// Opens the log with what it still holds, since the last boot at most.
     pub fn open_at_start(path: &Path) -> io::Result<Self> {
         let file = File::options().read(true).custom_flags(NONBLOCK).open(path)?;
-        Ok(Kmsg {
-            file,
+        Ok(Kmsg::over(file.into()))
+    }
+
+    /// Over a descriptor that is open already and does not block: a pipe of packets in tests.
+    pub fn over(fd: OwnedFd) -> Self {
+        Kmsg {
+            file: fd.into(),
             record: vec![0; RECORD].into_boxed_slice(),
-        })
+        }
     }
 
     /// Reads at most `records` records without waiting and hands on what drivers say of their DPLLs. True if there may be more.
-    /// Records that were overwritten before they were read are skipped.
+    /// Records that were overwritten before they were read are skipped. `UnexpectedEof`: it is no kernel's log, which has no end.
     pub fn read(&mut self, records: usize, each: &mut impl FnMut(GaveUp<'_>)) -> io::Result<bool> {
-        for _ in 0..records {
-            match self.file.read(&mut self.record) {
-                Ok(0) => return Ok(false),
-                Ok(length) => {
-                    if let Some(gave_up) = GaveUp::parse(self.record.get(..length).unwrap_or_default()) {
-                        each(gave_up);
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                // EPIPE: the next read goes on with the oldest record there is. EINVAL: a record longer than any.
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        ErrorKind::BrokenPipe | ErrorKind::Interrupted | ErrorKind::InvalidInput
-                    ) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(true)
+        read(&mut self.file, &mut self.record, records, each)
     }
+}
+
+fn read(log: &mut impl Read, record: &mut [u8], records: usize, each: &mut impl FnMut(GaveUp<'_>)) -> io::Result<bool> {
+    for _ in 0..records {
+        match log.read(record) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(length) => {
+                if let Some(gave_up) = GaveUp::parse(record.get(..length).unwrap_or_default()) {
+                    each(gave_up);
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+            // EPIPE: the next read goes on with the oldest record there is. EINVAL: a record longer than any, which the kernel passes over.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::BrokenPipe | ErrorKind::Interrupted | ErrorKind::InvalidInput
+                ) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
 }
 
 impl AsFd for Kmsg {
@@ -146,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_file_ends() {
+    fn a_plain_file_is_no_log() {
         let path = std::env::temp_dir().join(format!("kmsg-{}", std::process::id()));
         std::fs::write(
             &path,
@@ -155,10 +164,51 @@ mod tests {
         .unwrap();
         let mut kmsg = Kmsg::open_at_start(&path).unwrap();
         let mut heard = vec![];
-        let more = kmsg
-            .read(8, &mut |gave_up| heard.push(gave_up.device.to_owned()))
-            .unwrap();
-        assert_eq!((more, heard), (false, vec!["0000:51:00.0".to_owned()]));
+        let end = kmsg.read(8, &mut |gave_up| heard.push(gave_up.device.to_owned()));
+        assert_eq!(end.unwrap_err().kind(), ErrorKind::UnexpectedEof);
+        assert_eq!(heard, ["0000:51:00.0"]);
         std::fs::remove_file(path).unwrap();
+    }
+
+    /// What each read of a log gives.
+    struct Script(std::vec::IntoIter<Result<Vec<u8>, i32>>);
+
+    impl Read for Script {
+        fn read(&mut self, record: &mut [u8]) -> io::Result<usize> {
+            let said = self.0.next().unwrap_or(Err(nix::libc::EAGAIN));
+            let said = said.map_err(io::Error::from_raw_os_error)?;
+            if said.len() > record.len() {
+                return Err(io::Error::from_raw_os_error(nix::libc::EINVAL)); // as the kernel does
+            }
+            record.iter_mut().zip(&said).for_each(|(to, from)| *to = *from);
+            Ok(said.len())
+        }
+    }
+
+    #[test]
+    fn what_was_overwritten_or_is_garbage_or_too_long_is_passed_over_and_nothing_behind_it_is_lost() {
+        let gave_up =
+            |device: &str| Ok(format!("3,7,9,-;ice {device}: EEC/PPS DPLLs periodic work disabled\n").into_bytes());
+        let mut long = gave_up("0000:01:00.0").unwrap_or_default();
+        long.resize(RECORD + 1, b'x');
+        let script = vec![
+            Err(nix::libc::EPIPE),
+            gave_up("0000:51:00.0"),
+            Ok(vec![0xff; RECORD]),
+            Ok(long),
+            Err(nix::libc::EINTR),
+            Ok(b"3,7,9,-;".to_vec()),
+            gave_up("0000:52:00.0"),
+        ];
+        let (mut script, mut record, mut heard) = (Script(script.into_iter()), vec![0; RECORD], vec![]);
+        let mut each = |gave_up: GaveUp<'_>| heard.push(gave_up.device.to_owned());
+        assert!(
+            read(&mut script, &mut record, 6, &mut each).unwrap(),
+            "bounded: there may be more"
+        );
+        assert!(!read(&mut script, &mut record, 6, &mut each).unwrap());
+        assert_eq!(heard, ["0000:51:00.0", "0000:52:00.0"]);
+        let mut broken = Script(vec![Err(nix::libc::EIO)].into_iter());
+        assert!(read(&mut broken, &mut record, 6, &mut |_| ()).is_err());
     }
 }

@@ -9,6 +9,7 @@ pub mod finder;
 pub mod handover;
 mod hardware;
 pub mod histories;
+pub mod kernel_log;
 mod outbox;
 pub mod pins;
 pub mod processes;

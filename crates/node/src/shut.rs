@@ -1,5 +1,7 @@
 //! Why a source of a card is not open. The hardware thread writes no log: it leaves a number in shared memory, and who has time says it.
 
+use std::io::ErrorKind;
+
 use tgm_gnss::OpenError as GnssError;
 use tgm_phc::OpenError as PhcError;
 
@@ -67,6 +69,16 @@ impl From<&PhcError> for Shut {
     }
 }
 
+impl From<&std::io::Error> for Shut {
+    fn from(error: &std::io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::NotFound => Shut::NoDevice,
+            ErrorKind::PermissionDenied => Shut::Permission,
+            _ => Shut::Other,
+        }
+    }
+}
+
 impl From<&tgm_dpll::Error> for Shut {
     fn from(error: &tgm_dpll::Error) -> Self {
         match error {
@@ -86,10 +98,12 @@ pub struct Shuts {
     pub dpll: Shut,
     /// Its PHC.
     pub phc: Shut,
+    /// The kernel's log, which is no source of the card's own and missed by no verdict: a witness more.
+    pub log: Shut,
 }
 
 impl Shuts {
-    /// In the order of [`Shuts::NAMES`].
+    /// The card's own, in the order of [`Shuts::NAMES`].
     pub const fn each(&self) -> [Shut; 3] {
         [self.gnss, self.dpll, self.phc]
     }
@@ -99,13 +113,22 @@ impl Shuts {
 
     /// As a counter's word, a byte each.
     pub const fn word(&self) -> u64 {
-        u64::from_le_bytes([self.gnss as u8, self.dpll as u8, self.phc as u8, 0, 0, 0, 0, 0])
+        u64::from_le_bytes([
+            self.gnss as u8,
+            self.dpll as u8,
+            self.phc as u8,
+            self.log as u8,
+            0,
+            0,
+            0,
+            0,
+        ])
     }
 
     /// And back.
     pub fn from_word(word: u64) -> Self {
-        let [gnss, dpll, phc, ..] = word.to_le_bytes().map(Shut::from_number);
-        Shuts { gnss, dpll, phc }
+        let [gnss, dpll, phc, log, ..] = word.to_le_bytes().map(Shut::from_number);
+        Shuts { gnss, dpll, phc, log }
     }
 }
 
@@ -114,13 +137,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_carries_all_three() {
+    fn a_word_carries_them_all() {
         for gnss in Shut::ALL {
             for dpll in Shut::ALL {
                 let shuts = Shuts {
                     gnss,
                     dpll,
                     phc: Shut::Permission,
+                    log: gnss,
                 };
                 assert_eq!(Shuts::from_word(shuts.word()), shuts);
             }

@@ -13,6 +13,7 @@ use tgm_time::{Mono, Nanos, Time};
 
 pub use crate::devices::{CardSources, GnssSlot, PhcSlot};
 use crate::histories::HistorySlots;
+use crate::kernel_log::KernelLog;
 use crate::pins::PinSlots;
 use crate::processes::ProcessSource;
 use crate::ptp4l::{Found, Ptp4lSlot};
@@ -43,6 +44,8 @@ pub enum Ready {
     Upstream(usize),
     /// What another daemon decided.
     Verdicts,
+    /// The kernel's log.
+    Log,
 }
 
 /// Marks of ptp4ls begin here; those of cards lie below.
@@ -54,6 +57,8 @@ const UPSTREAM: u64 = 1 << 34;
 
 /// The mark of what another daemon decided.
 const VERDICTS: u64 = 1 << 35;
+/// The mark of the kernel's log.
+const LOG: u64 = 1 << 36;
 
 impl Ready {
     /// As the number that epoll gives back.
@@ -66,6 +71,7 @@ impl Ready {
             Ready::Wire(index) => WIRE + index as u64,
             Ready::Upstream(index) => UPSTREAM + index as u64,
             Ready::Verdicts => VERDICTS,
+            Ready::Log => LOG,
         }
     }
 
@@ -75,6 +81,7 @@ impl Ready {
         match mark {
             0 => Ready::Dpll,
             VERDICTS => Ready::Verdicts,
+            LOG => Ready::Log,
             above if above >= UPSTREAM => Ready::Upstream(usize::try_from(above - UPSTREAM).unwrap_or(usize::MAX)),
             above if above >= WIRE => Ready::Wire(usize::try_from(above - WIRE).unwrap_or(usize::MAX)),
             above if above >= PTP4L => Ready::Ptp4l(usize::try_from(above - PTP4L).unwrap_or(usize::MAX)),
@@ -195,6 +202,8 @@ pub struct Sources {
     pub pins: Option<Arc<PinSlots>>,
     /// Where what the cards have learned goes, if anybody keeps it.
     pub histories: Option<Arc<HistorySlots>>,
+    /// The kernel's log, where a driver says that it gives up.
+    pub log: Option<KernelLog>,
     /// What another daemon decides.
     pub verdicts: Option<VerdictSource>,
     /// What has no descriptor: simulated cards, recordings of observations.
@@ -213,6 +222,7 @@ impl std::fmt::Debug for Sources {
             .field("synce", &self.synce)
             .field("pins", &self.pins)
             .field("histories", &self.histories.is_some())
+            .field("log", &self.log)
             .field("verdicts", &self.verdicts)
             .field("simulated", &self.simulated.len())
             .finish()
@@ -222,7 +232,7 @@ impl std::fmt::Debug for Sources {
 impl Sources {
     /// Most descriptors that [`Sources::each_descriptor`] lends.
     pub fn descriptors(&self) -> usize {
-        2 + 2 * self.cards.len() + self.ptp4ls.len() + self.wires.len() + self.upstreams.len()
+        3 + 2 * self.cards.len() + self.ptp4ls.len() + self.wires.len() + self.upstreams.len()
     }
 
     /// Lends each open descriptor with a number that changes whenever it is opened again.
@@ -250,6 +260,9 @@ impl Sources {
         }
         for (index, slot) in self.upstreams.iter().enumerate() {
             each(Ready::Upstream(index), slot.as_fd(), 0);
+        }
+        if let Some((fd, generation)) = self.log.as_ref().and_then(KernelLog::descriptor) {
+            each(Ready::Log, fd, generation);
         }
         if let Some(verdicts) = &self.verdicts {
             each(Ready::Verdicts, verdicts.descriptor(), 0);
@@ -288,6 +301,11 @@ impl Sources {
             Ready::Upstream(index) => {
                 if let Some(slot) = self.upstreams.get_mut(index) {
                     slot.turn(now, see);
+                }
+            }
+            Ready::Log => {
+                if let Some(log) = &mut self.log {
+                    log.read(now, see);
                 }
             }
             Ready::Verdicts => {
@@ -330,6 +348,9 @@ impl Sources {
         if let Some(slot) = &mut self.dpll {
             slot.due(now, see);
         }
+        if let Some(log) = &mut self.log {
+            log.due(now);
+        }
         if let Some(processes) = &mut self.processes {
             processes.due(now, see);
         }
@@ -359,7 +380,13 @@ impl Sources {
         let ptp4l = self.ptp4ls.iter().filter_map(Ptp4lSlot::next_at);
         let wires = self.wires.iter().filter_map(WireSlot::next_at);
         let upstream = self.upstreams.iter().filter_map(UpstreamSlot::next_at);
-        gnss.chain(dpll).chain(ptp4l).chain(wires).chain(upstream).min() // a PHC that is gone is tried with the next sample
+        let log = self.log.as_ref().and_then(KernelLog::next_at);
+        gnss.chain(dpll)
+            .chain(log)
+            .chain(ptp4l)
+            .chain(wires)
+            .chain(upstream)
+            .min() // a PHC that is gone is tried with the next sample
     }
 
     /// Measures each PHC against the system clock.
@@ -489,6 +516,7 @@ impl Sources {
                 gnss: card.gnss.as_ref().map_or(Shut::No, |slot| slot.shut),
                 dpll: self.dpll.as_ref().map_or(Shut::No, DpllSlot::shut),
                 phc: card.phc.as_ref().map_or(Shut::No, |slot| slot.shut),
+                log: self.log.as_ref().map_or(Shut::No, KernelLog::shut),
             };
             set(Counter::Shut, shuts.word());
             if let Some(slot) = &card.gnss {

@@ -83,7 +83,7 @@ fn why_a_device_is_shut_is_in_the_shared_memory() {
     let expected = Shuts {
         gnss: Shut::NoDevice,
         phc: Shut::Other,
-        dpll: Shut::No,
+        ..Shuts::default()
     };
     assert_eq!(told, expected);
     assert_eq!(counters[Counter::GnssUp as usize], 1);

@@ -1,5 +1,6 @@
 //! Hardware: finds the devices of each card by its interface, opens them read-only, and lists what cannot be opened.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use tgm_gnss::{GnssSource, Setup, Spec};
 use tgm_node::clock::{Clock, boottime};
 use tgm_node::finder::{Device, Finder};
 use tgm_node::histories::HistorySlots;
+use tgm_node::kernel_log::{KernelLog, Watched};
 use tgm_node::pins::PinSlots;
 use tgm_node::shared::Writer;
 use tgm_node::sources::{CardSources, DpllSlot, GnssSlot, PhcSlot, Sources};
@@ -49,6 +51,7 @@ pub fn real(config: &Config) -> Result<Built, Fatal> {
         learners: Vec::new(),
         boards: Vec::new(),
         owners: Vec::new(),
+        watched: Vec::new(),
         relayed: Vec::new(),
         now: now.mono,
         any: false,
@@ -205,6 +208,8 @@ struct Builder<'a> {
     boards: Vec<(Board, Option<ClockId>)>,
     /// Whose they are.
     owners: Vec<(Id, Port)>,
+    /// Where those of them are that are on the PCI bus.
+    watched: Vec<Watched>,
     /// The instances that another daemon decides.
     relayed: Vec<(lines::Instance, Port)>,
     /// The start.
@@ -334,6 +339,7 @@ impl Builder<'_> {
         if let Some(board) = board {
             self.boards.push((board, found.clock_id));
             self.owners.push((id, port));
+            self.watch_log(card, &found, id, port);
         }
         let judged = CardConfig {
             instance: id,
@@ -373,6 +379,36 @@ impl Builder<'_> {
             gnss: gnss.map(|(_, slot)| slot),
         });
         Ok(recording)
+    }
+
+    /// The kernel's log names a card by its place on the PCI bus.
+    fn watch_log(&mut self, card: &Card, found: &Found, instance: Id, port: Port) {
+        match found.pci {
+            Some(pci) => self.watched.push(Watched { pci, instance, port }),
+            None => self.notes.push(format!(
+                "{}: its place on the PCI bus is not known, so what its driver says in the kernel's log is not heard",
+                card.interface
+            )),
+        }
+    }
+
+    /// Opens the kernel's log, where a driver says that it gives up. Nothing fails without it.
+    fn log(&mut self) {
+        if self.watched.is_empty() {
+            return;
+        }
+        let mut log = KernelLog::new(std::mem::take(&mut self.watched));
+        if let Err(error) = log.open_now(self.now) {
+            let needs = match error.kind() {
+                ErrorKind::PermissionDenied => "; it needs /dev/kmsg, and CAP_SYSLOG where kernel.dmesg_restrict is 1",
+                _ => "",
+            };
+            self.problems.push(format!(
+                "the kernel's log cannot be read: {error}{needs}: a driver that gives up its DPLLs in a holdover is noticed only by a holdover \
+                 that outlasts three lock times of a good receiver"
+            ));
+        }
+        self.sources.log = Some(log);
     }
 
     /// What the kernel knows of the card's interface. A card whose devices are all named needs none.
@@ -528,6 +564,7 @@ impl Builder<'_> {
             Err(error) => self.problems.push(error.to_string()),
         }
         self.sources.dpll = Some(slot);
+        self.log();
         Ok(())
     }
 }

@@ -56,6 +56,7 @@ pub fn simulated(scenario: Option<&Path>, speed: u32) -> Result<Built, Fatal> {
             synce: None,
             pins: None, // there is nothing to set
             histories: None,
+            log: None, // no driver's
             verdicts: None,
             simulated: vec![Box::new(simulation)],
         },

@@ -295,6 +295,12 @@ impl<'a> Table<'a> {
                     })
             })
             .collect();
+        let logs = self.cards.iter().filter_map(|(iface, counters)| {
+            let shut = Shuts::from_word(value(counters, Counter::Shut)).log;
+            let labels = [("iface", *iface), ("source", "kernel-log")];
+            (value(counters, Counter::DpllUp) != NOT_CONFIGURED).then_some((labels, f64::from(shut as u8)))
+        });
+        let shuts: Vec<_> = shuts.into_iter().chain(logs).collect();
         let labels: Vec<[(&str, &str); 1]> = self.cards.iter().map(|(iface, _)| [("iface", *iface)]).collect();
         let samples = |up: Counter, counter: Counter| -> Vec<Sample<'_>> {
             let configured = self

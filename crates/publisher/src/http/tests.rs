@@ -68,6 +68,7 @@ impl Sources for Node {
         counters[Counter::DpllUp as usize] = 1;
         counters[Counter::Shut as usize] = Shuts {
             dpll: Shut::Permission,
+            log: Shut::Permission,
             ..Shuts::default()
         }
         .word();
@@ -429,6 +430,7 @@ async fn metrics_have_their_own_listener() {
         r#"tgm_source_up{iface="ens2f0",source="dpll"} 0"#,
         r#"tgm_source_shut{iface="ens2f0",source="gnss"} 0"#,
         r#"tgm_source_shut{iface="ens2f0",source="dpll"} 2"#,
+        r#"tgm_source_shut{iface="ens2f0",source="kernel-log"} 2"#,
         r#"tgm_gnss_bytes_total{iface="ens2f0"} 4711"#,
         r#"tgm_dpll_malformed_total{iface="ens2f0"} 0"#,
         "tgm_lines_too_long_total 3",
