@@ -13,13 +13,15 @@ use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use chain::Chain;
+use nix::fcntl::OFlag;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, sendto, setsockopt, socket, sockopt,
 };
 use tgm_benches::{FAMILY, Mix, Speaker, routes};
 use tgm_core::{Instance, Observation, Port, Reading};
-use tgm_dpll::{Monitor, Options};
+use tgm_dpll::{Kmsg, Monitor, Options};
 use tgm_gnss::{GnssSource, Setup};
+use tgm_node::kernel_log::{KernelLog, Watched};
 use tgm_sys::count::{Counting, allocations};
 use tgm_time::{Mono, Nanos, Time};
 
@@ -36,6 +38,32 @@ const LOST: u64 = 20;
 /// Messages from one receiver that is unplugged to the next, and how long it stays so: ten seconds.
 const UNPLUGGED: u64 = 5_000;
 const AWAY: u64 = 500;
+
+/// The kernel's log, chatty and with what counts among it.
+#[test]
+fn the_kernels_log_is_read_without_an_allocation() {
+    let (read, write) = nix::unistd::pipe2(OFlag::O_DIRECT | OFlag::O_NONBLOCK).unwrap();
+    let card = Watched {
+        pci: "0000:51:00.0".parse().unwrap(),
+        instance: Instance(0),
+        port: Port(0),
+    };
+    let mut log = KernelLog::over(Kmsg::over(read), vec![card]);
+    let (mut kernel, mut heard) = (File::from(write), 0);
+    for _ in 0..1_000 {
+        for record in [
+            &b"3,1,1,-;ice 0000:51:00.0: EEC/PPS DPLLs periodic work disabled\n SUBSYSTEM=pci\n"[..],
+            b"3,2,1,-;ice 0000:52:00.0: EEC/PPS DPLLs periodic work disabled\n",
+            b"6,3,1,-;usb 1-1: new device\n",
+            &[0xff; 4_096],
+        ] {
+            kernel.write_all(record).unwrap();
+        }
+        let count = allocations(|| log.read(Time::ZERO, &mut |_| heard += 1));
+        assert_eq!(count, 0);
+    }
+    assert_eq!(heard, 1_000);
+}
 
 #[test]
 fn a_planted_allocation_is_seen() {
