@@ -63,6 +63,10 @@ pub struct CardMark {
     pub agreed: bool,
     /// The last phase offset that the kernel told by itself.
     pub phase: Option<(Time<Mono>, Femtos)>,
+    /// Its driver does not look at the DPLLs any more, and still answers from its cache.
+    pub given_up: bool,
+    /// It did so after the DPLL had told its holdover behind a detached pin.
+    pub apart: bool,
 }
 
 /// A clock that follows another: a T-BC or T-TSC.

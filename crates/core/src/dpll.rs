@@ -161,6 +161,11 @@ impl DpllJudge {
         news
     }
 
+    /// The driver does not look any more.
+    pub const fn has_given_up(&self) -> bool {
+        self.given_up
+    }
+
     /// Of a driver that gave up: the verdict by what it said last.
     pub fn before_it_gave_up(&self) -> Option<D> {
         (self.given_up && !self.unwatched).then_some(self.combined)
@@ -248,7 +253,8 @@ impl DpllJudge {
     pub fn judge(&self, now: Time<Mono>) -> D {
         match self.combined {
             D::Locked if !self.proven(now) => D::Unobserved,
-            D::Hold | D::Free if self.unwatched || self.given_up => D::Unobserved,
+            D::Hold if self.unwatched || self.given_up => D::Unobserved,
+            D::Free if self.unwatched => D::Unobserved, // of one that gave up, a dump may tell it: what was missed stays bad
             D::Free if self.eec.reload.holds(now) || self.pps.reload.holds(now) => self.combine(now),
             combined => combined,
         }
@@ -261,7 +267,8 @@ impl DpllJudge {
         }
         match self.pps.verdict(now) {
             D::Locked if !self.proven(now) => D::Unobserved,
-            D::Hold | D::Free if self.unwatched || self.given_up => D::Unobserved,
+            D::Hold if self.unwatched || self.given_up => D::Unobserved,
+            D::Free if self.unwatched => D::Unobserved,
             verdict => verdict,
         }
     }
@@ -409,19 +416,16 @@ mod tests {
     }
 
     #[test]
-    fn a_driver_that_gave_up_is_unobserved_whatever_it_said_last() {
-        for status in [
-            LockStatus::Unlocked,
-            LockStatus::Locked,
-            LockStatus::LockedHoAcq,
-            LockStatus::Holdover,
+    fn a_driver_that_gave_up_is_unobserved_unless_it_said_last_that_it_runs_free() {
+        for (status, verdict) in [
+            (LockStatus::Unlocked, D::Free),
+            (LockStatus::Locked, D::Unobserved),
+            (LockStatus::LockedHoAcq, D::Unobserved),
+            (LockStatus::Holdover, D::Unobserved),
         ] {
             let mut judge = card(status);
             assert!(judge.give_up() && !judge.give_up(), "once is news");
-            assert_eq!(
-                (judge.judge(at(101)), judge.judge_phase(at(101))),
-                (D::Unobserved, D::Unobserved)
-            );
+            assert_eq!((judge.judge(at(101)), judge.judge_phase(at(101))), (verdict, verdict));
             let told = (judge.frequency(at(101)), judge.phase_status(at(101)));
             assert_eq!(told, (UNKNOWN, UNKNOWN), "{status:?}");
             assert_eq!(

@@ -6,9 +6,9 @@ mod common;
 
 use common::*;
 use tgm_core::checkpoint::ADOPT_MAX_AGE;
-use tgm_core::config::{DoesNotFit, Limits, OutOfSpec};
+use tgm_core::config::{CardPolicy, DoesNotFit, Limits, OutOfSpec};
 use tgm_core::*;
-use tgm_time::{Nanos, Time};
+use tgm_time::{Femtos, Nanos, Time};
 
 fn left_by(world: &World) -> Checkpoint {
     let mut checkpoint = Checkpoint::default();
@@ -283,10 +283,79 @@ fn a_dead_node_whose_gnss_or_dpll_was_not_well_is_free_run_at_once() {
 fn a_holdover_with_good_gnss_has_what_is_left_of_its_budget() {
     let mut world = World::locked(Choice::default());
     world.cards[0].status = LockStatus::Holdover; // FAILURE-PLL: the receiver is fine
-    world.run(1_000);
+    world.run(100);
     assert_eq!(world.class(), 7);
     let left = 14_400_000 - (world.now() - started(&world)).0 / 1_000_000;
     assert_eq!((by_guardian(&world, left - 1), by_guardian(&world, left + 1)), (7, 248));
+}
+
+/// A holdover beside a good receiver; then its driver gives up.
+fn given_up(choice: Choice) -> World {
+    let mut world = World::locked(choice);
+    world.cards[0].status = LockStatus::Holdover;
+    world.run(10);
+    world.see(world.second * 1_000 + 900, 0, Reading::DpllGivenUp);
+    world.run(2);
+    world
+}
+
+// Hazard: false 6; dead man: nor is a DPLL well at which nobody looked at the last heartbeat.
+#[test]
+fn a_dead_node_whose_dpll_nobody_looked_at_is_free_run_at_once() {
+    let told = given_up(Choice::default());
+    let mut idle = World::locked(Choice::default());
+    idle.cards[0].status = LockStatus::Holdover;
+    idle.run(130); // three lock times
+    for world in [told, idle] {
+        assert_eq!(world.class(), 7);
+        assert_eq!((by_guardian(&world, 1_999), by_guardian(&world, 2_000)), (0, 248));
+    }
+}
+
+// Hazard: silent; T0: a restart does not make a driver that gave up one that looks.
+#[test]
+fn a_driver_that_gave_up_is_not_believed_by_the_next_process_either() {
+    let old = given_up(Choice::default());
+    let mut new = next(&old, Choice::default(), 1).unwrap();
+    dump(&mut new, LockStatus::Holdover); // from its cache
+    new.run(10);
+    let card = new.core.cards(new.now()).next().unwrap();
+    assert_eq!((new.class(), card.phase, card.frequency), (7, -1, -1));
+    assert_eq!(by_guardian(&new, 2_000), 248);
+    // It is believed when it looks again.
+    let what = Reading::DpllPhase {
+        offset: Femtos(77),
+        origin: Origin::Notification,
+    };
+    new.see(new.second * 1_000 + 900, 0, what);
+    assert_eq!(new.core.cards(new.now()).next().unwrap().phase, 4);
+}
+
+// Hazard: false 248; T0: a DPLL that was seen to hold behind its detached pin has not gone back because tgmd was restarted.
+#[test]
+fn a_driver_that_gave_up_behind_a_detached_pin_ends_nothing_after_a_restart() {
+    let choice = Choice {
+        card: CardPolicy {
+            owns_pins: true,
+            ..CardPolicy::default()
+        },
+        ..Choice::default()
+    };
+    let mut old = World::locked(choice);
+    let jammed = GnssEpoch {
+        jamming: Jamming::Critical,
+        ..good()
+    };
+    old.cards[0].epoch = Some(jammed);
+    old.run(1);
+    old.cards[0].status = LockStatus::Holdover;
+    old.run(3);
+    old.see(old.second * 1_000 + 900, 0, Reading::DpllGivenUp);
+    old.run(1);
+    let mut new = next(&old, choice, 1).unwrap();
+    dump(&mut new, LockStatus::Holdover);
+    new.run(100);
+    assert_eq!(new.told(EventKind::ClockClass), [7]);
 }
 
 fn reload(world: &mut World, limits: Limits) -> Result<(), DoesNotFit> {

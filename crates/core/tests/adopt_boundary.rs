@@ -115,19 +115,25 @@ impl World {
             }
             told.extend(self.upstream.map(Reading::Upstream));
             for what in told {
-                let (at, instance, port) = (mono(second), INSTANCE, PORT);
-                let seen = Observation {
-                    at,
-                    instance,
-                    port,
-                    what,
-                };
-                let (classes, causes) = (&mut self.classes, &mut self.causes);
-                self.core.step(now(second), &seen, |event| keep(event, classes, causes));
+                self.see(what);
             }
             self.tick(second);
             self.second += 1;
         }
+    }
+
+    /// Something of its card.
+    fn see(&mut self, what: Reading) {
+        let (at, instance, port) = (mono(self.second), INSTANCE, PORT);
+        let seen = Observation {
+            at,
+            instance,
+            port,
+            what,
+        };
+        let (classes, causes) = (&mut self.classes, &mut self.causes);
+        self.core
+            .step(now(self.second), &seen, |event| keep(event, classes, causes));
     }
 
     fn class(&self) -> u8 {
@@ -247,6 +253,24 @@ fn without_a_word_of_the_dpll_it_stands_for_three_seconds() {
         new.run(1);
         assert_eq!((new.class(), new.causes.last()), (248, Some(&Cause::NotAdopted)));
     }
+}
+
+// Hazard: silent; T0: nor is a boundary clock's driver that gave up believed by the next process.
+#[test]
+fn a_driver_that_gave_up_is_not_believed_by_the_next_process_either() {
+    let mut old = World::holding(5);
+    old.see(Reading::DpllGivenUp);
+    old.run(1);
+    let mut new = old.next(Judge::Tbc, 1).unwrap();
+    new.dpll = None; // it says nothing by itself
+    for dpll in [DpllKind::Eec, DpllKind::Pps] {
+        let (status, origin) = (Some(LockStatus::Holdover), Origin::Dump);
+        new.see(Reading::DpllLock { dpll, status, origin });
+    }
+    new.run(10);
+    assert_eq!((&new.classes[..], new.start()), (&[135][..], old.start()));
+    let card = new.core.cards(mono(new.second - 1)).next().unwrap();
+    assert_eq!((card.phase, card.frequency), (-1, -1));
 }
 
 // Hazard: false 6; T0: a boundary clock whose upstream went meanwhile holds over since the checkpoint.

@@ -219,3 +219,40 @@ fn a_pin_that_is_detached_is_no_failure_to_lock() {
     assert_eq!(world.told(EventKind::Phase), [-1]);
     assert_eq!(Limits::DEFAULT.lock_time, Nanos::from_secs(WAIT / 3));
 }
+
+// Hazard: false 6; no proof of life: a dump that shows the DPLL free ends the holdover, though its driver gave up before.
+#[test]
+fn a_dump_that_shows_it_free_ends_it_though_its_driver_gave_up() {
+    for dpll in [DpllKind::Eec, DpllKind::Pps] {
+        let mut world = holding(Choice::default());
+        gives_up(&mut world, 0);
+        world.run(2);
+        assert_eq!(world.class(), 7);
+        // The notification was lost, and the dump that makes up for it proves nothing but what is bad.
+        let free = Reading::DpllLock {
+            dpll,
+            status: Some(LockStatus::Unlocked),
+            origin: Origin::Dump,
+        };
+        world.see(world.second * 1_000 + 900, 0, free);
+        assert_eq!(world.told(EventKind::ClockClass), [248]);
+        let last = world.events.iter().rfind(|event| event.kind == EventKind::ClockClass);
+        assert_eq!(last.unwrap().cause, Cause::DpllFreerun);
+    }
+}
+
+/// The trade of the second witness (README, limits): a pulse that is missing behind a good fix is not told from a driver that does not
+/// look, so its holdover is not proven after three lock times, and a jammed receiver ends it then; before, it would not have.
+#[test]
+fn a_pulse_that_is_missing_behind_a_good_fix_is_taken_for_a_driver_that_does_not_look() {
+    for (seconds, expected) in [(WAIT - 10, vec![]), (200, vec![248])] {
+        for choice in [Choice::default(), own_pins()] {
+            let mut world = holding(choice);
+            world.run(seconds);
+            assert_eq!(world.class(), 7);
+            world.cards[0].epoch = jammed();
+            world.run(10);
+            assert_eq!(world.told(EventKind::ClockClass), expected, "{seconds} s");
+        }
+    }
+}

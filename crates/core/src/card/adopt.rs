@@ -74,14 +74,14 @@ impl Card {
             pulse: self.pulse.map(|(offset, at)| (at, self.tod.phc_second(), offset)),
             agreed,
             phase: self.dpll.last_phase(&self.limits),
+            given_up: self.dpll.has_given_up(),
+            apart: self.apart,
         }
     }
 
-    /// Receiver and DPLLs are well, as far as anybody can see now. DPLLs that held over when their driver gave up still do, or have
-    /// gone back to a receiver that is well: either way the holdover's budget covers them.
+    /// Receiver and DPLLs are well, as far as anybody can see now. A DPLL whose driver gave up is not: nobody sees it.
     pub fn is_healthy(&self, now: Time<Mono>) -> bool {
-        let well = matches!(self.dpll.judge(now), D::Locked | D::Hold);
-        self.g(now) == G::Ok && (well || self.dpll.before_it_gave_up() == Some(D::Hold))
+        self.g(now) == G::Ok && matches!(self.dpll.judge(now), D::Locked | D::Hold)
     }
 
     /// Goes on where `mark`, taken at `at`, ends. What was seen then counts as long as it would have there.
@@ -95,6 +95,7 @@ impl Card {
         if let Some((seen, offset)) = mark.phase {
             self.dpll.phase(seen, offset, Origin::Notification, &limits);
         }
+        self.restore_watch(mark); // what was said before does not take it back
         if let Some((seen, epoch)) = &mark.epoch {
             self.gnss.epoch(*seen, epoch, &limits);
         }
@@ -115,6 +116,14 @@ impl Card {
             until: now + PROBATION,
             from: at,
         });
+    }
+
+    /// A driver that gave up does not look because another process asks it; its message was, and is not heard again.
+    pub fn restore_watch(&mut self, mark: &CardMark) {
+        if mark.given_up {
+            self.dpll.give_up();
+            self.apart = mark.apart;
+        }
     }
 
     /// Pulse and epoch as a pair, also where the pulse of the next second had come already.

@@ -42,7 +42,9 @@ impl Card {
     /// no longer looked at (requirements 1). A proof of life begins the wait anew: what gives noise is judged by its noise.
     ///
     /// The pulse is there while the receiver is well, and seen where the PHC's external timestamps are the receiver's own. A follower's
-    /// pulse is its leader's: nobody here can say that it is there.
+    /// pulse is its leader's: nobody here can say that it is there. Of the pins the core knows only its own wish, and that the DPLL follows
+    /// none: one that somebody else disconnected, or whose cable broke, looks like a driver that does not look. What that costs is known:
+    /// the statuses are unknown though they are not, and a jammed receiver ends such a holdover, which it would not have ended.
     fn keep_watch(&mut self, now: Time<Mono>, g: G, d: D) -> D {
         self.apart &= self.detached.is_some() && d == D::Unobserved;
         let pulse = self.config.phc_on_dpll || self.phc_offset(now).is_some();

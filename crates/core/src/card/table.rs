@@ -122,15 +122,18 @@ struct Case {
 }
 
 /// D once more: free if any runs free, else unobserved if any is, else hold if any does. Life is asked only of those that all call
-/// themselves locked: a holdover is silent.
+/// themselves locked: a holdover is silent. Of a driver that gave up only the worst counts.
 fn d(case: &Case) -> D {
     let seen = || [case.eec, case.pps].into_iter().flatten();
     let any = |wanted: fn(&Option<LockStatus>) -> bool| seen().any(|status| wanted(&status));
-    if matches!(case.life, Life::Unwatched | Life::GivenUp) {
+    if case.life == Life::Unwatched {
         D::Unobserved
     } else if any(|s| *s == Some(LockStatus::Unlocked)) {
         D::Free
-    } else if seen().next().is_none() || any(|s| matches!(s, None | Some(LockStatus::Unknown(_)))) {
+    } else if case.life == Life::GivenUp
+        || seen().next().is_none()
+        || any(|s| matches!(s, None | Some(LockStatus::Unknown(_))))
+    {
         D::Unobserved
     } else if any(|s| *s == Some(LockStatus::Holdover)) {
         D::Hold

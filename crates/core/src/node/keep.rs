@@ -124,6 +124,8 @@ impl Core {
             let mut owners = self.instances.iter().flatten();
             if !owners.any(|state| state.config.instance == owner && state.follows()) {
                 state.card.restore(mark, from.at, now);
+            } else {
+                state.card.restore_watch(mark);
             }
         }
         for state in self.instances.iter_mut().flatten() {

@@ -82,6 +82,8 @@ const BLANK_CARD: CardMark = CardMark {
     pulse: None,
     agreed: false,
     phase: None,
+    given_up: false,
+    apart: false,
 };
 
 const BLANK_WILL: Will = {
@@ -150,6 +152,8 @@ fn mark(walk: &mut Walk<'_>, mark: CardMark) -> CardMark {
         phase: walk.option(mark.phase, (Time::ZERO, Femtos::ZERO), |walk, (at, offset)| {
             (walk.time(at), Femtos(walk.i64(offset.0)))
         }),
+        given_up: walk.flag(mark.given_up),
+        apart: walk.flag(mark.apart),
     }
 }
 

@@ -6,7 +6,7 @@ use super::walk::Walk;
 /// Bytes of a slot.
 pub const SLOT: usize = 8_192;
 /// First word: "tgmckpt", and the version in the high byte. Changed whenever anything in the body changes.
-const MAGIC: u64 = u64::from_le_bytes(*b"tgmckpt\x03");
+const MAGIC: u64 = u64::from_le_bytes(*b"tgmckpt\x04");
 /// Where the body begins.
 const BODY: usize = 24;
 
@@ -142,6 +142,8 @@ pub(super) mod tests {
                 pulse: Some((at, i64::MIN, Nanos(-3))),
                 agreed: true,
                 phase: Some((at, Femtos(7))),
+                given_up: true,
+                apart: place % 2 == 0,
             });
         }
         for (place, mark) in (0u8..).zip(&mut record.core.boundaries) {
@@ -175,6 +177,11 @@ pub(super) mod tests {
         assert_eq!(decode(&bytes(3, 9)[..]), Ok((9, full(3))));
         assert_eq!(decode(&[0; SLOT]), Err(Damage::Empty));
         assert_eq!(decode(&[0; 17]), Err(Damage::Length(17)));
+        for version in 1..4 {
+            let mut old = bytes(3, 9);
+            old[7] = version;
+            assert!(matches!(decode(&old[..]), Err(Damage::Version(_))), "{version}");
+        }
         let mut empty = Box::new([0; SLOT]);
         encode(&mut Record::new([1; 16], 2), 1, &mut empty);
         assert_eq!(decode(&empty[..]), Ok((1, Record::new([1; 16], 2))));
