@@ -261,6 +261,12 @@ impl Card {
                 (self.good, self.apart) = (0, false);
                 true
             }
+            Reading::DpllUnheard { dpll } => {
+                self.shown(dpll, Some(LockStatus::Unknown(0)));
+                self.dpll.unheard(at, dpll, &self.limits);
+                self.good = 0;
+                true
+            }
             Reading::DpllGivenUp => {
                 let apart = self.detached.is_some() && self.dpll.judge(at) == D::Hold;
                 let news = self.dpll.give_up();

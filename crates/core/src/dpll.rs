@@ -223,6 +223,12 @@ impl DpllJudge {
 
     /// The DPLL was deleted.
     pub fn gone(&mut self, at: Time<Mono>, kind: DpllKind, limits: &Limits) {
+        self.given_up = false; // the next driver looks by itself
+        self.unheard(at, kind, limits);
+    }
+
+    /// Nobody hears of the DPLL: it may have been deleted meanwhile, or may be there all the time, with the same driver.
+    pub fn unheard(&mut self, at: Time<Mono>, kind: DpllKind, limits: &Limits) {
         let slot = self.slot(kind);
         *slot = Dpll {
             known: true,
@@ -232,7 +238,6 @@ impl DpllJudge {
         self.input = None;
         self.quality = InputQuality::Unknown;
         self.phase_fresh = Fresh::NEVER;
-        self.given_up = false; // the next driver looks by itself
         self.combined = self.combine(Time::from_nanos(i64::MAX));
     }
 

@@ -72,6 +72,11 @@ pub enum Reading {
         /// Which of the card's DPLLs.
         dpll: DpllKind,
     },
+    /// Nobody hears the DPLL: the family's socket failed. Whatever comes when it is heard again may be from the same driver.
+    DpllUnheard {
+        /// Which of the card's DPLLs.
+        dpll: DpllKind,
+    },
     /// The card's driver says in the kernel's log that it does not look at the card's DPLLs any more.
     DpllGivenUp,
     /// One epoch of the receiver.

@@ -91,6 +91,8 @@ fn in_a_holdover_nothing_ends_and_the_statuses_are_unknown() {
     assert_eq!(world.told(EventKind::Phase), [-1]);
     assert_eq!(world.told(EventKind::Frequency), [-1]);
     assert!(world.told(EventKind::LockState).is_empty() && world.class() == 7);
+    let card = world.core.cards(world.now()).next().unwrap();
+    assert_eq!(card.dpll_clock, ClockState::Holdover, "no free run");
     // What it says when it looks again counts at once: it runs free.
     world.cards[0].status = LockStatus::Unlocked;
     world.run(1);
@@ -255,4 +257,30 @@ fn a_pulse_that_is_missing_behind_a_good_fix_is_taken_for_a_driver_that_does_not
             assert_eq!(world.told(EventKind::ClockClass), expected, "{seconds} s");
         }
     }
+}
+
+#[test]
+fn a_family_that_is_not_heard_for_a_while_brings_no_other_driver() {
+    let again = |world: &mut World, gone: fn(DpllKind) -> Reading| {
+        for dpll in [DpllKind::Eec, DpllKind::Pps] {
+            let dump = Reading::DpllLock {
+                dpll,
+                status: Some(LockStatus::Holdover),
+                origin: Origin::Dump,
+            };
+            world.see(world.second * 1_000 + 910, 0, gone(dpll));
+            world.see(world.second * 1_000 + 920, 0, dump);
+        }
+        world.run(1);
+        world.core.cards(world.now()).next().unwrap().phase
+    };
+    let mut world = holding(Choice::default());
+    gives_up(&mut world, 0);
+    assert_eq!(again(&mut world, |dpll| Reading::DpllUnheard { dpll }), -1);
+    assert_eq!(
+        again(&mut world, |dpll| Reading::DpllGone { dpll }),
+        4,
+        "another driver"
+    );
+    assert_eq!(world.class(), 7);
 }

@@ -12,10 +12,15 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use nix::fcntl::OFlag;
+use nix::sys::stat::{SFlag, fstat, major, minor};
+
 /// The kernel gives one record per read, of at most this many bytes (CONSOLE_EXT_LOG_MAX).
 const RECORD: usize = 8192;
-/// O_NONBLOCK.
-const NONBLOCK: i32 = nix::fcntl::OFlag::O_NONBLOCK.bits();
+/// It waits for nothing, and becomes nobody's terminal.
+const FLAGS: i32 = OFlag::O_NONBLOCK.union(OFlag::O_NOCTTY).bits();
+/// /dev/kmsg (Documentation/admin-guide/devices.txt): major and minor number of the character device.
+const DEVICE: (u64, u64) = (1, 11);
 /// What ice says (and whatever imitates it) when it stops polling both of its DPLLs.
 const GAVE_UP: &[u8] = b"DPLLs periodic work disabled";
 
@@ -60,17 +65,31 @@ pub struct Kmsg {
 
 impl Kmsg {
     /// Opens the log and skips what it holds. What a driver said before is not heard: a driver that gave up earlier shows by its
-    /// silence alone.
+    /// silence alone. `InvalidInput`: what is there is another file.
     pub fn open() -> io::Result<Self> {
         let mut kmsg = Kmsg::open_at_start(Path::new("/dev/kmsg"))?;
+        kmsg.check()?;
         io::Seek::seek(&mut kmsg.file, io::SeekFrom::End(0))?;
         Ok(kmsg)
     }
 
     /// Opens the log with what it still holds, since the last boot at most.
     pub fn open_at_start(path: &Path) -> io::Result<Self> {
-        let file = File::options().read(true).custom_flags(NONBLOCK).open(path)?;
+        let file = File::options().read(true).custom_flags(FLAGS).open(path)?;
         Ok(Kmsg::over(file.into()))
+    }
+
+    /// Whoever prepares a container's /dev may put anything there.
+    fn check(&self) -> io::Result<()> {
+        let is = fstat(&self.file)?;
+        let kind = SFlag::from_bits_truncate(is.st_mode & SFlag::S_IFMT.bits());
+        if kind == SFlag::S_IFCHR && (major(is.st_rdev), minor(is.st_rdev)) == DEVICE {
+            return Ok(());
+        }
+        Err(io::Error::new(
+            ErrorKind::InvalidInput,
+            "it is not the kernel's log (character device 1:11)",
+        ))
     }
 
     /// Over a descriptor that is open already and does not block: a pipe of packets in tests.
@@ -167,6 +186,9 @@ mod tests {
         let end = kmsg.read(8, &mut |gave_up| heard.push(gave_up.device.to_owned()));
         assert_eq!(end.unwrap_err().kind(), ErrorKind::UnexpectedEof);
         assert_eq!(heard, ["0000:51:00.0"]);
+        assert_eq!(kmsg.check().unwrap_err().kind(), ErrorKind::InvalidInput);
+        let null = Kmsg::open_at_start(Path::new("/dev/null")).unwrap();
+        assert_eq!(null.check().unwrap_err().kind(), ErrorKind::InvalidInput, "1:3");
         std::fs::remove_file(path).unwrap();
     }
 

@@ -96,7 +96,7 @@ impl Ready {
 pub struct DpllSlot {
     monitor: Option<Monitor>,
     routes: Routes,
-    /// Whose DPLLs are gone when the family is.
+    /// Whose DPLLs nobody hears when the family's socket fails.
     owners: Vec<(Instance, Port)>,
     shut: Shut,
     retry: Time<Mono>,
@@ -151,7 +151,7 @@ impl DpllSlot {
             self.retry = now + RETRY;
             for (instance, port) in &self.owners {
                 for dpll in [DpllKind::Eec, DpllKind::Pps] {
-                    let what = Reading::DpllGone { dpll };
+                    let what = Reading::DpllUnheard { dpll };
                     see(Observation {
                         at: now,
                         instance: *instance,

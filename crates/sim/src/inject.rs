@@ -163,6 +163,7 @@ fn corrupt(what: Reading, rng: &mut Rng) -> Reading {
             follows,
         },
         same @ (Reading::DpllGone { .. }
+        | Reading::DpllUnheard { .. }
         | Reading::DpllGivenUp
         | Reading::EecQuality { .. }
         | Reading::Nmea

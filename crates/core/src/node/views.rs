@@ -212,6 +212,8 @@ fn card_view(card: &Card, now: Time<Mono>) -> CardView {
         dpll_clock: match card.dpll.judge(now) {
             D::Locked => ClockState::Locked,
             D::Hold => ClockState::Holdover,
+            // That nobody looks any more makes no holdover a free run.
+            D::Unobserved if card.dpll.before_it_gave_up() == Some(D::Hold) => ClockState::Holdover,
             D::Free | D::Unobserved => ClockState::Freerun,
         },
         phase_offset: card.phase_offset(now),
